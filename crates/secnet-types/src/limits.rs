@@ -1,0 +1,74 @@
+//! Every limit on what comes from outside, by name.
+
+/// A signed command, embedded request and approvals included, in bytes.
+pub const MAX_COMMAND_BYTES: usize = 16 * 1024;
+/// A signed access request, in bytes.
+pub const MAX_REQUEST_BYTES: usize = 1024;
+/// A request's detail (scope, purpose), in bytes; it never reaches the ledger.
+pub const MAX_DETAIL_BYTES: usize = 64 * 1024;
+/// A block's commands, in number.
+pub const MAX_BLOCK_COMMANDS: usize = 8192;
+/// A block's commands, in bytes.
+pub const MAX_BLOCK_BYTES: usize = 4 * 1024 * 1024;
+/// A header, in bytes.
+pub const MAX_HEADER_BYTES: usize = 4096;
+/// A certificate, in bytes.
+pub const MAX_CERTIFICATE_BYTES: usize = 64 * 1024;
+/// An event, in bytes.
+pub const MAX_EVENT_BYTES: usize = 64 * 1024;
+/// A receipt, in bytes.
+pub const MAX_RECEIPT_BYTES: usize = 256 * 1024;
+/// A genesis file, in bytes.
+pub const MAX_GENESIS_BYTES: usize = 1024 * 1024;
+/// How long a command may wait to be ordered, in milliseconds; replay ids are kept this long.
+pub const MAX_COMMAND_LIFETIME_MS: u64 = 10 * 60 * 1000;
+/// How long a proposal may collect approvals, in milliseconds (30 days).
+pub const MAX_PROPOSAL_LIFETIME_MS: u64 = 30 * 24 * 60 * 60 * 1000;
+/// How long a request may wait for its decision, and be retried, in milliseconds (one hour).
+pub const MAX_REQUEST_LIFETIME_MS: u64 = 60 * 60 * 1000;
+/// How long a granted decision may be collected, in milliseconds.
+pub const MAX_COLLECTION_MS: u64 = 24 * 60 * 60 * 1000;
+/// How long an ask may stay open, in milliseconds (90 days).
+pub const MAX_ASK_LIFETIME_MS: u64 = 90 * 24 * 60 * 60 * 1000;
+/// How long a grant may run, in milliseconds (ten years).
+pub const MAX_GRANT_LIFETIME_MS: u64 = 3653 * 24 * 60 * 60 * 1000;
+/// How long a session key may live, in milliseconds (24 hours).
+pub const MAX_SESSION_LIFETIME_MS: u64 = 24 * 60 * 60 * 1000;
+/// Beneficiaries of one dataset.
+pub const MAX_BENEFICIARIES: usize = 16;
+/// Members added to or removed from a group in one command.
+pub const MAX_GROUP_CHANGE: usize = 128;
+/// Members of one group.
+pub const MAX_GROUP_MEMBERS: usize = 65_536;
+/// Governors of a network.
+pub const MAX_GOVERNORS: usize = 32;
+/// Request ids named in one collection statement.
+pub const MAX_COLLECTED: usize = 256;
+/// Overdue things the ledger cleans up at the start of one block.
+pub const MAX_SWEEP_PER_BLOCK: usize = 4096;
+/// Changes that one command may cause; as an event they stay under [`MAX_EVENT_BYTES`].
+pub const MAX_EFFECTS_PER_COMMAND: usize = 512;
+/// Denials of one owner: every decision on the owner's data reads them.
+pub const MAX_DENIALS_OF_OWNER: usize = 1024;
+/// Entries in one set inside a scope (record ids, fields, types).
+pub const MAX_SCOPE_ENTRIES: usize = 1024;
+/// A short text such as a resource type or a field path, in bytes.
+pub const MAX_TEXT_BYTES: usize = 128;
+/// Digests in an erasure statement.
+pub const MAX_ERASED: usize = 256;
+/// The engine's own context in a header, in bytes.
+pub const MAX_CONTEXT_BYTES: usize = 1024;
+/// Leaf-to-root path of an inclusion proof: no tree has more levels.
+pub const MAX_PROOF_NODES: usize = 64;
+/// Conditions of one security rule.
+pub const MAX_RULE_CONDITIONS: usize = 8;
+/// Texts in one set inside a rule's condition.
+pub const MAX_RULE_TEXTS: usize = 64;
+/// A security rule's canonical form, in bytes.
+pub const MAX_RULE_BYTES: usize = 128 * 1024;
+/// A security rule written as Cedar, in bytes.
+pub const MAX_RULE_TEXT_BYTES: usize = 256 * 1024;
+/// Rules in one matcher.
+pub const MAX_INSTALLED_RULES: usize = 65_536;
+/// The text value of a feature, in bytes; longer ones are cut.
+pub const MAX_FEATURE_TEXT_BYTES: usize = 2048;

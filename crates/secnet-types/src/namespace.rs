@@ -1,0 +1,33 @@
+//! What a signature is for. A signature made under one namespace verifies under no other.
+
+/// The external associated data of each kind of COSE_Sign1. Changing one is a new format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Namespace {
+    /// A ledger command.
+    Command,
+    /// An access request inside a decision.
+    Request,
+    /// A member's own card, inside the command that admits it.
+    Card,
+    /// A new key's consent to replace an old one.
+    Rotation,
+    /// A governor's approval of a proposal.
+    Governance,
+    /// A block header, by the solo sequencer.
+    Header,
+}
+
+impl Namespace {
+    /// The bytes that go into the signature.
+    #[must_use]
+    pub const fn as_bytes(self) -> &'static [u8] {
+        match self {
+            Self::Command => b"secnet/command/v1",
+            Self::Request => b"secnet/request/v1",
+            Self::Card => b"secnet/card/v1",
+            Self::Rotation => b"secnet/rotation/v1",
+            Self::Governance => b"secnet/governance/v1",
+            Self::Header => b"secnet/header/v1",
+        }
+    }
+}
