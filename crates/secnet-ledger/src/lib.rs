@@ -1,0 +1,33 @@
+//! The ledger's state machine: same blocks, same state.
+//!
+//! [`Executor`] holds a [`State`] and turns commands into blocks: it verifies signatures in batches, applies each
+//! command whole or not at all, appends one event per command to the RFC 9162 log and keeps an incremental digest of
+//! the state. It reads no clock and no disk: block time comes in, changed entries go out. A sequencer (solo) or a
+//! consensus engine decides what comes in which order, and stores what goes out.
+//!
+//! Where to look: `entries` is what the state holds, `operations` has one file for each kind of command,
+//! `operations/decide` is the heart: what is re-checked before a decision counts.
+
+mod digest;
+mod entries;
+mod executor;
+mod operations;
+mod queries;
+mod rejection;
+mod state;
+mod sweep;
+mod table;
+mod verified;
+
+pub use digest::StateDigest;
+pub use entries::{
+    AppliedState, AskState, AskStatus, Bargain, Charge, ChargeStatus, Dataset, DatasetStatus,
+    DecisionState, DelegationState, DenialState, Escrow, Governance, GrantState, GrantStatus,
+    Group, InstallState, Member, ReviewState, RuleState, SessionState, Totals,
+};
+pub use executor::{
+    EntryChange, ExecutedBlock, Executor, LoadError, Outcome, Resume, commands_root,
+};
+pub use rejection::Rejection;
+pub use state::{State, TableId};
+pub use verified::{Invalid, Verified, VerifyingPool};

@@ -1,0 +1,346 @@
+//! Questions about the state that others build their facts and lists on.
+
+use secnet_types::{
+    Amount, AskId, DatasetId, DecisionId, DenialId, GrantId, GroupId, MemberId, Parameters, Party,
+    RequestId, RuleId, Timestamp,
+};
+
+use crate::State;
+use crate::entries::*;
+
+impl State {
+    /// A member.
+    #[must_use]
+    pub fn member(&self, id: MemberId) -> Option<&Member> {
+        self.members.find(&id)
+    }
+
+    /// A dataset.
+    #[must_use]
+    pub fn dataset(&self, id: DatasetId) -> Option<&Dataset> {
+        self.datasets.find(&id)
+    }
+
+    /// A grant.
+    #[must_use]
+    pub fn grant(&self, id: GrantId) -> Option<&GrantState> {
+        self.grants.find(&id)
+    }
+
+    /// An ask.
+    #[must_use]
+    pub fn ask(&self, id: AskId) -> Option<&AskState> {
+        self.asks.find(&id)
+    }
+
+    /// A denial.
+    #[must_use]
+    pub fn denial(&self, id: DenialId) -> Option<&DenialState> {
+        self.denials.find(&id)
+    }
+
+    /// What is set aside for a grant.
+    #[must_use]
+    pub fn escrow(&self, id: GrantId) -> Option<Escrow> {
+        self.escrows.find(&id).copied()
+    }
+
+    /// What was decided on a request, while anything can still come of it.
+    #[must_use]
+    pub fn decision(&self, requester: MemberId, request: RequestId) -> Option<&DecisionState> {
+        self.decisions.find(&(requester, request))
+    }
+
+    /// The request that a decision was on.
+    #[must_use]
+    pub fn decided_request(&self, id: DecisionId) -> Option<(MemberId, RequestId)> {
+        self.index.decisions.get(&id).copied()
+    }
+
+    /// A session key of a member.
+    #[must_use]
+    pub fn session(&self, member: MemberId, key: [u8; 32]) -> Option<SessionState> {
+        self.sessions.find(&(member, key)).copied()
+    }
+
+    /// A command that was applied and whose id is not forgotten yet.
+    #[must_use]
+    pub fn applied(&self, author: MemberId, id: secnet_types::CommandId) -> Option<AppliedState> {
+        self.applied.find(&(author, id)).copied()
+    }
+
+    /// A member's balance.
+    #[must_use]
+    pub fn balance(&self, member: MemberId) -> Amount {
+        self.accounts.find(&member).copied().unwrap_or(Amount::ZERO)
+    }
+
+    /// The parameters in force.
+    #[must_use]
+    pub fn parameters(&self) -> Parameters {
+        self.governance.find(&Only).map(|g| g.parameters.clone()).unwrap_or_default()
+    }
+
+    /// Is the chain closed?
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.governance.find(&Only).is_none_or(|g| g.closed.is_some())
+    }
+
+    /// A rule on offer.
+    #[must_use]
+    pub fn rule(&self, id: RuleId) -> Option<&RuleState> {
+        self.rules.find(&id)
+    }
+
+    /// All rules on offer.
+    pub fn rules(&self) -> impl Iterator<Item = (RuleId, &RuleState)> {
+        self.rules.iter().map(|(id, state)| (*id, state))
+    }
+
+    /// The rules that a member enforces at this time.
+    pub fn installed_rules(
+        &self,
+        member: MemberId,
+        time: Timestamp,
+    ) -> impl Iterator<Item = (RuleId, InstallState)> {
+        self.installs
+            .starting_at((member, RuleId([0; 32])))
+            .take_while(move |((who, _), _)| *who == member)
+            .filter(move |(_, install)| install.until > time)
+            .map(|((_, rule), install)| (*rule, *install))
+    }
+
+    /// The datasets of an owner.
+    pub fn datasets_of(&self, owner: MemberId) -> impl Iterator<Item = DatasetId> {
+        let first = (owner, DatasetId([0; 16]));
+        self.index.datasets_of.range(first..).take_while(move |e| e.0 == owner).map(|e| e.1)
+    }
+
+    /// Every dataset.
+    pub fn datasets(&self) -> impl Iterator<Item = (DatasetId, &Dataset)> {
+        self.datasets.iter().map(|(id, dataset)| (*id, dataset))
+    }
+
+    /// The grants on a dataset, dead ones too.
+    pub fn grants_on(&self, dataset: DatasetId) -> impl Iterator<Item = (GrantId, &GrantState)> {
+        let first = (dataset, GrantId([0; 16]));
+        self.index
+            .grants_on
+            .range(first..)
+            .take_while(move |e| e.0 == dataset)
+            .filter_map(|e| Some((e.1, self.grants.find(&e.1)?)))
+    }
+
+    /// The grants whose grantee is exactly this party, dead ones too.
+    pub fn grants_to(&self, party: Party) -> impl Iterator<Item = (GrantId, &GrantState)> {
+        let first = (party, GrantId([0; 16]));
+        self.index
+            .grants_to
+            .range(first..)
+            .take_while(move |e| e.0 == party)
+            .filter_map(|e| Some((e.1, self.grants.find(&e.1)?)))
+    }
+
+    /// Everyone as whom a member can use grants: itself, its organisation, its groups.
+    #[must_use]
+    pub fn parties_of(&self, member: MemberId) -> Vec<Party> {
+        let mut parties = vec![Party::Member(member), Party::Organisation(member)];
+        if let Some(voucher) = self.members.find(&member).and_then(|m| m.voucher) {
+            parties.push(Party::Organisation(voucher));
+        }
+        let first = (member, GroupId([0; 16]));
+        let groups = self.index.groups_of.range(first..).take_while(|e| e.0 == member);
+        parties.extend(groups.map(|e| Party::Group(e.1)));
+        parties
+    }
+
+    /// Does a member count as this party?
+    #[must_use]
+    pub fn belongs(&self, member: MemberId, party: Party) -> bool {
+        match party {
+            Party::Member(id) => id == member,
+            Party::Group(group) => self.group_members.contains(&(group, member)),
+            Party::Organisation(organisation) => {
+                organisation == member
+                    || self.members.find(&member).is_some_and(|m| m.voucher == Some(organisation))
+            }
+        }
+    }
+
+    /// Could the grant be used at this time, if the count allows?
+    #[must_use]
+    pub fn grant_is_live(&self, state: &GrantState, time: Timestamp) -> bool {
+        let dataset = self.datasets.find(&state.grant.dataset);
+        state.status == GrantStatus::Active
+            && state.grant.window.contains(time)
+            && dataset.is_some_and(|d| {
+                d.tenure == state.tenure
+                    && d.status == DatasetStatus::Active
+                    && d.terms.expires > time
+            })
+    }
+
+    /// The height at which the consent on a dataset last changed: a grant, a denial, the terms, the owner. What was
+    /// compiled from the consent at this height or later is still good.
+    #[must_use]
+    pub fn consent_changed_at(&self, dataset: DatasetId) -> u64 {
+        let heights = &self.index.consent;
+        let own = heights.datasets.get(&dataset).copied();
+        let owner =
+            self.datasets.find(&dataset).and_then(|d| heights.owners.get(&d.owner)).copied();
+        own.max(owner).unwrap_or(0).max(heights.floor)
+    }
+
+    /// State was loaded at this height: everything counts as changed then.
+    pub(crate) fn set_consent_floor(&mut self, height: u64) {
+        self.index.consent.floor = height;
+    }
+
+    /// The denials by an owner.
+    pub fn denials_by(&self, owner: MemberId) -> impl Iterator<Item = (DenialId, &DenialState)> {
+        let first = (owner, DenialId([0; 16]));
+        self.index
+            .denials_by
+            .range(first..)
+            .take_while(move |e| e.0 == owner)
+            .filter_map(|e| Some((e.1, self.denials.find(&e.1)?)))
+    }
+
+    /// The denials that concern a member's use of a dataset at this time, whatever their detail.
+    pub fn denials_against(
+        &self,
+        dataset: DatasetId,
+        member: MemberId,
+        time: Timestamp,
+    ) -> impl Iterator<Item = (DenialId, &DenialState)> {
+        let owner = self.datasets.find(&dataset).map(|d| d.owner);
+        owner.into_iter().flat_map(move |owner| self.denials_by(owner)).filter(move |(_, state)| {
+            state.denial.dataset.is_none_or(|d| d == dataset)
+                && state.denial.window.contains(time)
+                && self.belongs(member, state.denial.party)
+        })
+    }
+
+    /// Does a denial without detail forbid the use of this grant?
+    pub(crate) fn blanket_denial(
+        &self,
+        owner: MemberId,
+        dataset: DatasetId,
+        requester: MemberId,
+        grant: &GrantState,
+        time: Timestamp,
+    ) -> bool {
+        debug_assert!(self.datasets.find(&dataset).is_some_and(|d| d.owner == owner));
+        self.denials_against(dataset, requester, time).any(|(_, state)| {
+            state.denial.detail.is_none()
+                && (state.denial.even_in_emergency || !grant.grant.emergency)
+        })
+    }
+
+    /// The asks that wait for, or were answered by, an owner.
+    pub fn asks_to(&self, owner: MemberId) -> impl Iterator<Item = (AskId, &AskState)> {
+        let first = (owner, AskId([0; 16]));
+        self.index
+            .asks_to
+            .range(first..)
+            .take_while(move |e| e.0 == owner)
+            .filter_map(|e| Some((e.1, self.asks.find(&e.1)?)))
+    }
+
+    /// The asks of an asker.
+    pub fn asks_by(&self, asker: MemberId) -> impl Iterator<Item = (AskId, &AskState)> {
+        let first = (asker, AskId([0; 16]));
+        self.index
+            .asks_by
+            .range(first..)
+            .take_while(move |e| e.0 == asker)
+            .filter_map(|e| Some((e.1, self.asks.find(&e.1)?)))
+    }
+
+    /// The holds that wait for an owner's answer, and answered ones not yet decided anew.
+    pub fn holds_of(
+        &self,
+        owner: MemberId,
+    ) -> impl Iterator<Item = ((MemberId, RequestId), &DecisionState)> {
+        self.decisions
+            .iter()
+            .filter(move |(_, state)| {
+                state.owner == owner && matches!(state.verdict, secnet_types::Verdict::Hold { .. })
+            })
+            .map(|(key, state)| (*key, state))
+    }
+
+    /// The emergency uses of an owner's data that wait for review.
+    pub fn reviews_of(
+        &self,
+        owner: MemberId,
+    ) -> impl Iterator<Item = ((MemberId, RequestId), ReviewState)> {
+        self.reviews
+            .iter()
+            .filter(move |(_, review)| {
+                self.datasets.find(&review.dataset).is_some_and(|d| d.owner == owner)
+            })
+            .map(|(key, review)| (*key, *review))
+    }
+
+    /// Charges taken and neither paid out nor given back: the PDC owes collection or refund.
+    pub fn held_charges(&self) -> impl Iterator<Item = ((MemberId, RequestId), &DecisionState)> {
+        self.decisions
+            .iter()
+            .filter(|(_, s)| matches!(s.charge, Some(Charge { status: ChargeStatus::Held, .. })))
+            .map(|(key, state)| (*key, state))
+    }
+
+    /// What a member has set aside, grant by grant.
+    pub fn escrows_of(&self, funder: MemberId) -> impl Iterator<Item = Amount> {
+        self.escrows.iter().filter(move |(_, e)| e.funder == funder).map(|(_, e)| e.amount)
+    }
+
+    /// What was taken from a member and neither paid out nor given back yet.
+    pub fn charges_of(&self, payer: MemberId) -> impl Iterator<Item = Amount> {
+        self.held_charges()
+            .filter_map(|(_, state)| state.charge)
+            .filter(move |charge| charge.payer == payer)
+            .map(|charge| charge.amount)
+    }
+
+    /// May `author` use this power over everything that `owner` owns?
+    #[must_use]
+    pub fn has_power(
+        &self,
+        author: MemberId,
+        owner: MemberId,
+        power: secnet_types::Power,
+        time: Timestamp,
+    ) -> bool {
+        self.entitled(author, owner, None, power, time).is_ok()
+    }
+
+    /// Every balance.
+    pub fn balances(&self) -> impl Iterator<Item = (MemberId, Amount)> {
+        self.accounts.iter().map(|(member, amount)| (*member, *amount))
+    }
+
+    /// All money by where it is: balances, escrow, held charges, treasury. Their sum is the supply (P5).
+    #[must_use]
+    pub fn audit(&self) -> Option<(Totals, Amount)> {
+        let mut sum = self.totals().treasury;
+        for (_, amount) in self.balances() {
+            sum = sum.plus(amount).ok()?;
+        }
+        for (_, escrow) in self.escrows.iter() {
+            sum = sum.plus(escrow.amount).ok()?;
+        }
+        for (_, state) in self.held_charges() {
+            sum = sum.plus(state.charge?.amount).ok()?;
+        }
+        Some((self.totals(), sum))
+    }
+
+    /// How many datasets and grants there are, for status pages of governors.
+    #[must_use]
+    pub fn sizes(&self) -> (usize, usize, usize) {
+        (self.members.len(), self.datasets.len(), self.grants.len())
+    }
+}

@@ -1,0 +1,362 @@
+//! The state: its tables, their byte form, and the indexes that follow from them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use minicbor::{Decode, Encode};
+use secnet_types::{
+    Amount, AskId, CommandId, DatasetId, DecisionId, DenialId, Genesis, GrantId, GroupId, MemberId,
+    NetworkId, Party, RequestId, RuleId, Timestamp, decode, encode,
+};
+
+use crate::digest::StateDigest;
+use crate::entries::*;
+use crate::sweep::Due;
+use crate::table::{Key, Table};
+
+/// No entry is longer.
+const MAX_ENTRY_BYTES: usize = 64 * 1024;
+
+macro_rules! tables {
+    ($($(#[$doc:meta])* $field:ident: $key:ty => $value:ty = $number:literal,)*) => {
+        /// Which table.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        #[repr(u8)]
+        #[allow(non_camel_case_types, reason = "the names are the field names")]
+        pub enum TableId { $($(#[$doc])* $field = $number,)* }
+
+        impl TableId {
+            /// All tables.
+            pub const ALL: &'static [Self] = &[$(Self::$field,)*];
+
+            /// Its name.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$field => stringify!($field),)* }
+            }
+
+            /// The table with this number.
+            #[must_use]
+            pub const fn from_number(number: u8) -> Option<Self> {
+                match number { $($number => Some(Self::$field),)* _ => None }
+            }
+        }
+
+        /// Everything the ledger knows at one height.
+        #[derive(Debug, Clone)]
+        pub struct State {
+            pub(crate) network: NetworkId,
+            $(pub(crate) $field: Table<$key, $value>,)*
+            pub(crate) index: Index,
+        }
+
+        impl State {
+            fn empty(network: NetworkId) -> Self {
+                Self { network, $($field: Table::default(),)* index: Index::default() }
+            }
+
+            /// The command failed: nothing of it stays.
+            pub(crate) fn roll_back(&mut self) {
+                $(self.$field.roll_back();)*
+            }
+
+            /// The command succeeded.
+            pub(crate) fn keep(&mut self, height: u64) {
+                let index = &mut self.index;
+                $(self.$field.keep(|key, before, after| {
+                    for value in [before, after].into_iter().flatten() {
+                        Indexed::<$key>::note_consent(value, before, after, height, index);
+                    }
+                    // Most changes, such as a use more, leave a value where it was in the indexes.
+                    if let (Some(before), Some(after)) = (before, after) && before.same_index(key, after) {
+                        return;
+                    }
+                    if let Some(value) = before { value.unindex(key, index); }
+                    if let Some(value) = after { value.index(key, index); }
+                });)*
+            }
+
+            /// The block is done: what changed, as stored entries, with the digest brought up to date.
+            pub(crate) fn drain(&mut self, digest: &mut StateDigest) -> Vec<(TableId, Vec<u8>, Option<Vec<u8>>)> {
+                let mut changes = Vec::new();
+                $(self.$field.drain(|key, before, after| {
+                    let key = key.to_bytes();
+                    let before = before.map(|value| encode(value));
+                    let after = after.map(|value| encode(value));
+                    if before != after {
+                        if let Some(value) = &before { digest.remove(TableId::$field, &key, value); }
+                        if let Some(value) = &after { digest.add(TableId::$field, &key, value); }
+                        changes.push((TableId::$field, key, after));
+                    }
+                });)*
+                changes
+            }
+
+            /// Take in one stored entry.
+            pub(crate) fn load(&mut self, table: TableId, key: &[u8], value: &[u8]) -> Option<()> {
+                match table {
+                    $(TableId::$field => {
+                        let key = <$key>::from_bytes(key)?;
+                        // The digest counts elements modulo 2^16; twice the same key is never right.
+                        if self.$field.contains(&key) { return None; }
+                        let value: $value = load_value(value)?;
+                        value.index(&key, &mut self.index);
+                        self.$field.load(key, value);
+                    })*
+                }
+                Some(())
+            }
+
+            /// Every entry of every table in its stored form, in order.
+            pub fn for_each_entry(&self, mut visit: impl FnMut(TableId, &[u8], &[u8])) {
+                $(for (key, value) in self.$field.iter() {
+                    visit(TableId::$field, &key.to_bytes(), &encode(value));
+                })*
+            }
+        }
+    };
+}
+
+tables! {
+    /// Members.
+    members: MemberId => Member = 0,
+    /// Groups.
+    groups: GroupId => Group = 1,
+    /// Who is in which group.
+    group_members: (GroupId, MemberId) => Present = 2,
+    /// Datasets.
+    datasets: DatasetId => Dataset = 3,
+    /// Asks that are not over.
+    asks: AskId => AskState = 4,
+    /// Grants.
+    grants: GrantId => GrantState = 5,
+    /// Money set aside for grants.
+    escrows: GrantId => Escrow = 6,
+    /// Denials.
+    denials: DenialId => DenialState = 7,
+    /// Delegations: (owner, delegate), reach.
+    delegations: ((MemberId, MemberId), Reach) => DelegationState = 8,
+    /// Session keys.
+    sessions: (MemberId, [u8; 32]) => SessionState = 9,
+    /// Decisions that something can still come of, by (requester, request).
+    decisions: (MemberId, RequestId) => DecisionState = 10,
+    /// Emergency uses not yet reviewed, by (requester, request).
+    reviews: (MemberId, RequestId) => ReviewState = 11,
+    /// Balances.
+    accounts: MemberId => Amount = 12,
+    /// Sums.
+    totals: Only => Totals = 13,
+    /// Commands that must not be applied again, by (author, command).
+    applied: (MemberId, CommandId) => AppliedState = 14,
+    /// Rules on offer.
+    rules: RuleId => RuleState = 15,
+    /// Who may use which rule: (rule, member).
+    licences: (RuleId, MemberId) => Present = 16,
+    /// Which member enforces which rule: (member, rule).
+    installs: (MemberId, RuleId) => InstallState = 17,
+    /// Who governs.
+    governance: Only => Governance = 18,
+}
+
+/// What follows from the tables, for looking up the other way round. Never stored, never digested.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Index {
+    pub datasets_of: BTreeSet<(MemberId, DatasetId)>,
+    pub grants_on: BTreeSet<(DatasetId, GrantId)>,
+    pub grants_to: BTreeSet<(Party, GrantId)>,
+    pub denials_by: BTreeSet<(MemberId, DenialId)>,
+    pub asks_to: BTreeSet<(MemberId, AskId)>,
+    pub asks_by: BTreeSet<(MemberId, AskId)>,
+    pub groups_of: BTreeSet<(MemberId, GroupId)>,
+    pub decisions: BTreeMap<DecisionId, (MemberId, RequestId)>,
+    pub due: BTreeSet<(Timestamp, Due)>,
+    pub consent: ConsentHeights,
+}
+
+/// When the consent on a dataset last changed, so that compiled policies can be kept.
+#[derive(Clone, Default)]
+pub(crate) struct ConsentHeights {
+    /// What is not in the maps has not changed since the state was loaded at this height.
+    pub floor: u64,
+    pub datasets: BTreeMap<DatasetId, u64>,
+    pub owners: BTreeMap<MemberId, u64>,
+}
+
+impl core::fmt::Debug for ConsentHeights {
+    /// Hints for caches, no part of the state: a loaded state is the same with others.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("ConsentHeights")
+    }
+}
+
+/// How a table's entries show up in the [`Index`].
+pub(crate) trait Indexed<K> {
+    fn index(&self, _key: &K, _index: &mut Index) {}
+    fn unindex(&self, _key: &K, _index: &mut Index) {}
+    /// Notes the height if the change from `before` to `after` can change what policy says.
+    fn note_consent(
+        &self,
+        _before: Option<&Self>,
+        _after: Option<&Self>,
+        _height: u64,
+        _index: &mut Index,
+    ) {
+    }
+    /// Would another value under the key show up just so?
+    fn same_index(&self, _key: &K, _other: &Self) -> bool {
+        true
+    }
+}
+
+macro_rules! not_indexed {
+    ($($key:ty => $value:ty),* $(,)?) => {$(impl Indexed<$key> for $value {})*};
+}
+not_indexed! {
+    MemberId => Member, GroupId => Group, MemberId => Amount, Only => Totals, RuleId => RuleState,
+    (RuleId, MemberId) => Present, (MemberId, RuleId) => InstallState, Only => Governance, GrantId => Escrow,
+    ((MemberId, MemberId), Reach) => DelegationState,
+}
+
+macro_rules! indexed {
+    ($key:ty => $value:ty, |$k:ident, $v:ident| { $($set:ident: $entry:expr),* $(,)? } due $due:expr $(, consent $note:path)?) => {
+        impl Indexed<$key> for $value {
+            fn index(&self, $k: &$key, index: &mut Index) {
+                let $v = self;
+                $(index.$set.insert($entry);)*
+                if let Some(due) = $due { index.due.insert(due); }
+            }
+            fn unindex(&self, $k: &$key, index: &mut Index) {
+                let $v = self;
+                $(index.$set.remove(&$entry);)*
+                if let Some(due) = $due { index.due.remove(&due); }
+            }
+            $(fn note_consent(
+                &self,
+                before: Option<&Self>,
+                after: Option<&Self>,
+                height: u64,
+                index: &mut Index,
+            ) {
+                $note(self, before, after, height, &mut index.consent);
+            })?
+            fn same_index(&self, $k: &$key, other: &Self) -> bool {
+                let before = { let $v = self; ($($entry,)* $due) };
+                let after = { let $v = other; ($($entry,)* $due) };
+                before == after
+            }
+        }
+    };
+}
+
+fn dataset_consent(
+    dataset: &Dataset,
+    before: Option<&Dataset>,
+    after: Option<&Dataset>,
+    height: u64,
+    heights: &mut ConsentHeights,
+) {
+    // The id is the key, which every change of a dataset comes with; its owner's height covers it.
+    if before != after {
+        heights.owners.insert(dataset.owner, height);
+    }
+}
+
+fn grant_consent(
+    grant: &GrantState,
+    before: Option<&GrantState>,
+    after: Option<&GrantState>,
+    height: u64,
+    heights: &mut ConsentHeights,
+) {
+    // A use is no change of consent: policy is told of used-up grants with each question.
+    let same = |a: &GrantState, b: &GrantState| a.status == b.status && a.grant == b.grant;
+    if !matches!((before, after), (Some(a), Some(b)) if same(a, b)) {
+        heights.datasets.insert(grant.grant.dataset, height);
+    }
+}
+
+fn denial_consent(
+    state: &DenialState,
+    _before: Option<&DenialState>,
+    _after: Option<&DenialState>,
+    height: u64,
+    heights: &mut ConsentHeights,
+) {
+    match state.denial.dataset {
+        Some(dataset) => heights.datasets.insert(dataset, height),
+        None => heights.owners.insert(state.owner, height),
+    };
+}
+
+indexed!((GroupId, MemberId) => Present, |k, _v| { groups_of: (k.1, k.0) } due None::<(Timestamp, Due)>);
+indexed!(DatasetId => Dataset, |k, v| { datasets_of: (v.owner, *k) } due None::<(Timestamp, Due)>,
+    consent dataset_consent);
+indexed!(AskId => AskState, |k, v| { asks_to: (v.owner, *k), asks_by: (v.asker, *k) }
+    due Some((v.ask.deadline, Due::Ask(*k))));
+indexed!(GrantId => GrantState, |k, v| { grants_on: (v.grant.dataset, *k), grants_to: (v.grant.grantee, *k) }
+    due (v.status == GrantStatus::Active && v.grant.window.until != Timestamp::MAX)
+        .then_some((v.grant.window.until, Due::Grant(*k))),
+    consent grant_consent);
+indexed!(DenialId => DenialState, |k, v| { denials_by: (v.owner, *k) }
+    due (v.denial.window.until != Timestamp::MAX).then_some((v.denial.window.until, Due::Denial(*k))),
+    consent denial_consent);
+indexed!((MemberId, [u8; 32]) => SessionState, |k, v| {} due Some((v.until, Due::Session(k.0, k.1))));
+indexed!((MemberId, RequestId) => ReviewState, |k, v| {}
+    due (!v.overdue).then_some((v.due, Due::Review(k.0, k.1))));
+indexed!((MemberId, CommandId) => AppliedState, |k, v| {} due Some((v.expires, Due::Applied(k.0, k.1))));
+
+impl Indexed<(MemberId, RequestId)> for DecisionState {
+    fn index(&self, key: &(MemberId, RequestId), index: &mut Index) {
+        index.decisions.insert(self.id, *key);
+        index.due.insert((self.due(), Due::Decision(key.0, key.1)));
+    }
+    fn unindex(&self, key: &(MemberId, RequestId), index: &mut Index) {
+        index.decisions.remove(&self.id);
+        index.due.remove(&(self.due(), Due::Decision(key.0, key.1)));
+    }
+    fn same_index(&self, _: &(MemberId, RequestId), other: &Self) -> bool {
+        self.id == other.id && self.due() == other.due()
+    }
+}
+
+impl State {
+    /// The state before the first block.
+    #[must_use]
+    pub fn genesis(genesis: &Genesis) -> Self {
+        let mut state = Self::empty(genesis.network());
+        for founder in &genesis.founders {
+            let member = Member {
+                kind: founder.kind,
+                voucher: None,
+                key: founder.member.0,
+                sealing_key: founder.sealing_key,
+                suspended: false,
+            };
+            state.members.put(founder.member, member);
+        }
+        let governance = Governance {
+            governors: genesis.governors.clone(),
+            threshold: genesis.threshold,
+            parameters: genesis.parameters.clone(),
+            closed: None,
+        };
+        state.governance.put(Only, governance);
+        state.totals.put(Only, Totals::default());
+        state.keep(0);
+        state
+    }
+
+    /// An empty state to load entries into.
+    pub(crate) fn unloaded(network: NetworkId) -> Self {
+        Self::empty(network)
+    }
+
+    /// The network.
+    #[must_use]
+    pub fn network(&self) -> NetworkId {
+        self.network
+    }
+}
+
+fn load_value<T: for<'b> Decode<'b, ()> + Encode<()>>(bytes: &[u8]) -> Option<T> {
+    decode("state entry", bytes, MAX_ENTRY_BYTES).ok()
+}

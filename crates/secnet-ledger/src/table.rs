@@ -1,0 +1,97 @@
+//! One table of the state: an ordered map that remembers what a command, and a block, changed.
+
+use std::collections::BTreeMap;
+
+/// A key with a fixed byte form whose order is the key's order.
+pub(crate) trait Key: Clone + Ord {
+    /// The byte form.
+    fn to_bytes(&self) -> Vec<u8>;
+    /// Back from the byte form.
+    fn from_bytes(bytes: &[u8]) -> Option<Self>;
+}
+
+/// An ordered map with a journal. Within a command every change can be taken back; within a block every key's
+/// value from before the block is known, so that state digest and stored entries are updated once per key.
+#[derive(Debug, Clone)]
+pub(crate) struct Table<K, V> {
+    map: BTreeMap<K, V>,
+    command: Vec<(K, Option<V>)>,
+    block: BTreeMap<K, Option<V>>,
+}
+
+impl<K, V> Default for Table<K, V> {
+    fn default() -> Self {
+        Self { map: BTreeMap::new(), command: Vec::new(), block: BTreeMap::new() }
+    }
+}
+
+impl<K: Key, V: Clone> Table<K, V> {
+    /// The value under a key.
+    pub(crate) fn find(&self, key: &K) -> Option<&V> {
+        self.map.get(key)
+    }
+
+    /// Is there a value under the key?
+    pub(crate) fn contains(&self, key: &K) -> bool {
+        self.map.contains_key(key)
+    }
+
+    /// Entries from a key on, in order.
+    pub(crate) fn starting_at(&self, key: K) -> impl Iterator<Item = (&K, &V)> {
+        self.map.range(key..)
+    }
+
+    /// All entries, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.map.iter()
+    }
+
+    /// How many entries.
+    pub(crate) fn len(&self) -> usize {
+        self.map.len()
+    }
+
+    /// Set the value under a key.
+    pub(crate) fn put(&mut self, key: K, value: V) {
+        let before = self.map.insert(key.clone(), value);
+        self.command.push((key, before));
+    }
+
+    /// Remove the value under a key.
+    pub(crate) fn remove(&mut self, key: &K) {
+        if let Some(before) = self.map.remove(key) {
+            self.command.push((key.clone(), Some(before)));
+        }
+    }
+
+    /// Put an entry that is not a change: when state is loaded.
+    pub(crate) fn load(&mut self, key: K, value: V) {
+        self.map.insert(key, value);
+    }
+
+    /// The command failed: take its changes back.
+    pub(crate) fn roll_back(&mut self) {
+        while let Some((key, before)) = self.command.pop() {
+            match before {
+                Some(value) => self.map.insert(key, value),
+                None => self.map.remove(&key),
+            };
+        }
+    }
+
+    /// The command is done: each key with its value before and after. Keeps them for the block.
+    pub(crate) fn keep(&mut self, mut changed: impl FnMut(&K, Option<&V>, Option<&V>)) {
+        for (key, before) in self.command.drain(..) {
+            // A key touched twice is reported twice; callers treat it as remove-then-add of sets.
+            changed(&key, before.as_ref(), self.map.get(&key));
+            self.block.entry(key).or_insert(before);
+        }
+    }
+
+    /// The block is done: each changed key with its value from before the block and now.
+    pub(crate) fn drain(&mut self, mut changed: impl FnMut(&K, Option<&V>, Option<&V>)) {
+        for (key, before) in core::mem::take(&mut self.block) {
+            changed(&key, before.as_ref(), self.map.get(&key));
+        }
+    }
+}
