@@ -1,0 +1,35 @@
+//! The guard looks at behaviour and may refuse, hold or burden a use that policy permits. It can never permit one.
+//!
+//! One request goes through it like this: [`Guard::features`] turns the [`Event`] and what was learnt before into a
+//! [`FeatureVector`](secnet_types::FeatureVector); the installed rules are matched on it; [`Model::vet`] adds up the
+//! detector's [`Signal`]s and the matched rules into a [`GuardVerdict`]; [`explain`] says what would have to be
+//! different, tried out and not guessed. When the outcome is known, [`Guard::observe`] learns from it: score first,
+//! learn afterwards, and learn habits only from what was allowed.
+//!
+//! This crate is pure: time comes with the event, there is no randomness, and everything recorded is an integer.
+//! A verdict is a function of the model, the permitted use, the features and the matched rules, so whoever is shown
+//! those can replay it.
+
+mod event;
+mod explain;
+mod features;
+mod guard;
+mod model;
+mod signal;
+mod snapshot;
+mod tracked;
+mod verdict;
+mod window;
+
+pub use event::{Event, Observed};
+pub use explain::{Change, Explanation, explain};
+pub use guard::Guard;
+pub use model::{
+    Limits, MAX_TRACKED_DATASETS, MAX_TRACKED_PAIRS, MAX_TRACKED_REQUESTERS, Model, ModelError,
+    Parameters, Ramp,
+};
+pub use signal::{Contribution, Signal};
+pub use snapshot::{MAX_SNAPSHOT_BYTES, SnapshotError};
+pub use verdict::{
+    Assessment, Cause, GuardReason, GuardVerdict, Notice, Outcome, PermittedUse, Remedy,
+};

@@ -1,0 +1,96 @@
+//! What was learnt, as bytes: it survives a restart.
+
+use minicbor::{Decode, Encode};
+use secnet_types::{DatasetId, DecodeError, MemberId, decode, encode};
+
+use crate::guard::{Dataset, MAX_RECENT_DATASETS, Pair, Requester};
+use crate::tracked::Tracked;
+use crate::{Guard, Model};
+
+/// A snapshot, in bytes.
+pub const MAX_SNAPSHOT_BYTES: usize = 512 * 1024 * 1024;
+/// The layout of the learnt state.
+const FORMAT: u16 = 1;
+
+/// Why bytes are not a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SnapshotError {
+    /// Not canonical bytes of one.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// Of another version.
+    #[error("the snapshot has format `{0}`, this version reads `1`; delete it to learn afresh")]
+    Format(u16),
+    /// Decodes, but contradicts itself.
+    #[error("the snapshot is damaged: {0}; delete it to learn afresh")]
+    Damaged(&'static str),
+}
+
+#[derive(Encode, Decode)]
+#[cbor(map)]
+struct Snapshot {
+    #[n(0)]
+    format: u16,
+    #[n(1)]
+    tick: u64,
+    #[n(2)]
+    requesters: Vec<(MemberId, u64, Requester)>,
+    #[n(3)]
+    pairs: Vec<((MemberId, DatasetId), u64, Pair)>,
+    #[n(4)]
+    datasets: Vec<(DatasetId, u64, Dataset)>,
+}
+
+impl Guard {
+    /// Everything learnt. It holds no model: the same habits can be judged by another one.
+    #[must_use]
+    pub fn snapshot(&self) -> Vec<u8> {
+        encode(&Snapshot {
+            format: FORMAT,
+            tick: self.tick,
+            requesters: list(&self.requesters),
+            pairs: list(&self.pairs),
+            datasets: list(&self.datasets),
+        })
+    }
+
+    /// A guard that knows what was learnt. Beyond the model's limits the oldest is forgotten.
+    ///
+    /// # Errors
+    /// [`SnapshotError`]: anything but the bytes of a snapshot.
+    pub fn restore(model: Model, bytes: &[u8]) -> Result<Self, SnapshotError> {
+        let snapshot: Snapshot = decode("guard snapshot", bytes, MAX_SNAPSHOT_BYTES)?;
+        if snapshot.format != FORMAT {
+            return Err(SnapshotError::Format(snapshot.format));
+        }
+        if snapshot.requesters.iter().any(|(_, _, r)| r.recent.len() > MAX_RECENT_DATASETS) {
+            return Err(SnapshotError::Damaged("too many recent datasets"));
+        }
+        let mut guard = Self::new(model);
+        guard.tick = snapshot.tick;
+        fill(&mut guard.requesters, snapshot.requesters, snapshot.tick)?;
+        fill(&mut guard.pairs, snapshot.pairs, snapshot.tick)?;
+        fill(&mut guard.datasets, snapshot.datasets, snapshot.tick)?;
+        Ok(guard)
+    }
+}
+
+fn list<K: Ord + Copy, V: Clone + Default>(tracked: &Tracked<K, V>) -> Vec<(K, u64, V)> {
+    tracked.iter().map(|(key, tick, value)| (*key, tick, value.clone())).collect()
+}
+
+fn fill<K: Ord + Copy, V: Default>(
+    tracked: &mut Tracked<K, V>,
+    entries: Vec<(K, u64, V)>,
+    newest: u64,
+) -> Result<(), SnapshotError> {
+    if !entries.is_sorted_by(|(a, ..), (b, ..)| a < b) {
+        return Err(SnapshotError::Damaged("entries out of order"));
+    }
+    for (key, tick, value) in entries {
+        if tick > newest || !tracked.restore(key, tick, value) {
+            return Err(SnapshotError::Damaged("wrong ticks"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,278 @@
+//! From features and matched rules to a verdict that only narrows what was permitted.
+
+use core::fmt;
+use std::collections::BTreeSet;
+
+use secnet_types::{
+    BasisPoints, Digest, FeatureValue, FeatureVector, Obligation, ReasonClass, RuleAction,
+    RuleMatch,
+};
+
+use crate::{Contribution, Model, Signal};
+
+/// What policy permitted: the only thing the guard can be asked about. A use that policy refused never gets here.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PermittedUse {
+    /// What policy already demands of the release.
+    pub obligations: BTreeSet<Obligation>,
+    /// A break-glass use: the guard may alarm and demand a review, never hold or refuse it.
+    pub emergency: bool,
+    /// The owner has answered the hold on this very request with a release: it is not held again, but may be denied.
+    pub released_by_owner: bool,
+}
+
+/// The detector's view.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assessment {
+    /// 0 ordinary, 10,000 as wrong as can be.
+    pub score: BasisPoints,
+    /// What made it up, heaviest first.
+    pub contributions: Vec<Contribution>,
+}
+
+/// What the guard makes of a permitted use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It goes ahead, with at least the obligations that policy set.
+    Allow {
+        /// What the release must do besides.
+        obligations: BTreeSet<Obligation>,
+    },
+    /// It waits for the owner's answer.
+    Hold,
+    /// It is refused.
+    Deny,
+}
+
+impl Outcome {
+    /// 0 allow, 1 hold, 2 deny.
+    #[must_use]
+    pub const fn severity(&self) -> u8 {
+        match self {
+            Self::Allow { .. } => 0,
+            Self::Hold => 1,
+            Self::Deny => 2,
+        }
+    }
+
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Allow { .. } => "allow",
+            Self::Hold => "hold",
+            Self::Deny => "deny",
+        }
+    }
+}
+
+/// Where a reason comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The detector.
+    Signal(Signal),
+    /// An installed rule.
+    Rule(RuleMatch),
+}
+
+/// One reason, for those who may know everything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GuardReason {
+    /// Where it comes from.
+    pub cause: Cause,
+    /// The value that was seen; none for a rule, which may look at several.
+    pub value: Option<FeatureValue>,
+    /// The nearest ordinary value.
+    pub baseline: Option<FeatureValue>,
+    /// Basis points it adds to the score; none for a rule, which acts by itself.
+    pub contribution: Option<u16>,
+}
+
+impl fmt::Display for GuardReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.cause, &self.value, &self.baseline) {
+            (Cause::Signal(signal), Some(value), Some(baseline)) => {
+                let (feature, points) = (signal.feature(), self.contribution.unwrap_or_default());
+                write!(
+                    f,
+                    "the requester {}: {} is {}, ordinary is {} (adds {points} of 10000)",
+                    signal.phrase(),
+                    feature.phrase(),
+                    value.describe(feature),
+                    baseline.describe(feature),
+                )
+            }
+            (Cause::Signal(signal), ..) => write!(f, "the requester {}", signal.phrase()),
+            (Cause::Rule(matched), ..) => {
+                write!(f, "rule {} says {}", matched.rule, matched.action.as_str())
+            }
+        }
+    }
+}
+
+/// What a refused or waiting requester can do about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remedy {
+    /// Ask less often.
+    SlowDown,
+    /// Nothing but wait: the owner has been asked.
+    WaitForOwner,
+    /// Talk to the owner.
+    AskOwner,
+}
+
+/// All that the requester is told: the class of the reason and a remedy, no threshold and no value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Notice {
+    /// Guard or rule.
+    pub class: ReasonClass,
+    /// What to do.
+    pub remedy: Remedy,
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let class = match self.class {
+            ReasonClass::Rule => "a security rule stopped this request",
+            _ => "the guard found this request unusual",
+        };
+        let remedy = match self.remedy {
+            Remedy::SlowDown => "wait a while, then ask less often",
+            Remedy::WaitForOwner => "the owner has been asked; wait for the answer",
+            Remedy::AskOwner => "ask the owner of the data",
+        };
+        write!(f, "{class}; {remedy}")
+    }
+}
+
+/// The guard's verdict on a permitted use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GuardVerdict {
+    /// What is to happen.
+    pub outcome: Outcome,
+    /// The detector's score.
+    pub score: BasisPoints,
+    /// Something is wrong though the use goes ahead: an emergency, a released hold, or a rule that flags.
+    pub alarm: bool,
+    /// Why, heaviest first: rules by severity, then signals by weight.
+    pub reasons: Vec<GuardReason>,
+    /// The model that judged.
+    pub model: Digest,
+}
+
+impl Model {
+    /// The detector's score of a request. More of anything suspicious never lowers it.
+    #[must_use]
+    pub fn assess(&self, facts: &FeatureVector) -> Assessment {
+        let mut contributions: Vec<_> = Signal::ALL
+            .iter()
+            .filter_map(|signal| signal.contribution(self.parameters(), facts))
+            .collect();
+        contributions.sort_by_key(|c| (core::cmp::Reverse(c.points), c.signal));
+        let sum = contributions.iter().fold(0_u16, |sum, c| sum.saturating_add(c.points));
+        let score = BasisPoints::new(sum).unwrap_or(BasisPoints::WHOLE);
+        Assessment { score, contributions }
+    }
+
+    /// Judge a permitted use by its features and the rules that matched on them.
+    ///
+    /// INVARIANT: the outcome is the permitted use with at least its obligations, a hold, or a denial.
+    #[must_use]
+    pub fn vet(
+        &self,
+        permitted: &PermittedUse,
+        facts: &FeatureVector,
+        matched: &[RuleMatch],
+    ) -> GuardVerdict {
+        let assessment = self.assess(facts);
+        let score = assessment.score.points();
+        let by_score = if score >= self.parameters().deny_at {
+            2
+        } else {
+            u8::from(score >= self.parameters().hold_at)
+        };
+        let by_rules = matched.iter().map(|m| severity(m.action)).max().unwrap_or(0);
+        let wanted = by_score.max(by_rules);
+        let stopped =
+            !permitted.emergency && (wanted == 2 || (wanted == 1 && !permitted.released_by_owner));
+        let flagged = wanted > 0 || !matched.is_empty();
+        let outcome = match (stopped, wanted) {
+            (true, 2) => Outcome::Deny,
+            (true, _) => Outcome::Hold,
+            (false, _) => {
+                let mut obligations = permitted.obligations.clone();
+                if flagged {
+                    obligations.insert(Obligation::NotifyOwner);
+                }
+                if wanted > 0 {
+                    obligations.insert(Obligation::Review);
+                }
+                Outcome::Allow { obligations }
+            }
+        };
+        let alarm = flagged && !stopped;
+        let reasons = reasons(assessment.contributions, matched);
+        GuardVerdict { outcome, score: assessment.score, alarm, reasons, model: self.digest() }
+    }
+}
+
+/// Deny over hold over pass. Step-up and throttle hold: until a door can ask for a fresh proof or delay a request,
+/// waiting for the owner is the mildest thing that does not let it through.
+const fn severity(action: RuleAction) -> u8 {
+    match action {
+        RuleAction::Flag => 0,
+        RuleAction::StepUp | RuleAction::Throttle | RuleAction::Hold => 1,
+        RuleAction::Deny => 2,
+    }
+}
+
+fn reasons(contributions: Vec<Contribution>, matched: &[RuleMatch]) -> Vec<GuardReason> {
+    let mut rules = matched.to_vec();
+    rules.sort_by_key(|m| (core::cmp::Reverse(m.action), m.rule));
+    let rules = rules.into_iter().map(|matched| GuardReason {
+        cause: Cause::Rule(matched),
+        value: None,
+        baseline: None,
+        contribution: None,
+    });
+    let signals = contributions.into_iter().map(|c| GuardReason {
+        cause: Cause::Signal(c.signal),
+        value: Some(c.value),
+        baseline: Some(c.baseline),
+        contribution: Some(c.points),
+    });
+    rules.chain(signals).collect()
+}
+
+impl GuardVerdict {
+    /// What the requester may be told; nothing if the use goes ahead.
+    #[must_use]
+    pub fn notice(&self) -> Option<Notice> {
+        let stopped = self.outcome.severity();
+        if stopped == 0 {
+            return None;
+        }
+        let rule = self.reasons.iter().find_map(|reason| match reason.cause {
+            Cause::Rule(matched) if severity(matched.action) == stopped => Some(matched.action),
+            _ => None,
+        });
+        let heaviest = self.reasons.iter().find_map(|reason| match reason.cause {
+            Cause::Signal(signal) => Some(signal),
+            Cause::Rule(_) => None,
+        });
+        let class = if rule.is_some() { ReasonClass::Rule } else { ReasonClass::Guard };
+        let hurried = match rule {
+            Some(action) => action == RuleAction::Throttle,
+            None => matches!(
+                heaviest,
+                Some(Signal::Pace | Signal::Denials | Signal::FanOut | Signal::Crowd)
+            ),
+        };
+        let remedy = match (stopped, hurried) {
+            (1, _) => Remedy::WaitForOwner,
+            (_, true) => Remedy::SlowDown,
+            _ => Remedy::AskOwner,
+        };
+        Some(Notice { class, remedy })
+    }
+}

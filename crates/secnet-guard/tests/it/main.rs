@@ -1,0 +1,13 @@
+//! The guard from outside: verdicts, promises, learning, memory.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests may fail loudly like tests"
+)]
+
+mod common;
+mod golden;
+mod learning;
+mod promises;
+mod state;

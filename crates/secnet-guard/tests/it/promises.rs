@@ -1,0 +1,124 @@
+use proptest::prelude::*;
+use secnet_guard::{Explanation, Model, Outcome, PermittedUse, Signal, explain};
+use secnet_types::{
+    DatasetId, Feature, FeatureKind, FeatureValue, FeatureVector, MemberId, Obligation, Party,
+    Purpose, RuleContext, RuleSet, Timestamp,
+};
+
+use crate::common::{facts, permitted, rule};
+
+const PARTIES: &[Party] = &[Party::Member(MemberId([1; 32]))];
+
+fn context() -> RuleContext<'static> {
+    RuleContext {
+        dataset: DatasetId([1; 16]),
+        parties: PARTIES,
+        purpose: Purpose::Treatment,
+        now: Timestamp(0),
+    }
+}
+
+fn apply(facts: &FeatureVector, feature: Feature, to: &FeatureValue) -> FeatureVector {
+    facts.with(feature, to.clone()).unwrap()
+}
+
+fn severity(model: &Model, use_: &PermittedUse, facts: &FeatureVector, rules: &RuleSet) -> u8 {
+    model.vet(use_, facts, &rules.matches(facts, &context())).outcome.severity()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn p2_the_guard_can_only_say_no(
+        permitted in permitted(),
+        facts in facts(),
+        rules in prop::collection::vec(rule(), 0..12),
+    ) {
+        let rules = RuleSet::new(rules).unwrap();
+        let matched = rules.matches(&facts, &context());
+        let verdict = Model::default().vet(&permitted, &facts, &matched);
+        if let Outcome::Allow { obligations } = &verdict.outcome {
+            prop_assert!(obligations.is_superset(&permitted.obligations));
+        }
+        // Neither more rules nor a release of another kind makes it milder.
+        let without = Model::default().vet(&permitted, &facts, &[]);
+        prop_assert!(verdict.outcome.severity() >= without.outcome.severity());
+        prop_assert!(verdict.score.points() <= 10_000);
+    }
+
+    #[test]
+    fn an_emergency_is_never_held_or_denied(
+        facts in facts(),
+        rules in prop::collection::vec(rule(), 0..12),
+    ) {
+        let rules = RuleSet::new(rules).unwrap();
+        let matched = rules.matches(&facts, &context());
+        let emergency = PermittedUse { emergency: true, ..PermittedUse::default() };
+        let verdict = Model::default().vet(&emergency, &facts, &matched);
+        let Outcome::Allow { obligations } = verdict.outcome else {
+            panic!("an emergency was stopped")
+        };
+        let ordinary = severity(&Model::default(), &PermittedUse::default(), &facts, &rules);
+        prop_assert!(ordinary == 0 || (verdict.alarm && obligations.contains(&Obligation::Review)));
+    }
+
+    #[test]
+    fn more_of_anything_suspicious_never_lowers_the_score(facts in facts(), more in 1..2000_i64) {
+        let model = Model::default();
+        let before = model.assess(&facts).score;
+        for signal in Signal::ALL.iter().copied().filter(|s| *s != Signal::QuietHour) {
+            if let (FeatureKind::Number { .. }, Some(n)) =
+                (signal.feature().kind(), facts.number(signal.feature()))
+            {
+                let raised = apply(&facts, signal.feature(), &FeatureValue::Number(n + more));
+                prop_assert!(model.assess(&raised).score >= before);
+            }
+        }
+    }
+
+    #[test]
+    fn explanations_are_true(
+        facts in facts(),
+        rules in prop::collection::vec(rule(), 0..6),
+        permitted in permitted(),
+    ) {
+        let model = Model::default();
+        let rules = RuleSet::new(rules).unwrap();
+        let said = explain(&model, &permitted, &facts, &rules, &context());
+        let before = said.verdict.outcome.severity();
+        for change in &said.decisive {
+            let changed = apply(&facts, change.feature, &change.to);
+            prop_assert!(severity(&model, &permitted, &changed, &rules) < before);
+        }
+        let mut changed = facts.clone();
+        for change in &said.together {
+            changed = apply(&changed, change.feature, &change.to);
+        }
+        prop_assert!(
+            said.together.is_empty() || severity(&model, &permitted, &changed, &rules) < before
+        );
+    }
+
+    #[test]
+    fn what_the_detector_alone_stops_is_always_explained(facts in facts()) {
+        let none = RuleSet::new([]).unwrap();
+        let permitted = PermittedUse::default();
+        let said: Explanation = explain(&Model::default(), &permitted, &facts, &none, &context());
+        prop_assert_eq!(said.verdict.outcome.severity() > 0, !said.together.is_empty());
+    }
+
+    #[test]
+    fn the_requester_is_told_no_number_and_no_feature(
+        facts in facts(),
+        rules in prop::collection::vec(rule(), 0..6),
+    ) {
+        let rules = RuleSet::new(rules).unwrap();
+        let matched = rules.matches(&facts, &context());
+        let verdict = Model::default().vet(&PermittedUse::default(), &facts, &matched);
+        prop_assert_eq!(verdict.notice().is_some(), verdict.outcome.severity() > 0);
+        if let Some(notice) = verdict.notice() {
+            prop_assert!(!notice.to_string().contains(|c: char| c.is_ascii_digit()));
+        }
+    }
+}
