@@ -1,0 +1,28 @@
+//! Every limit of the double lock, by name.
+
+/// Sealed records are packed into segments of at most this many bytes; a larger record is a segment of its own.
+pub const MAX_SEGMENT_BYTES: usize = 4 * 1024 * 1024;
+/// Records in one upload.
+pub const MAX_UPLOAD_RECORDS: usize = 16_384;
+/// Release nodes of one upload.
+pub const MAX_RELEASE_NODES: usize = 64;
+/// Compartments of one owner, and in one grant.
+pub const MAX_COMPARTMENTS: usize = 4096;
+/// A record entry, in bytes.
+pub const MAX_ENTRY_BYTES: usize = 4096;
+/// A compartment packet, in bytes: 48 for each record, envelope and header.
+pub const MAX_COMPARTMENT_PACKET_BYTES: usize = MAX_UPLOAD_RECORDS * 48 + 4096;
+/// A release packet, in bytes: 80 for each record, envelope and header.
+pub const MAX_RELEASE_PACKET_BYTES: usize = MAX_UPLOAD_RECORDS * 80 + 4096;
+/// Shares in one answer of a release node.
+pub const MAX_RELEASED_SHARES: usize = MAX_UPLOAD_RECORDS;
+/// An answer of a release node, in bytes: 97 for each share, envelope and header.
+pub const MAX_RELEASED_BYTES: usize = MAX_RELEASED_SHARES * 97 + 4096;
+/// The wraps of a grant, in bytes: 64 for each compartment, envelope and header.
+pub const MAX_WRAPS_BYTES: usize = MAX_COMPARTMENTS * 64 + 4096;
+/// An upload's manifest, in bytes.
+pub const MAX_MANIFEST_BYTES: usize = 256 * 1024;
+/// A compartment directory, in bytes: one public key of 1216 bytes for each compartment.
+pub const MAX_DIRECTORY_BYTES: usize = MAX_COMPARTMENTS * 1400 + 4096;
+/// A shredding plan, in bytes.
+pub const MAX_SHRED_PLAN_BYTES: usize = 4 * 1024 * 1024;

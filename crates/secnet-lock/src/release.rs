@@ -1,0 +1,372 @@
+//! Release nodes: they keep shares of `b` and hand out exactly those of the records that a decision names.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use minicbor::{Decode, Encode};
+use secnet_crypto::{
+    CryptoRng, SealError, SealKeyPair, SealPublicKey, SealSecretKey, Share, Zeroizing,
+};
+use secnet_types::{DatasetId, DecisionId, Digest, RecordId, RequestId};
+
+use crate::{
+    Known, Packet, PacketError, PacketHeader, UploadId, limits,
+    table::{Rows, Table, cut},
+};
+
+/// What is readable of a [`ReleasePacket`]: `[version, suite, dataset, upload, node, key]`.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct ReleaseHeader {
+    /// Format version.
+    #[n(0)]
+    pub version: Known<1>,
+    /// HPKE suite: X-Wing.
+    #[n(1)]
+    pub suite: Known<0x647a>,
+    /// The dataset.
+    #[n(2)]
+    pub dataset: DatasetId,
+    /// The upload.
+    #[n(3)]
+    pub upload: UploadId,
+    /// Which of the upload's nodes, from 1; also the index of its shares.
+    #[n(4)]
+    pub node: u8,
+    /// Digest of the node's key.
+    #[n(5)]
+    pub key: Digest,
+}
+
+impl PacketHeader for ReleaseHeader {
+    const INFO: &'static [u8] = b"secnet/lock/release-packet/v1";
+    const WHAT: &'static str = "release packet";
+    const LIMIT: usize = limits::MAX_RELEASE_PACKET_BYTES;
+    const MAX_ROWS: usize = limits::MAX_UPLOAD_RECORDS;
+}
+
+/// One node's shares of an upload; table: record (16) -> share (32) | salt of its commitment (32).
+pub type ReleasePacket = Packet<ReleaseHeader>;
+
+/// The committed decision that a release answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+pub struct ReleaseContext {
+    /// The request.
+    #[n(0)]
+    pub request: RequestId,
+    /// The decision on it.
+    #[n(1)]
+    pub decision: DecisionId,
+    /// The dataset.
+    #[n(2)]
+    pub dataset: DatasetId,
+}
+
+/// What is readable of [`ReleasedShares`]: `[version, suite, [request, decision, dataset], node, recipient, records]`.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct ReleasedHeader {
+    /// Format version.
+    #[n(0)]
+    pub version: Known<1>,
+    /// HPKE suite: X-Wing.
+    #[n(1)]
+    pub suite: Known<0x647a>,
+    /// Which decision it answers.
+    #[n(2)]
+    pub context: ReleaseContext,
+    /// Digest of the answering node's key.
+    #[n(3)]
+    pub node: Digest,
+    /// Digest of the receiving key.
+    #[n(4)]
+    pub recipient: Digest,
+    /// Digest of the table's keys in order: `Digest::of_parts("secnet/lock/released-records/v1", keys)`.
+    #[n(5)]
+    pub records: Digest,
+}
+
+impl PacketHeader for ReleasedHeader {
+    const INFO: &'static [u8] = b"secnet/lock/released-shares/v1";
+    const WHAT: &'static str = "released shares";
+    const LIMIT: usize = limits::MAX_RELEASED_BYTES;
+    const MAX_ROWS: usize = limits::MAX_RELEASED_SHARES;
+}
+
+/// One node's answer; table: upload (16) | record (16) -> index (1) | share (32) | salt (32).
+pub type ReleasedShares = Packet<ReleasedHeader>;
+
+/// Why a node released nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReleaseError {
+    /// A packet does not open, or is for another dataset or node.
+    #[error(transparent)]
+    Packet(#[from] PacketError),
+    /// The decision names a record that none of the packets has a share of.
+    #[error(
+        "this node has no share of the record `{0}`: it was erased, or belongs to another dataset"
+    )]
+    NotHere(RecordId),
+    /// The decision names no record.
+    #[error("the decision names no record")]
+    Empty,
+    /// More than [`limits::MAX_RELEASED_SHARES`].
+    #[error("one answer can carry at most `{0}` shares: split the request")]
+    TooMany(usize),
+    /// The answer could not be sealed.
+    #[error("the answer cannot be sealed: {0}")]
+    Seal(#[from] SealError),
+}
+
+/// A release packet that its node has opened; keep it to answer many requests with one key decapsulation.
+#[derive(Debug)]
+pub struct HeldShares {
+    header: ReleaseHeader,
+    table: Table<16, 64>,
+}
+
+impl HeldShares {
+    /// What the packet says about itself.
+    #[must_use]
+    pub const fn header(&self) -> &ReleaseHeader {
+        &self.header
+    }
+
+    /// Number of records.
+    #[must_use]
+    pub fn records(&self) -> usize {
+        self.table.len()
+    }
+}
+
+/// A holder of shares.
+#[derive(Debug)]
+pub struct ReleaseNode {
+    pair: SealKeyPair,
+}
+
+impl ReleaseNode {
+    /// The node with this key pair.
+    #[must_use]
+    pub const fn new(pair: SealKeyPair) -> Self {
+        Self { pair }
+    }
+
+    /// The public half, for writers.
+    #[must_use]
+    pub const fn public(&self) -> &SealPublicKey {
+        &self.pair.public
+    }
+
+    /// Opens a packet of this node.
+    ///
+    /// # Errors
+    /// [`PacketError`].
+    pub fn hold(&self, packet: &ReleasePacket) -> Result<HeldShares, PacketError> {
+        if packet.header.key != Digest(self.pair.public.digest()) {
+            return Err(PacketError::Elsewhere { what: ReleaseHeader::WHAT, field: "node" });
+        }
+        let table = packet.open(&self.pair.secret)?;
+        Ok(HeldShares { header: packet.header.clone(), table })
+    }
+
+    /// Re-seals the shares of exactly `records` to the receiving key. That the decision is committed, in force, and
+    /// names these records and this key is the caller's duty, from its own view of the ledger.
+    ///
+    /// # Errors
+    /// [`ReleaseError`]; nothing is released unless every record is found.
+    pub fn release(
+        &self,
+        packets: &[ReleasePacket],
+        records: &BTreeSet<RecordId>,
+        context: ReleaseContext,
+        receiving: &SealPublicKey,
+        rng: &mut (impl CryptoRng + ?Sized),
+    ) -> Result<ReleasedShares, ReleaseError> {
+        let held = packets.iter().map(|p| self.hold(p)).collect::<Result<Vec<_>, _>>()?;
+        let held: Vec<&HeldShares> = held.iter().collect();
+        self.release_held(&held, records, context, receiving, rng)
+    }
+
+    /// Like [`Self::release`], from packets opened before.
+    ///
+    /// # Errors
+    /// [`ReleaseError`].
+    pub fn release_held(
+        &self,
+        held: &[&HeldShares],
+        records: &BTreeSet<RecordId>,
+        context: ReleaseContext,
+        receiving: &SealPublicKey,
+        rng: &mut (impl CryptoRng + ?Sized),
+    ) -> Result<ReleasedShares, ReleaseError> {
+        if records.is_empty() {
+            return Err(ReleaseError::Empty);
+        }
+        if held.iter().any(|packet| packet.header.dataset != context.dataset) {
+            let (what, field) = (ReleaseHeader::WHAT, "dataset");
+            return Err(PacketError::Elsewhere { what, field }.into());
+        }
+        let mut rows: Rows<32, 65> = Rows::new();
+        for record in records {
+            let before = rows.len();
+            for packet in held {
+                if let Some(share) = packet.table.get(&record.0) {
+                    let key = row_key(packet.header.upload, *record);
+                    rows.insert(key, row_value(packet.header.node, share));
+                }
+            }
+            if rows.len() == before {
+                return Err(ReleaseError::NotHere(*record));
+            }
+        }
+        if rows.len() > limits::MAX_RELEASED_SHARES {
+            return Err(ReleaseError::TooMany(limits::MAX_RELEASED_SHARES));
+        }
+        let table = Table::of(&rows);
+        let header = ReleasedHeader {
+            version: Known,
+            suite: Known,
+            context,
+            node: Digest(self.pair.public.digest()),
+            recipient: Digest(receiving.digest()),
+            records: names(&table),
+        };
+        Ok(Packet::seal(header, receiving, &table, rng)?)
+    }
+
+    /// The packet without the shares of `records`, sealed anew: what this node keeps after an erasure. `None` if
+    /// nothing is left.
+    ///
+    /// # Errors
+    /// [`ReleaseError`].
+    pub fn forget(
+        &self,
+        packet: &ReleasePacket,
+        records: &BTreeSet<RecordId>,
+        rng: &mut (impl CryptoRng + ?Sized),
+    ) -> Result<Option<ReleasePacket>, ReleaseError> {
+        let held = self.hold(packet)?;
+        let kept = held.table.iter().filter(|(record, _)| !records.contains(&RecordId(**record)));
+        let rows: Rows<16, 64> = kept.map(|(id, row)| (*id, Zeroizing::new(*row))).collect();
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let table = Table::of(&rows);
+        Ok(Some(Packet::seal(held.header, &self.pair.public, &table, rng)?))
+    }
+}
+
+/// Shares that a requester has received, from any number of nodes.
+#[derive(Debug, Default)]
+pub struct ReceivedShares {
+    shares: BTreeMap<(UploadId, RecordId), Vec<Received>>,
+}
+
+/// One share with what is needed to check it.
+#[derive(Debug)]
+pub(crate) struct Received {
+    /// Digest of the key of the node that says it sent it.
+    pub(crate) node: Digest,
+    pub(crate) share: Share,
+    pub(crate) salt: [u8; 32],
+}
+
+impl ReceivedShares {
+    /// None yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Opens a node's answer with the receiving key and keeps its shares.
+    ///
+    /// # Errors
+    /// [`PacketError`]: another decision, another key, or altered bytes.
+    pub fn open(
+        &mut self,
+        receiving: &SealKeyPair,
+        context: &ReleaseContext,
+        released: &ReleasedShares,
+    ) -> Result<(), PacketError> {
+        self.open_with(&receiving.secret, &receiving.public, context, released)
+    }
+
+    fn open_with(
+        &mut self,
+        secret: &SealSecretKey,
+        public: &SealPublicKey,
+        context: &ReleaseContext,
+        released: &ReleasedShares,
+    ) -> Result<(), PacketError> {
+        let what = ReleasedHeader::WHAT;
+        let header = &released.header;
+        let fields = [
+            ("request", header.context.request == context.request),
+            ("decision", header.context.decision == context.decision),
+            ("dataset", header.context.dataset == context.dataset),
+            ("recipient", header.recipient == Digest(public.digest())),
+        ];
+        if let Some((field, _)) = fields.iter().find(|(_, same)| !same) {
+            return Err(PacketError::Elsewhere { what, field });
+        }
+        let table: Table<32, 65> = released.packet_table(secret)?;
+        if names(&table) != header.records {
+            return Err(PacketError::Elsewhere { what, field: "list of records" });
+        }
+        for (key, value) in table.iter() {
+            let (key, received) =
+                received(header.node, key, value).ok_or(PacketError::Table { what })?;
+            self.shares.entry(key).or_default().push(received);
+        }
+        Ok(())
+    }
+
+    /// The records with at least one share.
+    pub fn records(&self) -> impl Iterator<Item = (UploadId, RecordId)> {
+        self.shares.keys().copied()
+    }
+
+    pub(crate) fn of(&self, upload: UploadId, record: RecordId) -> &[Received] {
+        self.shares.get(&(upload, record)).map_or(&[], Vec::as_slice)
+    }
+}
+
+impl ReleasedShares {
+    fn packet_table(&self, key: &SealSecretKey) -> Result<Table<32, 65>, PacketError> {
+        Packet::open(self, key)
+    }
+}
+
+fn names(table: &Table<32, 65>) -> Digest {
+    let keys: Vec<&[u8]> = table.iter().map(|(key, _)| key.as_slice()).collect();
+    Digest::of_parts("secnet/lock/released-records/v1", &keys)
+}
+
+fn row_key(upload: UploadId, record: RecordId) -> [u8; 32] {
+    let mut key = [0u8; 32];
+    for (to, from) in key.iter_mut().zip(upload.0.iter().chain(&record.0)) {
+        *to = *from;
+    }
+    key
+}
+
+fn row_value(index: u8, share: &[u8; 64]) -> Zeroizing<[u8; 65]> {
+    let mut value = Zeroizing::new([0u8; 65]);
+    for (to, from) in value.iter_mut().zip(std::iter::once(&index).chain(share)) {
+        *to = *from;
+    }
+    value
+}
+
+fn received(
+    node: Digest,
+    key: &[u8; 32],
+    value: &[u8; 65],
+) -> Option<((UploadId, RecordId), Received)> {
+    let (upload, record) = cut::<16>(key)?;
+    let record = record.first_chunk::<16>()?;
+    let ([index], value) = cut::<1>(value)?;
+    let (share, salt) = cut::<32>(value)?;
+    let share = Share { index: *index, value: *share };
+    let salt = *salt.first_chunk::<32>()?;
+    Some(((UploadId(*upload), RecordId(*record)), Received { node, share, salt }))
+}
