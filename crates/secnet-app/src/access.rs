@@ -1,0 +1,433 @@
+//! One access request, in ten steps.
+
+use std::collections::BTreeSet;
+
+use secnet_guard::Observed;
+use secnet_ledger::{DatasetStatus, DecisionState, Rejection};
+use secnet_types::{
+    DatasetId, Decision, DecisionId, HoldAnswer, Operation, ReasonClass, Receipt, RecordMeta,
+    Verdict, encode, limits,
+};
+
+use crate::AccessError;
+use crate::call::{AccessCall, Authenticated};
+use crate::collect::Delivery;
+use crate::facts::Facts;
+use crate::granted::{Claim, Granted, scope_commitment};
+use crate::pdc::Pdc;
+use crate::ports::{Change, Committed, EntryKind, EntryName, SubmitError};
+use crate::record::FactsRecord;
+use crate::vetting::{Judgement, Objection, Vetted, permit};
+
+/// How long an allow can be collected, in milliseconds.
+const COLLECTION_MS: u64 = 60 * 60 * 1000;
+/// How much earlier than the ledger allows a hold asks for its answer, in milliseconds.
+const HOLD_MARGIN_MS: u64 = 60_000;
+/// Records that one request may cover; more is asked for page by page.
+const MAX_RECORDS_PER_REQUEST: usize = 4096;
+
+/// What became of a request.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Here it is, with the receipt.
+    Released(Box<Delivery>),
+    /// It waits for the owner's answer.
+    Held(Box<Refusal>),
+    /// No.
+    Denied(Box<Refusal>),
+    /// There is nothing here that this caller may know of, whether it exists or not.
+    NotVisible,
+}
+
+/// A refusal as the requester sees it: class, remedy and receipt, no thresholds and nobody's ids.
+#[derive(Debug)]
+pub struct Refusal {
+    /// The decision.
+    pub decision: DecisionId,
+    /// What kind of reason.
+    pub class: ReasonClass,
+    /// What to do.
+    pub remedy: String,
+    /// Proof that it was decided and recorded.
+    pub receipt: Receipt,
+}
+
+/// Steps 4 to 6 done: what is to be recorded.
+#[derive(Debug)]
+struct Concluded {
+    decision: Decision,
+    record: FactsRecord,
+    objection: Option<Objection>,
+}
+
+impl Pdc {
+    /// Handle one access request. The decision, whatever it is, is on the ledger before anything is returned.
+    ///
+    /// # Errors
+    /// [`AccessError`] if there was no decision, or nothing may be released on it any more. A refusal is no error.
+    pub async fn access(&self, call: &AccessCall) -> Result<Outcome, AccessError> {
+        let parsed = call.parse()?; //                                              1  bytes -> request
+        let caller = self
+            .view(|view| parsed.authenticate(view)) //                              2  -> Authenticated
+            .ok_or(AccessError::Unauthenticated)??;
+        let lifts = match self.decided_before(&caller) {
+            None => None,
+            Some(before) if before.answer == Some(HoldAnswer::Release) => Some(before.id),
+            Some(_) => return self.answer_again(&caller).await, //                      a retry
+        };
+        if lifts.is_none() {
+            self.in_time(&caller)?;
+        }
+        let Some(facts) = self.gather(&caller).await? else {
+            //                     3  -> Facts
+            return Ok(Outcome::NotVisible);
+        };
+        let discoverable = facts.discoverable;
+        match self.decide(&caller, &facts, lifts).await {
+            // Whatever became of it, a stranger gets the answer that it gets for what does not exist.
+            _ if !discoverable => Ok(Outcome::NotVisible),
+            // Another call with the same request was quicker.
+            Err(AccessError::Rejected(Rejection::AlreadyDecided)) => {
+                self.answer_again(&caller).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Steps 4 to 10, for a dataset that is here.
+    async fn decide(
+        &self,
+        caller: &Authenticated,
+        facts: &Facts,
+        lifts: Option<DecisionId>,
+    ) -> Result<Outcome, AccessError> {
+        let asked = self.asked(caller, facts)?;
+        let rules = self.rules_in_force(facts).await?;
+        let event = self.event(caller, facts, &asked);
+        let (mut judgement, matched) = self.judge(event, &rules, facts);
+        let vetted =
+            permit(facts, &asked) //                                       4  -> Permitted
+                .and_then(|p| self.vet(p, &mut judgement, &matched, lifts.is_some())); // 5 -> Vetted
+        let concluded = self.conclude(caller, facts, &judgement, vetted, (asked.len(), lifts)); // 6
+        let (concluded, committed) = self.record(caller, concluded).await?; //      7, 8  ordered and applied
+        self.learn(&judgement, &concluded);
+        self.answer(caller, concluded, committed).await //                          9, 10  release, receipt
+    }
+
+    /// The ledger would refuse any decision on a request that is too old or too long-lived; it is said here, before it is
+    /// looked up whether what was asked for exists.
+    fn in_time(&self, caller: &Authenticated) -> Result<(), AccessError> {
+        let expires = caller.request.value.expires;
+        let now = self.view(|view| view.time).unwrap_or_default().max(self.clock.now());
+        if expires <= now {
+            return Err(Rejection::RequestExpired { expires, now }.into());
+        }
+        if expires.since_ms(now) > limits::MAX_REQUEST_LIFETIME_MS {
+            return Err(Rejection::BadDeadline.into());
+        }
+        Ok(())
+    }
+
+    fn decided_before(&self, caller: &Authenticated) -> Option<DecisionState> {
+        let request = &caller.request.value;
+        self.view(|view| view.state.decision(request.requester, request.id).cloned()).flatten()
+    }
+
+    /// The records that the request covers.
+    fn asked<'f>(
+        &self,
+        caller: &Authenticated,
+        facts: &'f Facts,
+    ) -> Result<Vec<&'f RecordMeta>, AccessError> {
+        let scope = &caller.detail.scope;
+        let index = &facts.records.index;
+        let asked: Vec<&RecordMeta> = match &scope.records {
+            Some(ids) => ids
+                .iter()
+                .filter_map(|id| index.get(*id))
+                .filter(|meta| scope.covers(meta))
+                .collect(),
+            None => index
+                .iter()
+                .filter(|meta| scope.covers(meta))
+                .take(MAX_RECORDS_PER_REQUEST + 1)
+                .collect(),
+        };
+        if asked.len() > MAX_RECORDS_PER_REQUEST {
+            return Err(AccessError::Malformed(format!(
+                "the request covers more than {MAX_RECORDS_PER_REQUEST} records; ask for a part of them"
+            )));
+        }
+        Ok(asked)
+    }
+
+    /// Step 6: the decision, and the facts it is a function of.
+    fn conclude(
+        &self,
+        caller: &Authenticated,
+        facts: &Facts,
+        judgement: &Judgement,
+        vetted: Result<Vetted, Objection>,
+        (asked, lifts): (usize, Option<DecisionId>),
+    ) -> Concluded {
+        let request = &caller.request.value;
+        let mut record = FactsRecord {
+            salt: self.random(),
+            requester: request.requester,
+            request: request.id,
+            dataset: request.dataset,
+            detail: caller.detail.clone(),
+            height: facts.height,
+            time: facts.time,
+            door: caller.door.as_str().to_owned(),
+            asked: u32::try_from(asked).unwrap_or(u32::MAX),
+            released: Vec::new(),
+            scope_salt: self.random(),
+            grant: None,
+            reasons: judgement.reasons.clone(),
+            remedy: String::new(),
+            features: encode(&judgement.features),
+            lifts,
+            discoverable: facts.discoverable,
+            policy: facts.consent.digest(),
+        };
+        let (verdict, objection) = match vetted {
+            Ok(Vetted { grant, records, obligations }) => {
+                let count = u32::try_from(records.len()).unwrap_or(u32::MAX);
+                let scope = scope_commitment(&record.scope_salt, &records);
+                record.grant = Some(grant.grant);
+                record.released = records;
+                let said = format!("allowed by grant {}", grant.grant);
+                record.reasons.insert(0, said);
+                record.reasons.extend(obligations.iter().map(|o| format!("obligation: {o:?}")));
+                let verdict = Verdict::Allow {
+                    grant: grant.grant,
+                    price: grant.price,
+                    scope,
+                    records: count,
+                    collect_by: facts.time.max(self.clock.now()).plus_ms(COLLECTION_MS),
+                };
+                (verdict, None)
+            }
+            Err(objection) => {
+                record.reasons = objection.reasons.clone();
+                record.remedy = objection.remedy.clone();
+                (self.refusing(&objection), Some(objection))
+            }
+        };
+        let decision = Decision {
+            request: caller.request.clone(),
+            height: facts.height,
+            facts: record.commitment(),
+            policy: record.policy_commitment(),
+            rules: judgement.rules,
+            model: judgement.model,
+            score: judgement.score,
+            verdict,
+            lifts,
+        };
+        Concluded { decision, record, objection }
+    }
+
+    fn refusing(&self, objection: &Objection) -> Verdict {
+        let reason = objection.class;
+        if !objection.hold {
+            return Verdict::Deny { reason };
+        }
+        let hold_ms = self.view(|view| view.state.parameters().hold_ms).unwrap_or(0);
+        // A little less than the ledger allows, so that block time cannot push it over.
+        let answer_by =
+            self.clock.now().plus_ms(hold_ms.saturating_sub(HOLD_MARGIN_MS.min(hold_ms / 2)));
+        Verdict::Hold { reason, answer_by }
+    }
+
+    /// Steps 7 and 8: facts kept, decision ordered and applied. If the ledger refuses an allow, because consent, count
+    /// or funds have changed since the snapshot, that refusal is recorded as a denial instead.
+    async fn record(
+        &self,
+        caller: &Authenticated,
+        concluded: Concluded,
+    ) -> Result<(Concluded, Committed), AccessError> {
+        match self.commit(&concluded).await {
+            Ok(committed) => Ok((concluded, committed)),
+            Err(AccessError::Rejected(rejection))
+                if matches!(concluded.decision.verdict, Verdict::Allow { .. })
+                    && !matches!(
+                        rejection,
+                        Rejection::AlreadyDecided | Rejection::RequestReused
+                    ) =>
+            {
+                let denied = self.denied_by_ledger(caller, concluded, rejection);
+                let committed = self.commit(&denied).await?;
+                Ok((denied, committed))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The facts are durable before the decision is ordered: a decision whose facts are lost could not be collected by a
+    /// retry. They are kept under the decision's own id, so that no later attempt on the same request replaces them.
+    async fn commit(&self, concluded: &Concluded) -> Result<Committed, AccessError> {
+        let operation = Operation::RecordDecision { decision: concluded.decision.clone() };
+        let command = self.sign(self.member, operation, self.signer.as_ref());
+        let decision = DecisionId::derive(self.member, command.value.id);
+        let name = facts_name(concluded.record.dataset, decision);
+        let value = Some(encode(&concluded.record));
+        self.archive.write(vec![Change { name: name.clone(), value }]).await?;
+        match self.log.submit(command.to_bytes()).await {
+            Ok(committed) => Ok(committed),
+            Err(SubmitError::Rejected(rejection)) => {
+                // There is no such decision and never will be.
+                self.archive.write(vec![Change { name, value: None }]).await?;
+                Err(rejection.into())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn denied_by_ledger(
+        &self,
+        caller: &Authenticated,
+        concluded: Concluded,
+        rejection: Rejection,
+    ) -> Concluded {
+        let Concluded { mut decision, mut record, .. } = concluded;
+        let class = match rejection {
+            Rejection::Denied
+            | Rejection::GrantNotActive
+            | Rejection::NotTheGrantee
+            | Rejection::DatasetNotActive => ReasonClass::Consent,
+            _ => ReasonClass::Terms,
+        };
+        let objection = Objection {
+            class,
+            hold: false,
+            reasons: vec![format!("the ledger refused: {rejection}")],
+            remedy: rejection.hint().to_owned(),
+        };
+        debug_assert_eq!(record.request, caller.request.value.id);
+        record.salt = self.random();
+        record.released.clear();
+        record.grant = None;
+        record.reasons = objection.reasons.clone();
+        record.remedy = objection.remedy.clone();
+        decision.verdict = Verdict::Deny { reason: class };
+        decision.facts = record.commitment();
+        decision.policy = record.policy_commitment();
+        Concluded { decision, record, objection: Some(objection) }
+    }
+
+    /// The guard learns from the outcome, after it has scored.
+    fn learn(&self, judgement: &Judgement, concluded: &Concluded) {
+        let observed = match concluded.decision.verdict {
+            Verdict::Allow { .. } => Observed::Allowed,
+            Verdict::Hold { .. } => Observed::Held,
+            Verdict::Deny { .. } => Observed::Denied,
+        };
+        self.guard.lock().observe(&judgement.event, observed);
+    }
+
+    /// Steps 9 and 10.
+    async fn answer(
+        &self,
+        caller: &Authenticated,
+        concluded: Concluded,
+        committed: Committed,
+    ) -> Result<Outcome, AccessError> {
+        if !concluded.record.discoverable {
+            return Ok(Outcome::NotVisible);
+        }
+        let receipt = self.log.receipt(committed.event).await?;
+        match concluded.objection {
+            Some(objection) => {
+                let decision = receipt_decision(&receipt)?;
+                let refusal =
+                    Refusal { decision, class: objection.class, remedy: objection.remedy, receipt };
+                Ok(if objection.hold {
+                    Outcome::Held(Box::new(refusal))
+                } else {
+                    Outcome::Denied(Box::new(refusal))
+                })
+            }
+            None => self.collect(caller, &concluded.record, receipt).await,
+        }
+    }
+
+    /// Step 9: a fresh view of the ledger, then, and only then, the release.
+    async fn collect(
+        &self,
+        caller: &Authenticated,
+        record: &FactsRecord,
+        receipt: Receipt,
+    ) -> Result<Outcome, AccessError> {
+        let request = &caller.request.value;
+        let claim = Claim {
+            requester: request.requester,
+            request: request.id,
+            dataset: request.dataset,
+            records: record.released.clone(),
+            scope_salt: record.scope_salt,
+            receiving_key: caller.receiving_key.clone(),
+            receiving_digest: request.receiving_key,
+        };
+        let granted = self
+            .view(|view| Granted::from_view(claim, view))
+            .ok_or(AccessError::NotReleased("the ledger cannot be read"))??;
+        let delivery = self.deliver(granted, receipt).await?;
+        Ok(Outcome::Released(Box::new(delivery)))
+    }
+
+    /// A retry gets what the first call got: the same decision, no second charge, the same records.
+    async fn answer_again(&self, caller: &Authenticated) -> Result<Outcome, AccessError> {
+        let before = self.decided_before(caller).ok_or(AccessError::Unauthenticated)?;
+        let bytes = self.archive.get(&facts_name(before.dataset, before.id)).await?;
+        let Some(bytes) = bytes else {
+            let active = self.view(|view| {
+                let dataset = view.state.dataset(before.dataset);
+                dataset.is_some_and(|dataset| dataset.status == DatasetStatus::Active)
+            });
+            return Err(match active {
+                Some(true) => AccessError::Damaged("the facts of the decision are missing".into()),
+                _ => AccessError::NotReleased("what was decided on was erased since"),
+            });
+        };
+        let record =
+            FactsRecord::from_bytes(&bytes).map_err(|e| AccessError::Damaged(e.to_string()))?;
+        if !record.discoverable {
+            return Ok(Outcome::NotVisible);
+        }
+        if before.request != caller.request.digest() {
+            return Err(AccessError::Rejected(Rejection::RequestReused));
+        }
+        let receipt = self.log.receipt(before.event).await?;
+        let refusal = |class| Refusal {
+            decision: before.id,
+            class,
+            remedy: record.remedy.clone(),
+            receipt: receipt.clone(),
+        };
+        match before.verdict {
+            Verdict::Allow { .. } => self.collect(caller, &record, receipt).await,
+            // A hold that the owner refused, or that ran out, is a denial.
+            Verdict::Hold { reason, .. } if before.answer.is_some() => {
+                Ok(Outcome::Denied(Box::new(refusal(reason))))
+            }
+            Verdict::Hold { reason, .. } => Ok(Outcome::Held(Box::new(refusal(reason)))),
+            Verdict::Deny { reason } => Ok(Outcome::Denied(Box::new(refusal(reason)))),
+        }
+    }
+}
+
+/// Where the facts of a decision are kept.
+pub(crate) fn facts_name(dataset: DatasetId, decision: DecisionId) -> EntryName {
+    EntryName::new(EntryKind::Facts, &dataset.0, &decision.0)
+}
+
+fn receipt_decision(receipt: &Receipt) -> Result<DecisionId, AccessError> {
+    let damaged = || AccessError::Damaged("the receipt does not hold a decision".into());
+    let command = secnet_types::SignedCommand::parse(&receipt.command).map_err(|_| damaged())?;
+    Ok(DecisionId::derive(command.value.author, command.value.id))
+}
+
+/// Uploads of a set of records.
+pub(crate) type Uploads = BTreeSet<secnet_lock::UploadId>;

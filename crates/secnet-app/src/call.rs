@@ -1,0 +1,106 @@
+//! Steps 1 and 2: from bytes to a caller who is who it says.
+
+use secnet_crypto::SealPublicKey;
+use secnet_types::{AccessRequest, Digest, RequestDetail, Signed, decode, limits};
+
+use crate::AccessError;
+use crate::ports::View;
+
+/// A call as a door hands it over: nothing in it is believed yet.
+#[derive(Debug, Clone)]
+pub struct AccessCall {
+    /// The signed request, a COSE_Sign1.
+    pub request: Vec<u8>,
+    /// The detail behind the request's commitment.
+    pub detail: Vec<u8>,
+    /// The X-Wing public key that key parts are to be sealed to.
+    pub receiving_key: Vec<u8>,
+    /// Which door it came through.
+    pub door: Door,
+}
+
+/// A protocol front end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Door {
+    /// The command line on this machine.
+    Cli,
+    /// A program linked with this one: simulations and benchmarks.
+    InProcess,
+}
+
+impl Door {
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cli => "cli",
+            Self::InProcess => "in-process",
+        }
+    }
+}
+
+/// Step 1 done: well-formed, and its parts belong together.
+#[derive(Debug)]
+pub(crate) struct Parsed {
+    request: Signed<AccessRequest>,
+    detail: RequestDetail,
+    receiving_key: SealPublicKey,
+    door: Door,
+}
+
+/// Step 2 done: the requester, or a session key it delegated, signed this very request.
+#[derive(Debug)]
+pub struct Authenticated {
+    pub(crate) request: Signed<AccessRequest>,
+    pub(crate) detail: RequestDetail,
+    pub(crate) receiving_key: SealPublicKey,
+    pub(crate) door: Door,
+}
+
+impl AccessCall {
+    pub(crate) fn parse(&self) -> Result<Parsed, AccessError> {
+        let malformed = |error: &dyn core::fmt::Display| AccessError::Malformed(error.to_string());
+        let request =
+            Signed::<AccessRequest>::parse(&self.request).map_err(|error| malformed(&error))?;
+        let detail: RequestDetail =
+            decode("request detail", &self.detail, limits::MAX_DETAIL_BYTES)
+                .map_err(|error| malformed(&error))?;
+        if !detail.scope.within_limits() {
+            return Err(AccessError::Malformed("the request's scope is too large".into()));
+        }
+        if detail.commitment() != request.value.detail {
+            return Err(AccessError::Malformed(
+                "the detail is not the one that the request commits to".into(),
+            ));
+        }
+        if Digest::of(&self.receiving_key) != request.value.receiving_key {
+            return Err(AccessError::Malformed(
+                "the receiving key is not the one that the request commits to".into(),
+            ));
+        }
+        let receiving_key =
+            SealPublicKey::from_bytes(&self.receiving_key).map_err(|error| malformed(&error))?;
+        Ok(Parsed { request, detail, receiving_key, door: self.door })
+    }
+}
+
+impl Parsed {
+    /// The signature holds, and the key belongs to the member at this moment.
+    ///
+    /// Every failure is the same error: a caller who cannot prove who it is learns nothing about members.
+    pub(crate) fn authenticate(self, view: &View<'_>) -> Result<Authenticated, AccessError> {
+        let request = &self.request.value;
+        if request.network != view.network() || self.request.verify().is_err() {
+            return Err(AccessError::Unauthenticated);
+        }
+        let member = view.state.member(request.requester).ok_or(AccessError::Unauthenticated)?;
+        let key = self.request.envelope.key;
+        let by_session =
+            || view.state.session(request.requester, key).is_some_and(|s| s.until > view.time);
+        if member.suspended || (member.key != key && !by_session()) {
+            return Err(AccessError::Unauthenticated);
+        }
+        let Self { request, detail, receiving_key, door } = self;
+        Ok(Authenticated { request, detail, receiving_key, door })
+    }
+}

@@ -1,0 +1,120 @@
+//! What owners and askers sign, handed in together with the details that stay here.
+
+use secnet_lock::GrantWraps;
+use secnet_types::{
+    Answer, Digest, Grant, GrantDetail, GrantId, MemberId, Operation, SignedCommand, encode,
+};
+
+use crate::AccessError;
+use crate::pdc::Pdc;
+use crate::ports::{Change, Committed, EntryKind, EntryName};
+
+/// What goes with a consent command but not on the ledger.
+#[derive(Debug, Clone, Default)]
+pub struct Enclosures {
+    /// The detail behind the commitment of a grant, denial or ask.
+    pub detail: Option<GrantDetail>,
+    /// The packets behind a grant's wraps digest.
+    pub wraps: Option<GrantWraps>,
+}
+
+impl Pdc {
+    /// Keep the enclosures and order the command. What the command commits to must be enclosed, and nothing else.
+    ///
+    /// # Errors
+    /// [`AccessError`]. Nothing is kept if the enclosures do not match; if the ledger refuses, what was kept is garbage
+    /// that nothing refers to.
+    pub async fn order(
+        &self,
+        command: &SignedCommand,
+        enclosures: Enclosures,
+    ) -> Result<Committed, AccessError> {
+        let Enclosures { detail, wraps } = enclosures;
+        let (kind, commitment, wraps_digest) = commitments(&command.value.operation);
+        let enclosed = detail.as_ref().map(GrantDetail::commitment);
+        if enclosed != commitment {
+            return Err(AccessError::Malformed(
+                "the enclosed detail is not the one that the command commits to".into(),
+            ));
+        }
+        if wraps.as_ref().map(GrantWraps::digest) != wraps_digest {
+            return Err(AccessError::Malformed(
+                "the enclosed packets are not those that the command commits to".into(),
+            ));
+        }
+        let mut changes = Vec::new();
+        if let (Some(detail), Some(commitment)) = (detail, commitment) {
+            if !detail.scope.within_limits() {
+                return Err(AccessError::Malformed("the scope is too large".into()));
+            }
+            let name = EntryName::new(kind, &[], &commitment.0);
+            changes.push(Change { name, value: Some(encode(&detail)) });
+        }
+        if let (Some(wraps), Some(digest)) = (wraps, wraps_digest) {
+            let name = EntryName::new(EntryKind::Wraps, &[], &digest.0);
+            changes.push(Change { name, value: Some(wraps.to_bytes()) });
+        }
+        if !changes.is_empty() {
+            self.archive.write(changes).await?;
+        }
+        Ok(self.log.submit(command.to_bytes()).await?)
+    }
+
+    /// The id of the grant that a command makes.
+    #[must_use]
+    pub fn grant_made_by(command: &SignedCommand) -> Option<GrantId> {
+        let value = &command.value;
+        match &value.operation {
+            Operation::Grant { .. } | Operation::AnswerAsk { answer: Answer::Approve(_), .. } => {
+                Some(GrantId::derive(value.author, value.id))
+            }
+            _ => None,
+        }
+    }
+
+    /// The public sealing key of a member, as it was handed in, checked against the ledger.
+    ///
+    /// # Errors
+    /// [`AccessError::Unknown`] if the member or its key is not known here.
+    pub async fn sealing_key_of(
+        &self,
+        member: MemberId,
+    ) -> Result<secnet_crypto::SealPublicKey, AccessError> {
+        let digest = self
+            .view(|view| view.state.member(member).map(|m| m.sealing_key))
+            .flatten()
+            .ok_or_else(|| AccessError::Unknown(format!("member {member}")))?;
+        let name = EntryName::new(EntryKind::SealingKey, &[], &digest.0);
+        let bytes = self.archive.get(&name).await?;
+        let bytes =
+            bytes.ok_or_else(|| AccessError::Unknown(format!("the sealing key of {member}")))?;
+        secnet_crypto::SealPublicKey::from_bytes(&bytes)
+            .map_err(|error| AccessError::Damaged(error.to_string()))
+    }
+
+    /// Keep a member's public sealing key; the ledger knows its digest.
+    ///
+    /// # Errors
+    /// The archive cannot be written.
+    pub async fn keep_sealing_key(
+        &self,
+        key: &secnet_crypto::SealPublicKey,
+    ) -> Result<(), AccessError> {
+        let name = EntryName::new(EntryKind::SealingKey, &[], &key.digest());
+        let change = Change { name, value: Some(key.to_bytes().to_vec()) };
+        Ok(self.archive.write(vec![change]).await?)
+    }
+}
+
+/// Under which kind the detail is kept, its commitment, and the digest of the wraps.
+fn commitments(operation: &Operation) -> (EntryKind, Option<Digest>, Option<Digest>) {
+    let of_grant =
+        |grant: &Grant| (EntryKind::ConsentDetail, Some(grant.detail), Some(grant.wraps));
+    match operation {
+        Operation::Grant { grant } => of_grant(grant),
+        Operation::AnswerAsk { answer: Answer::Approve(grant), .. } => of_grant(grant),
+        Operation::Deny { denial } => (EntryKind::ConsentDetail, denial.detail, None),
+        Operation::OpenAsk { ask } => (EntryKind::AskDetail, Some(ask.detail), None),
+        _ => (EntryKind::ConsentDetail, None, None),
+    }
+}

@@ -1,0 +1,261 @@
+//! Step 3: everything a decision is a function of, from one snapshot of the ledger.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use secnet_policy::{
+    CompiledConsent, ConsentSlice, DenialFact, GrantFact, Question, TermsFact, parties_key,
+};
+use secnet_types::{
+    DatasetId, Denial, DenialId, Digest, Grant, GrantDetail, GrantId, MemberId, Party, RuleId,
+    ServiceLevel, Timestamp, decode, limits,
+};
+
+use crate::AccessError;
+use crate::call::Authenticated;
+use crate::pdc::{DatasetRecords, Pdc};
+use crate::ports::{EntryKind, EntryName, View};
+use crate::upload::TermsDetail;
+
+/// The facts of one request.
+#[derive(Debug)]
+pub(crate) struct Facts {
+    pub height: u64,
+    pub time: Timestamp,
+    pub parties: Vec<Party>,
+    pub consent: Arc<CompiledConsent>,
+    pub question: Question,
+    pub records: Arc<DatasetRecords>,
+    /// Does the requester know of the dataset by right?
+    pub discoverable: bool,
+    pub rules: Vec<(RuleId, bool)>,
+}
+
+/// The typed part, copied out of the snapshot so that the ledger is not held up.
+struct Snapshot {
+    height: u64,
+    time: Timestamp,
+    owner: MemberId,
+    changed_at: u64,
+    parties: Vec<Party>,
+    terms: (Timestamp, Digest, ServiceLevel),
+    grants: Vec<(GrantId, Grant, Option<u32>)>,
+    denials: Vec<(DenialId, Denial)>,
+    used_up: BTreeSet<GrantId>,
+    discoverable: bool,
+    rules: Vec<(RuleId, bool)>,
+}
+
+impl Pdc {
+    /// Gather the facts. None if there is no such dataset at this data centre.
+    pub(crate) async fn gather(
+        &self,
+        caller: &Authenticated,
+    ) -> Result<Option<Facts>, AccessError> {
+        let request = &caller.request.value;
+        let snapshot =
+            self.view(|view| Snapshot::take(view, request.dataset, request.requester, self.member));
+        let Some(mut snapshot) = snapshot.flatten() else { return Ok(None) };
+        // Block time stands still while nothing happens. The block that will hold the decision is not earlier than now.
+        snapshot.time = snapshot.time.max(self.clock.now());
+        let discoverable = snapshot.discoverable;
+        match self.facts_at(caller, snapshot).await {
+            // What is broken here is no business of a stranger's.
+            Err(_) if !discoverable => Ok(None),
+            facts => facts.map(Some),
+        }
+    }
+
+    async fn facts_at(
+        &self,
+        caller: &Authenticated,
+        snapshot: Snapshot,
+    ) -> Result<Facts, AccessError> {
+        let request = &caller.request.value;
+        let consent = self.compiled(request.dataset, request.requester, &snapshot).await?;
+        let records = self.records_of(request.dataset).await?;
+        let question = Question {
+            requester: request.requester,
+            parties: snapshot.parties.clone(),
+            purpose: caller.detail.purpose,
+            action: caller.detail.action,
+            time: snapshot.time,
+            max_price: request.max_price,
+            fields: caller.detail.scope.fields.clone().map(Arc::new),
+            used_up: snapshot.used_up,
+        };
+        Ok(Facts {
+            height: snapshot.height,
+            time: snapshot.time,
+            parties: snapshot.parties,
+            consent,
+            question,
+            records,
+            discoverable: snapshot.discoverable,
+            rules: snapshot.rules,
+        })
+    }
+
+    /// The compiled consent for a requester: from the cache while nothing has changed.
+    async fn compiled(
+        &self,
+        dataset: DatasetId,
+        requester: MemberId,
+        snapshot: &Snapshot,
+    ) -> Result<Arc<CompiledConsent>, AccessError> {
+        let key = parties_key(requester, &snapshot.parties);
+        if let Some(kept) = self.consents.lock().get(dataset, key, snapshot.changed_at) {
+            return Ok(kept);
+        }
+        let slice = self.slice(dataset, snapshot).await?;
+        self.consents
+            .lock()
+            .get_or_compile(dataset, key, snapshot.changed_at, || slice)
+            .map_err(|error| AccessError::Damaged(error.to_string()))
+    }
+
+    /// Put the details, which only this data centre knows, beside the typed parts.
+    async fn slice(
+        &self,
+        dataset: DatasetId,
+        snapshot: &Snapshot,
+    ) -> Result<ConsentSlice, AccessError> {
+        let (expires, terms, level) = snapshot.terms;
+        let name = EntryName::new(EntryKind::TermsDetail, &[], &terms.0);
+        let detail = match self.archive.get(&name).await? {
+            Some(bytes) => TermsDetail::from_bytes(&bytes)
+                .map_err(|error| AccessError::Damaged(error.to_string()))?,
+            None => {
+                return Err(AccessError::Damaged(
+                    "the dataset's detailed terms are missing".into(),
+                ));
+            }
+        };
+        let mut grants = Vec::with_capacity(snapshot.grants.len());
+        for (id, grant, uses_left) in &snapshot.grants {
+            // A grant whose detail is lost or does not match permits nothing.
+            if let Some(detail) = self.consent_detail(grant.detail).await? {
+                let (id, uses_left) = (*id, *uses_left);
+                grants.push(GrantFact { id, grant: grant.clone(), detail, uses_left });
+            }
+        }
+        let mut denials = Vec::with_capacity(snapshot.denials.len());
+        for (id, denial) in &snapshot.denials {
+            let detail = match denial.detail {
+                Some(commitment) => self.consent_detail(commitment).await?,
+                None => None,
+            };
+            // A denial whose detail is lost denies all.
+            let committed = denial.detail.filter(|_| detail.is_some());
+            let denial = Denial { detail: committed, ..denial.clone() };
+            denials.push(DenialFact { id: *id, denial, detail });
+        }
+        Ok(ConsentSlice {
+            dataset,
+            owner: snapshot.owner,
+            terms: TermsFact { expires, purposes: detail.purposes, actions: detail.actions, level },
+            grants,
+            denials,
+        })
+    }
+
+    /// The detail behind a commitment, if it is here and really the one.
+    pub(crate) async fn consent_detail(
+        &self,
+        commitment: Digest,
+    ) -> Result<Option<GrantDetail>, AccessError> {
+        let name = EntryName::new(EntryKind::ConsentDetail, &[], &commitment.0);
+        let Some(bytes) = self.archive.get(&name).await? else { return Ok(None) };
+        let detail: GrantDetail = decode("grant detail", &bytes, limits::MAX_DETAIL_BYTES)
+            .map_err(|error| AccessError::Damaged(error.to_string()))?;
+        Ok(Some(detail).filter(|detail| detail.commitment() == commitment))
+    }
+
+    /// All consent on a dataset as of now, for the owner's questions.
+    pub(crate) async fn full_slice(
+        &self,
+        dataset: DatasetId,
+    ) -> Result<Option<ConsentSlice>, AccessError> {
+        let snapshot = self.view(|view| Snapshot::take_all(view, dataset, self.member)).flatten();
+        match snapshot {
+            Some(snapshot) => Ok(Some(self.slice(dataset, &snapshot).await?)),
+            None => Ok(None),
+        }
+    }
+}
+
+impl Snapshot {
+    fn take(
+        view: &View<'_>,
+        dataset: DatasetId,
+        requester: MemberId,
+        pdc: MemberId,
+    ) -> Option<Self> {
+        let state = view.state;
+        let parties = state.parties_of(requester);
+        let mut snapshot = Self::of_dataset(view, dataset, pdc)?;
+        for (id, grant) in state.grants_on(dataset) {
+            if parties.contains(&grant.grant.grantee) {
+                snapshot.add_grant(view, id, grant);
+            }
+        }
+        snapshot.denials = state
+            .denials_by(snapshot.owner)
+            .filter(|(_, d)| d.denial.dataset.is_none_or(|own| own == dataset))
+            .filter(|(_, d)| parties.contains(&d.denial.party))
+            .map(|(id, d)| (id, d.denial.clone()))
+            .collect();
+        let asked = || state.asks_by(requester).any(|(_, ask)| ask.ask.dataset == dataset);
+        // Also whose grant has ended knows of the dataset, and is told that it ended.
+        let granted = || state.grants_on(dataset).any(|(_, g)| parties.contains(&g.grant.grantee));
+        snapshot.discoverable = requester == snapshot.owner || asked() || granted();
+        snapshot.parties = parties;
+        Some(snapshot)
+    }
+
+    fn take_all(view: &View<'_>, dataset: DatasetId, pdc: MemberId) -> Option<Self> {
+        let mut snapshot = Self::of_dataset(view, dataset, pdc)?;
+        for (id, grant) in view.state.grants_on(dataset) {
+            snapshot.add_grant(view, id, grant);
+        }
+        snapshot.denials = view
+            .state
+            .denials_by(snapshot.owner)
+            .filter(|(_, d)| d.denial.dataset.is_none_or(|own| own == dataset))
+            .map(|(id, d)| (id, d.denial.clone()))
+            .collect();
+        Some(snapshot)
+    }
+
+    fn of_dataset(view: &View<'_>, dataset: DatasetId, pdc: MemberId) -> Option<Self> {
+        let state = view.state;
+        let entry = state.dataset(dataset).filter(|entry| entry.pdc == pdc)?;
+        Some(Self {
+            height: view.height,
+            time: view.time,
+            owner: entry.owner,
+            changed_at: state.consent_changed_at(dataset),
+            parties: Vec::new(),
+            terms: (entry.terms.expires, entry.terms.detail, entry.terms.level),
+            grants: Vec::new(),
+            denials: Vec::new(),
+            used_up: BTreeSet::new(),
+            discoverable: false,
+            rules: state.installed_rules(pdc, view.time).map(|(id, i)| (id, i.simulate)).collect(),
+        })
+    }
+
+    /// Grants that were revoked or belong to a former owner are no consent; ended and used-up ones stay, to explain.
+    fn add_grant(&mut self, view: &View<'_>, id: GrantId, grant: &secnet_ledger::GrantState) {
+        let current =
+            view.state.dataset(grant.grant.dataset).is_some_and(|d| d.tenure == grant.tenure);
+        if grant.status == secnet_ledger::GrantStatus::Revoked || !current {
+            return;
+        }
+        let uses_left = grant.grant.uses.map(|uses| uses.saturating_sub(grant.used));
+        if uses_left == Some(0) {
+            self.used_up.insert(id);
+        }
+        self.grants.push((id, grant.grant.clone(), uses_left));
+    }
+}

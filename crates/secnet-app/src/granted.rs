@@ -1,0 +1,161 @@
+//! The last proof: without a [`Granted`] nothing leaves.
+
+use secnet_crypto::SealPublicKey;
+use secnet_ledger::{ChargeStatus, DatasetStatus};
+use secnet_types::{
+    DatasetId, DecisionId, Digest, GrantId, MemberId, RecordId, RequestId, Timestamp, Verdict,
+    encode,
+};
+
+use crate::AccessError;
+use crate::ports::View;
+
+/// A release needs a ledger view no older than this, in milliseconds (promise P4).
+pub const MAX_VIEW_AGE_MS: u64 = 5_000;
+
+/// What a decision allows, as the PDC concluded it before the ledger spoke.
+#[derive(Debug, Clone)]
+pub(crate) struct Claim {
+    pub requester: MemberId,
+    pub request: RequestId,
+    pub dataset: DatasetId,
+    pub records: Vec<RecordId>,
+    pub scope_salt: [u8; 32],
+    pub receiving_key: SealPublicKey,
+    pub receiving_digest: Digest,
+}
+
+/// Permission to release exactly these records to exactly this key, now.
+///
+/// It is made from a fresh view of the ledger, never from receipt bytes: the decision is there, it is an allow, it
+/// commits to these records and this receiving key, its time to collect is not over, and the grant is still active.
+#[derive(Debug)]
+pub struct Granted {
+    decision: DecisionId,
+    requester: MemberId,
+    request: RequestId,
+    dataset: DatasetId,
+    grant: GrantId,
+    records: Vec<RecordId>,
+    receiving_key: SealPublicKey,
+    collect_by: Timestamp,
+}
+
+/// The commitment to what an allow releases.
+#[must_use]
+pub(crate) fn scope_commitment(salt: &[u8; 32], records: &[RecordId]) -> Digest {
+    Digest::commit(salt, &encode(&records.to_vec()))
+}
+
+impl Granted {
+    /// The only constructor.
+    pub(crate) fn from_view(claim: Claim, view: &View<'_>) -> Result<Self, AccessError> {
+        let decision = view
+            .state
+            .decision(claim.requester, claim.request)
+            .ok_or(AccessError::NotReleased("the decision can no longer be collected"))?;
+        let Verdict::Allow { grant, scope, collect_by, .. } = decision.verdict else {
+            return Err(AccessError::NotReleased("the decision is not an allow"));
+        };
+        let bound = decision.dataset == claim.dataset
+            && decision.receiving_key == claim.receiving_digest
+            && scope == scope_commitment(&claim.scope_salt, &claim.records);
+        if !bound {
+            return Err(AccessError::NotReleased("the decision is about something else"));
+        }
+        if decision.charge.is_some_and(|charge| charge.status == ChargeStatus::Refunded) {
+            return Err(AccessError::NotReleased("the charge was given back"));
+        }
+        let granted = Self {
+            decision: decision.id,
+            requester: claim.requester,
+            request: claim.request,
+            dataset: claim.dataset,
+            grant,
+            records: claim.records,
+            receiving_key: claim.receiving_key,
+            collect_by,
+        };
+        granted.still_holds(view)?;
+        Ok(granted)
+    }
+
+    /// Revocation wins: what was allowed a moment ago is not released if the grant has ended since, if the requester no
+    /// longer belongs to its grantee, or if a denial of everything forbids it by now. Release nodes ask this of their own
+    /// view before they hand anything out.
+    ///
+    /// # Errors
+    /// [`AccessError::StaleLedger`], [`AccessError::NotReleased`].
+    pub fn still_holds(&self, view: &View<'_>) -> Result<(), AccessError> {
+        if view.age_ms > MAX_VIEW_AGE_MS {
+            return Err(AccessError::StaleLedger { age_ms: view.age_ms });
+        }
+        if self.collect_by <= view.time {
+            return Err(AccessError::NotReleased("the time to collect is over"));
+        }
+        let state = view.state;
+        let grant = state.grant(self.grant).filter(|grant| {
+            state.grant_is_live(grant, view.time)
+                && state.belongs(self.requester, grant.grant.grantee)
+        });
+        let active = state.dataset(self.dataset).is_some_and(|d| d.status == DatasetStatus::Active);
+        let suspended = state.member(self.requester).is_none_or(|member| member.suspended);
+        let Some(grant) = grant.filter(|_| active && !suspended) else {
+            return Err(AccessError::NotReleased("the grant has ended since"));
+        };
+        let denied =
+            state.denials_against(self.dataset, self.requester, view.time).any(|(_, state)| {
+                state.denial.detail.is_none()
+                    && (state.denial.even_in_emergency || !grant.grant.emergency)
+            });
+        if denied { Err(AccessError::NotReleased("it has been denied since")) } else { Ok(()) }
+    }
+
+    /// The decision.
+    #[must_use]
+    pub fn decision(&self) -> DecisionId {
+        self.decision
+    }
+
+    /// Who asked.
+    #[must_use]
+    pub fn requester(&self) -> MemberId {
+        self.requester
+    }
+
+    /// The request.
+    #[must_use]
+    pub fn request(&self) -> RequestId {
+        self.request
+    }
+
+    /// The dataset.
+    #[must_use]
+    pub fn dataset(&self) -> DatasetId {
+        self.dataset
+    }
+
+    /// The grant.
+    #[must_use]
+    pub fn grant(&self) -> GrantId {
+        self.grant
+    }
+
+    /// The records, and no others.
+    #[must_use]
+    pub fn records(&self) -> &[RecordId] {
+        &self.records
+    }
+
+    /// The key to seal to, and no other.
+    #[must_use]
+    pub fn receiving_key(&self) -> &SealPublicKey {
+        &self.receiving_key
+    }
+
+    /// Until when.
+    #[must_use]
+    pub fn collect_by(&self) -> Timestamp {
+        self.collect_by
+    }
+}

@@ -1,0 +1,178 @@
+//! What waits for an owner: asks, holds, reviews.
+
+use secnet_ledger::{AskStatus, DecisionState};
+use secnet_types::{
+    AskId, DatasetId, DecisionId, GrantDetail, MemberId, Power, RequestId, Timestamp, Verdict,
+    decode, limits,
+};
+
+use crate::AccessError;
+use crate::access::facts_name;
+use crate::pdc::Pdc;
+use crate::ports::{EntryKind, EntryName};
+use crate::record::FactsRecord;
+
+/// Everything that waits for an answer.
+#[derive(Debug, Default)]
+pub struct Inbox {
+    /// Wishes for grants.
+    pub asks: Vec<InboxAsk>,
+    /// Requests that the guard holds.
+    pub holds: Vec<InboxHold>,
+    /// Emergency uses to be reviewed.
+    pub reviews: Vec<InboxReview>,
+}
+
+/// One ask.
+#[derive(Debug)]
+pub struct InboxAsk {
+    /// Its id.
+    pub id: AskId,
+    /// The ask and where it stands.
+    pub state: secnet_ledger::AskState,
+    /// What is wished for, if its detail was handed in.
+    pub detail: Option<GrantDetail>,
+}
+
+/// One held request.
+#[derive(Debug)]
+pub struct InboxHold {
+    /// The decision.
+    pub decision: DecisionId,
+    /// Who asked.
+    pub requester: MemberId,
+    /// The request.
+    pub request: RequestId,
+    /// For what dataset.
+    pub dataset: DatasetId,
+    /// By when to answer.
+    pub answer_by: Timestamp,
+    /// The facts, with the reasons in sentences.
+    pub facts: Option<FactsRecord>,
+}
+
+/// One emergency use.
+#[derive(Debug)]
+pub struct InboxReview {
+    /// Who used it.
+    pub requester: MemberId,
+    /// The request.
+    pub request: RequestId,
+    /// Of what dataset.
+    pub dataset: DatasetId,
+    /// By when.
+    pub due: Timestamp,
+    /// Too late already.
+    pub overdue: bool,
+}
+
+impl Pdc {
+    /// The inbox of an owner.
+    ///
+    /// # Errors
+    /// The archive cannot be read.
+    pub async fn inbox(&self, owner: MemberId) -> Result<Inbox, AccessError> {
+        let (asks, holds, reviews) = self
+            .view(|view| {
+                let state = view.state;
+                let open = |status: &AskStatus| {
+                    matches!(
+                        status,
+                        AskStatus::Open | AskStatus::Countered(_) | AskStatus::Agreed(_)
+                    )
+                };
+                let asks: Vec<_> = state
+                    .asks_to(owner)
+                    .filter(|(_, ask)| open(&ask.status) && ask.ask.deadline > view.time)
+                    .map(|(id, ask)| (id, ask.clone()))
+                    .collect();
+                let holds: Vec<_> = state
+                    .holds_of(owner)
+                    .filter(|(_, hold)| hold.answer.is_none())
+                    .map(|(key, hold)| (key, hold.clone()))
+                    .collect();
+                let reviews: Vec<_> = state.reviews_of(owner).collect();
+                (asks, holds, reviews)
+            })
+            .unwrap_or_default();
+        let mut inbox = Inbox::default();
+        for (id, state) in asks {
+            let detail = self.ask_detail(state.ask.detail).await?;
+            inbox.asks.push(InboxAsk { id, state, detail });
+        }
+        for ((requester, request), hold) in holds {
+            let Verdict::Hold { answer_by, .. } = hold.verdict else { continue };
+            let facts = self.facts_of(&hold).await?;
+            inbox.holds.push(InboxHold {
+                decision: hold.id,
+                requester,
+                request,
+                dataset: hold.dataset,
+                answer_by,
+                facts,
+            });
+        }
+        inbox.reviews = reviews
+            .into_iter()
+            .map(|((requester, request), review)| InboxReview {
+                requester,
+                request,
+                dataset: review.dataset,
+                due: review.due,
+                overdue: review.overdue,
+            })
+            .collect();
+        Ok(inbox)
+    }
+
+    /// The detail of an ask, if it was handed in.
+    ///
+    /// # Errors
+    /// The archive cannot be read.
+    pub async fn ask_detail(
+        &self,
+        commitment: secnet_types::Digest,
+    ) -> Result<Option<GrantDetail>, AccessError> {
+        let name = EntryName::new(EntryKind::AskDetail, &[], &commitment.0);
+        let Some(bytes) = self.archive.get(&name).await? else { return Ok(None) };
+        decode("ask detail", &bytes, limits::MAX_DETAIL_BYTES)
+            .map(Some)
+            .map_err(|error| AccessError::Damaged(error.to_string()))
+    }
+
+    pub(crate) async fn facts_of(
+        &self,
+        decision: &DecisionState,
+    ) -> Result<Option<FactsRecord>, AccessError> {
+        let Some(bytes) = self.archive.get(&facts_name(decision.dataset, decision.id)).await?
+        else {
+            return Ok(None);
+        };
+        FactsRecord::from_bytes(&bytes).map(Some).map_err(|e| AccessError::Damaged(e.to_string()))
+    }
+
+    /// The records of a dataset, for its owner.
+    ///
+    /// # Errors
+    /// [`AccessError::Unknown`] to anybody else, whether the dataset exists or not.
+    pub async fn records_for_owner(
+        &self,
+        owner: MemberId,
+        dataset: DatasetId,
+    ) -> Result<Vec<secnet_types::RecordMeta>, AccessError> {
+        let owned = self.view(|view| view.state.dataset(dataset).is_some_and(|d| d.owner == owner));
+        if owned != Some(true) {
+            return Err(AccessError::Unknown(format!("dataset {dataset}")));
+        }
+        Ok(self.records_of(dataset).await?.index.iter().cloned().collect())
+    }
+
+    /// May `author` act for `owner` at all? For doors that show an inbox to a guardian.
+    #[must_use]
+    pub fn may_act_for(&self, author: MemberId, owner: MemberId, power: Power) -> bool {
+        author == owner
+            || self
+                .view(|view| view.state.has_power(author, owner, power, view.time))
+                .unwrap_or(false)
+    }
+}

@@ -1,0 +1,46 @@
+//! The flow of SecNet: what happens to one access request, in ten steps, and everything around it that owners and
+//! requesters do.
+//!
+//! Read `access.rs` first. Nothing here knows a disk, a socket or a clock: those come in through the [`ports`]. The
+//! steps hand each other proof tokens with private constructors (`Authenticated`, `Permitted`, `Vetted`,
+//! [`Granted`]); the vault and the release nodes accept only the last one, so forgetting a step does not compile.
+
+mod access;
+mod call;
+mod collect;
+mod consent;
+mod error;
+mod facts;
+mod granted;
+mod history;
+mod inbox;
+mod open;
+mod pdc;
+pub mod ports;
+mod record;
+mod release;
+mod shred;
+mod statement;
+mod upload;
+mod vetting;
+mod what_if;
+
+pub use access::{Outcome, Refusal};
+pub use call::{AccessCall, Authenticated, Door};
+pub use collect::Delivery;
+pub use consent::Enclosures;
+pub use error::AccessError;
+pub use granted::{Granted, MAX_VIEW_AGE_MS};
+pub use history::{Attempt, AttemptVerdict};
+pub use inbox::{Inbox, InboxAsk, InboxHold, InboxReview};
+pub use open::{OpenError, Reader};
+pub use pdc::{Parts, Pdc};
+pub use record::FactsRecord;
+pub use release::{LocalRelease, Release, ReleaseFailed};
+pub use shred::{Shredded, what_to_shred};
+pub use statement::{Line, Statement};
+pub use upload::{
+    Catalogue, CatalogueItem, TermsDetail, Upload, compartments_in_use, manifest_commitment,
+    referenced_segments,
+};
+pub use what_if::WhatIf;

@@ -1,0 +1,283 @@
+//! The Private Data Centre: what a request meets.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use secnet_crypto::CryptoRng;
+use secnet_crypto::rand_core::{TryCryptoRng, TryRng};
+use secnet_guard::{Guard, Model};
+use secnet_lock::RecordEntry;
+use secnet_policy::{ConsentCache, RecordIndex};
+use secnet_types::{
+    Command, CommandId, DatasetId, MemberId, NetworkId, Operation, RecordId, SignedCommand, Signer,
+    encode, limits,
+};
+
+use crate::ports::{
+    Archive, ArchiveError, Change, Clock, Committed, Entropy, EntryKind, EntryName, Log,
+    SubmitError, Vault, View,
+};
+use crate::release::Release;
+
+/// Datasets whose records are kept in memory at once.
+const MAX_INDEXED_DATASETS: usize = 4096;
+
+/// One data centre and its surroundings.
+pub struct Pdc {
+    /// The ledger.
+    pub log: Arc<dyn Log>,
+    /// The segments.
+    pub vault: Arc<dyn Vault>,
+    /// Everything else that is kept.
+    pub archive: Arc<dyn Archive>,
+    /// Who hands out the second half of the lock.
+    pub release: Arc<dyn Release>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// The key that decisions are signed with.
+    pub signer: Arc<dyn Signer + Send + Sync>,
+    /// Whose key that is.
+    pub member: MemberId,
+    pub(crate) guard: Mutex<Guard>,
+    pub(crate) consents: Mutex<ConsentCache>,
+    pub(crate) records: Mutex<RecordsKept>,
+}
+
+/// The records in memory, and how often something was forgotten.
+#[derive(Debug, Default)]
+pub(crate) struct RecordsKept {
+    datasets: BTreeMap<DatasetId, Arc<DatasetRecords>>,
+    forgotten: u64,
+}
+
+impl core::fmt::Debug for Pdc {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Pdc").field("member", &self.member).finish_non_exhaustive()
+    }
+}
+
+/// What a data centre is made of.
+#[expect(missing_debug_implementations, reason = "ports have none")]
+pub struct Parts {
+    /// The ledger.
+    pub log: Arc<dyn Log>,
+    /// The segments.
+    pub vault: Arc<dyn Vault>,
+    /// Everything else that is kept.
+    pub archive: Arc<dyn Archive>,
+    /// Who hands out the second half of the lock.
+    pub release: Arc<dyn Release>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// The key that decisions are signed with.
+    pub signer: Arc<dyn Signer + Send + Sync>,
+    /// Whose key that is.
+    pub member: MemberId,
+}
+
+/// The records of one dataset, ready for questions.
+#[derive(Debug, Default)]
+pub(crate) struct DatasetRecords {
+    /// Whose they are; none if the ledger does not know the dataset yet.
+    pub owner: Option<MemberId>,
+    pub index: RecordIndex,
+    pub entries: BTreeMap<RecordId, RecordEntry>,
+}
+
+impl Pdc {
+    /// Put a data centre together; the guard goes on with what it had learnt.
+    ///
+    /// # Errors
+    /// The archive cannot be read.
+    pub async fn new(parts: Parts) -> Result<Self, ArchiveError> {
+        Self::with_model(parts, Model::default()).await
+    }
+
+    /// As [`Pdc::new`], with a model of the guard's that is not the default one.
+    ///
+    /// # Errors
+    /// The archive cannot be read.
+    pub async fn with_model(parts: Parts, model: Model) -> Result<Self, ArchiveError> {
+        let Parts { log, vault, archive, release, clock, entropy, signer, member } = parts;
+        let guard = match archive.get(&guard_name()).await? {
+            Some(bytes) => {
+                Guard::restore(model, &bytes).map_err(|e| ArchiveError::Damaged(e.to_string()))?
+            }
+            None => Guard::new(model),
+        };
+        Ok(Self {
+            log,
+            vault,
+            archive,
+            release,
+            clock,
+            entropy,
+            signer,
+            member,
+            guard: Mutex::new(guard),
+            consents: Mutex::new(ConsentCache::new()),
+            records: Mutex::default(),
+        })
+    }
+
+    /// Keep what the guard has learnt.
+    ///
+    /// # Errors
+    /// The archive cannot be written.
+    pub async fn save_guard(&self) -> Result<(), ArchiveError> {
+        let snapshot = self.guard.lock().snapshot();
+        self.archive.write(vec![Change { name: guard_name(), value: Some(snapshot) }]).await
+    }
+
+    /// Read from one snapshot of the ledger.
+    pub fn view<T>(&self, reader: impl FnOnce(&View<'_>) -> T) -> Option<T> {
+        let mut reader = Some(reader);
+        let mut result = None;
+        self.log.read(&mut |view| result = reader.take().map(|read| read(view)));
+        result
+    }
+
+    /// Randomness for the cryptography.
+    pub fn rng(&self) -> impl CryptoRng + '_ {
+        port_rng(self.entropy.as_ref())
+    }
+
+    /// The network.
+    #[must_use]
+    pub fn network(&self) -> NetworkId {
+        self.log.genesis().network()
+    }
+
+    /// A command in `author`'s name, signed, to be submitted now.
+    pub fn sign(
+        &self,
+        author: MemberId,
+        operation: Operation,
+        signer: &dyn Signer,
+    ) -> SignedCommand {
+        let mut id = [0; 16];
+        self.entropy.fill(&mut id);
+        let command = Command {
+            network: self.network(),
+            author,
+            id: CommandId(id),
+            expires: self.clock.now().plus_ms(COMMAND_LIFETIME_MS),
+            operation,
+        };
+        SignedCommand::sign(command, signer)
+    }
+
+    pub(crate) async fn submit_own(
+        &self,
+        operation: Operation,
+    ) -> Result<(SignedCommand, Committed), SubmitError> {
+        let command = self.sign(self.member, operation, self.signer.as_ref());
+        let committed = self.log.submit(command.to_bytes()).await?;
+        Ok((command, committed))
+    }
+
+    /// The records of a dataset, from memory or the archive.
+    pub(crate) async fn records_of(
+        &self,
+        dataset: DatasetId,
+    ) -> Result<Arc<DatasetRecords>, ArchiveError> {
+        let owner =
+            self.view(|view| view.state.dataset(dataset).map(|entry| entry.owner)).flatten();
+        let forgotten = {
+            let kept = self.records.lock();
+            if let Some(records) =
+                kept.datasets.get(&dataset).filter(|records| records.owner == owner)
+            {
+                return Ok(Arc::clone(records));
+            }
+            kept.forgotten
+        };
+        let mut records = DatasetRecords { owner, ..DatasetRecords::default() };
+        for (name, bytes) in self.archive.list(EntryKind::Manifest, &dataset.0).await? {
+            let catalogue = crate::upload::Catalogue::from_bytes(&bytes)
+                .map_err(|e| ArchiveError::Damaged(format!("manifest {:?}: {e}", name.key)))?;
+            if Some(catalogue.owner) != owner {
+                continue;
+            }
+            for item in catalogue.items {
+                records.entries.insert(item.meta.id, item.entry);
+                records.index.insert(item.meta);
+            }
+        }
+        let records = Arc::new(records);
+        let mut kept = self.records.lock();
+        // Something changed while the archive was read: what was read may be old already, and is not kept.
+        if kept.forgotten == forgotten {
+            if kept.datasets.len() >= MAX_INDEXED_DATASETS {
+                kept.datasets.pop_first();
+            }
+            kept.datasets.insert(dataset, Arc::clone(&records));
+        }
+        drop(kept);
+        Ok(records)
+    }
+
+    pub(crate) fn forget_records(&self, dataset: DatasetId) {
+        let mut kept = self.records.lock();
+        kept.datasets.remove(&dataset);
+        kept.forgotten = kept.forgotten.wrapping_add(1);
+        drop(kept);
+        self.consents.lock().forget(dataset);
+    }
+
+    pub(crate) fn random<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.entropy.fill(&mut bytes);
+        bytes
+    }
+}
+
+/// Commands made here wait at most this long for the ledger.
+const COMMAND_LIFETIME_MS: u64 = 60_000;
+const _: () = assert!(COMMAND_LIFETIME_MS <= limits::MAX_COMMAND_LIFETIME_MS);
+
+fn guard_name() -> EntryName {
+    EntryName::new(EntryKind::Guard, &[], &[])
+}
+
+/// One entry to write.
+pub(crate) fn put<T: minicbor::Encode<()>>(
+    kind: EntryKind,
+    group: &[u8],
+    key: &[u8],
+    value: &T,
+) -> Change {
+    Change { name: EntryName::new(kind, group, key), value: Some(encode(value)) }
+}
+
+/// The entropy port as a random generator.
+pub(crate) fn port_rng(entropy: &dyn Entropy) -> impl CryptoRng + '_ {
+    PortRng(entropy)
+}
+
+struct PortRng<'a>(&'a dyn Entropy);
+
+impl TryRng for PortRng<'_> {
+    type Error = core::convert::Infallible;
+    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+        let mut bytes = [0; 4];
+        self.0.fill(&mut bytes);
+        Ok(u32::from_le_bytes(bytes))
+    }
+    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+        let mut bytes = [0; 8];
+        self.0.fill(&mut bytes);
+        Ok(u64::from_le_bytes(bytes))
+    }
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Self::Error> {
+        self.0.fill(bytes);
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for PortRng<'_> {}

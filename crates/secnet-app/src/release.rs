@@ -1,0 +1,130 @@
+//! The release port: holders of the second half of the lock.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use secnet_crypto::{SealKeyPair, SealPublicKey};
+use secnet_lock::{ReleaseContext, ReleaseNode, ReleasePacket, ReleasedShares};
+use secnet_types::RecordId;
+
+use crate::Granted;
+use crate::pdc::Pdc;
+use crate::ports::Entropy;
+
+/// Why key parts were not handed out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the release node could not hand out the key parts: {0}")]
+pub struct ReleaseFailed(pub String);
+
+/// The release nodes of a data centre. They accept nothing but a [`Granted`].
+#[async_trait]
+pub trait Release: Send + Sync {
+    /// The public keys that uploads share to, in order.
+    fn nodes(&self) -> Vec<SealPublicKey>;
+
+    /// How many of them it takes.
+    fn threshold(&self) -> u8;
+
+    /// Their shares of the granted records, re-sealed to the granted key. `packets` are those of the records' uploads.
+    ///
+    /// # Errors
+    /// [`ReleaseFailed`], if too few nodes answered.
+    async fn release(
+        &self,
+        granted: &Granted,
+        packets: &[ReleasePacket],
+    ) -> Result<Vec<ReleasedShares>, ReleaseFailed>;
+
+    /// The packet without these records, sealed anew: what remains after an erasure. None if nothing remains.
+    ///
+    /// # Errors
+    /// [`ReleaseFailed`].
+    async fn forget(
+        &self,
+        packet: &ReleasePacket,
+        records: &BTreeSet<RecordId>,
+    ) -> Result<Option<ReleasePacket>, ReleaseFailed>;
+}
+
+/// One release node in this process: n = t = 1.
+pub struct LocalRelease {
+    node: ReleaseNode,
+    entropy: Arc<dyn Entropy>,
+}
+
+impl core::fmt::Debug for LocalRelease {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("LocalRelease").finish_non_exhaustive()
+    }
+}
+
+impl LocalRelease {
+    /// With this key pair.
+    #[must_use]
+    pub fn new(pair: SealKeyPair, entropy: Arc<dyn Entropy>) -> Self {
+        Self { node: ReleaseNode::new(pair), entropy }
+    }
+}
+
+#[async_trait]
+impl Release for LocalRelease {
+    fn nodes(&self) -> Vec<SealPublicKey> {
+        vec![self.node.public().clone()]
+    }
+
+    fn threshold(&self) -> u8 {
+        1
+    }
+
+    async fn release(
+        &self,
+        granted: &Granted,
+        packets: &[ReleasePacket],
+    ) -> Result<Vec<ReleasedShares>, ReleaseFailed> {
+        let context = ReleaseContext {
+            request: granted.request(),
+            decision: granted.decision(),
+            dataset: granted.dataset(),
+        };
+        let records: BTreeSet<RecordId> = granted.records().iter().copied().collect();
+        let mut rng = crate::pdc::port_rng(self.entropy.as_ref());
+        let shares = self
+            .node
+            .release(packets, &records, context, granted.receiving_key(), &mut rng)
+            .map_err(|error| ReleaseFailed(error.to_string()))?;
+        Ok(vec![shares])
+    }
+
+    async fn forget(
+        &self,
+        packet: &ReleasePacket,
+        records: &BTreeSet<RecordId>,
+    ) -> Result<Option<ReleasePacket>, ReleaseFailed> {
+        let mut rng = crate::pdc::port_rng(self.entropy.as_ref());
+        self.node
+            .forget(packet, records, &mut rng)
+            .map_err(|error| ReleaseFailed(error.to_string()))
+    }
+}
+
+impl Pdc {
+    /// The release packets of these records' uploads.
+    pub(crate) async fn release_packets(
+        &self,
+        uploads: &BTreeSet<secnet_lock::UploadId>,
+    ) -> Result<Vec<ReleasePacket>, crate::AccessError> {
+        let mut packets = Vec::new();
+        for upload in uploads {
+            let listed =
+                self.archive.list(crate::ports::EntryKind::ReleasePacket, &upload.0).await?;
+            for (_, bytes) in listed {
+                packets.push(
+                    ReleasePacket::from_bytes(&bytes)
+                        .map_err(|error| crate::AccessError::Damaged(error.to_string()))?,
+                );
+            }
+        }
+        Ok(packets)
+    }
+}

@@ -1,0 +1,171 @@
+//! Erasure: the keys are destroyed, the destruction is stated on the ledger, the rest is unreadable.
+
+use secnet_lock::ReleasePacket;
+use secnet_types::{DatasetId, Digest, Operation, RecordId, SignedCommand, Timestamp, encode};
+use std::collections::BTreeSet;
+
+use crate::AccessError;
+use crate::pdc::Pdc;
+use crate::ports::{Change, Committed, EntryKind, EntryName};
+use crate::upload::{Catalogue, CatalogueItem};
+
+/// The longest that a backup of keys lives, in milliseconds (30 days).
+pub(crate) const KEY_BACKUP_LIFETIME_MS: u64 = 30 * 24 * 60 * 60 * 1000;
+
+/// What an erasure is about to destroy.
+#[derive(Debug, Clone)]
+pub struct Shredded {
+    /// The dataset.
+    pub dataset: DatasetId,
+    /// The records.
+    pub records: BTreeSet<RecordId>,
+    /// All of its records: the dataset ends.
+    pub whole: bool,
+    /// Salted commitments to the records, for the ledger. The salt is destroyed with the keys.
+    pub commitments: Vec<Digest>,
+    /// The day the last backup of the keys dies.
+    pub last_backup_dies: Timestamp,
+    /// Salt of the commitments.
+    pub salt: [u8; 32],
+}
+
+/// The operation that states an erasure, for the owner to sign.
+#[must_use]
+pub fn what_to_shred(shredded: &Shredded) -> Operation {
+    Operation::RecordErasure {
+        dataset: shredded.dataset,
+        erased: shredded.commitments.clone(),
+        last_backup_dies: shredded.last_backup_dies,
+        whole: shredded.whole,
+    }
+}
+
+fn commitment(salt: &[u8; 32], records: &BTreeSet<RecordId>) -> Digest {
+    let ids: Vec<RecordId> = records.iter().copied().collect();
+    Digest::commit(salt, &encode(&ids))
+}
+
+impl Pdc {
+    /// Plan an erasure of some records of a dataset, or of all.
+    ///
+    /// # Errors
+    /// [`AccessError::Unknown`] if a record is not there; the archive cannot be read.
+    pub async fn plan_shredding(
+        &self,
+        dataset: DatasetId,
+        records: Option<BTreeSet<RecordId>>,
+    ) -> Result<Shredded, AccessError> {
+        let listed = self.records_of(dataset).await?;
+        let all: BTreeSet<RecordId> = listed.entries.keys().copied().collect();
+        let records = records.unwrap_or_else(|| all.clone());
+        if let Some(unknown) = records.iter().find(|id| !all.contains(id)) {
+            return Err(AccessError::Unknown(format!("record {unknown}")));
+        }
+        let whole = records == all;
+        let salt: [u8; 32] = self.random();
+        // One commitment over the sorted ids: their number and order stay unknown without the salt.
+        let commitments = vec![commitment(&salt, &records)];
+        let last_backup_dies = self.clock.now().plus_ms(KEY_BACKUP_LIFETIME_MS);
+        Ok(Shredded { dataset, records, whole, commitments, last_backup_dies, salt })
+    }
+
+    /// Carry an erasure out: first the owner's signed statement on the ledger, which ends further release, then the
+    /// destruction of the release nodes' shares, the requester's half, and the record descriptions.
+    ///
+    /// If it is interrupted, running it again goes on: the ledger already refuses to release what it names as a whole, and
+    /// what is left of a part is destroyed then.
+    ///
+    /// # Errors
+    /// [`AccessError`].
+    pub async fn shred(
+        &self,
+        shredded: &Shredded,
+        command: &SignedCommand,
+    ) -> Result<Committed, AccessError> {
+        if command.value.operation != what_to_shred(shredded) {
+            return Err(AccessError::Malformed("the command states another erasure".into()));
+        }
+        // The owner signed commitments. Her command is on the ledger for all to read: it erases these records, no others.
+        if shredded.commitments != [commitment(&shredded.salt, &shredded.records)] {
+            return Err(AccessError::Malformed(
+                "the command states the erasure of other records".into(),
+            ));
+        }
+        let committed = self.log.submit(command.to_bytes()).await?;
+        self.destroy(shredded.dataset, &shredded.records, shredded.whole).await?;
+        Ok(committed)
+    }
+
+    /// Destroy what an erasure that is on the ledger named: after an interruption, or in a restored backup that is older
+    /// than the erasure. What is not there any more is passed over.
+    ///
+    /// # Errors
+    /// [`AccessError`].
+    pub async fn destroy(
+        &self,
+        dataset: DatasetId,
+        records: &BTreeSet<RecordId>,
+        whole: bool,
+    ) -> Result<(), AccessError> {
+        let changes = self.destruction(dataset, records, whole).await?;
+        self.archive.write(changes).await?;
+        self.forget_records(dataset);
+        Ok(())
+    }
+
+    async fn destruction(
+        &self,
+        dataset: DatasetId,
+        records: &BTreeSet<RecordId>,
+        whole: bool,
+    ) -> Result<Vec<Change>, AccessError> {
+        let mut changes = Vec::new();
+        let dataset = dataset.0;
+        for (name, bytes) in self.archive.list(EntryKind::Manifest, &dataset).await? {
+            let catalogue = Catalogue::from_bytes(&bytes)
+                .map_err(|error| AccessError::Damaged(error.to_string()))?;
+            let (upload, owner) = (name.key.clone(), catalogue.owner);
+            let (gone, kept): (Vec<CatalogueItem>, Vec<_>) =
+                catalogue.items.into_iter().partition(|i| records.contains(&i.meta.id));
+            if gone.is_empty() {
+                continue;
+            }
+            let gone: BTreeSet<RecordId> = gone.into_iter().map(|item| item.meta.id).collect();
+            let value = (!kept.is_empty()).then(|| encode(&Catalogue { items: kept, owner }));
+            changes.push(Change { name, value });
+            self.destroy_shares(&upload, &gone, &mut changes).await?;
+        }
+        if whole {
+            for kind in [EntryKind::Facts] {
+                for (name, _) in self.archive.list(kind, &dataset).await? {
+                    changes.push(Change { name, value: None });
+                }
+            }
+        }
+        Ok(changes)
+    }
+
+    /// Each release packet is sealed anew without the erased records; an upload of which nothing is left loses its
+    /// compartment packets as well.
+    async fn destroy_shares(
+        &self,
+        upload: &[u8],
+        gone: &BTreeSet<RecordId>,
+        changes: &mut Vec<Change>,
+    ) -> Result<(), AccessError> {
+        let mut emptied = false;
+        for (name, bytes) in self.archive.list(EntryKind::ReleasePacket, upload).await? {
+            let packet = ReleasePacket::from_bytes(&bytes)
+                .map_err(|error| AccessError::Damaged(error.to_string()))?;
+            let kept = self.release.forget(&packet, gone).await?;
+            emptied |= kept.is_none();
+            changes.push(Change { name, value: kept.map(|packet| packet.to_bytes()) });
+        }
+        if emptied {
+            for (name, _) in self.archive.list(EntryKind::CompartmentPacket, upload).await? {
+                changes.push(Change { name: EntryName { ..name }, value: None });
+            }
+        }
+        Ok(())
+    }
+}

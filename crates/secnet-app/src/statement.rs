@@ -1,0 +1,126 @@
+//! A member's account, line by line, from the log: what is printed here can be checked by anybody who has the log.
+
+use secnet_types::{Amount, Effect, MemberId, Timestamp};
+
+use crate::AccessError;
+use crate::pdc::Pdc;
+
+/// One movement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// The event.
+    pub event: u64,
+    /// When.
+    pub time: Timestamp,
+    /// In plain words.
+    pub what: String,
+    /// Came in.
+    pub credit: Amount,
+    /// Went out.
+    pub debit: Amount,
+    /// The balance after it.
+    pub balance: Amount,
+}
+
+/// The whole account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    /// The movements, oldest first.
+    pub lines: Vec<Line>,
+    /// The balance now, as the ledger has it.
+    pub balance: Amount,
+    /// Money set aside in grants' escrow.
+    pub escrow: Amount,
+    /// Charges taken but neither paid out nor given back yet.
+    pub held: Amount,
+}
+
+enum Move {
+    In(Amount, String),
+    Out(Amount, String),
+}
+
+/// What an effect moves in or out of a member's account.
+fn movement(effect: &Effect, member: MemberId) -> Option<Move> {
+    let movement = match effect {
+        // What comes out of escrow left the account when it was set aside.
+        Effect::Charged { from, amount, decision, escrow: None } if *from == member => {
+            Move::Out(*amount, format!("charged for decision {decision}"))
+        }
+        Effect::Paid { to, amount, decision } if *to == member => {
+            Move::In(*amount, format!("paid for decision {decision}"))
+        }
+        Effect::Refunded { to, amount, decision } if *to == member => {
+            Move::In(*amount, format!("given back for decision {decision}"))
+        }
+        Effect::Transferred { from, to, amount } if *from == member => {
+            Move::Out(*amount, format!("sent to {to}"))
+        }
+        Effect::Transferred { from, to, amount } if *to == member => {
+            Move::In(*amount, format!("received from {from}"))
+        }
+        Effect::Issued { to, amount } if *to == member => Move::In(*amount, "issued".into()),
+        Effect::Redeemed { from, amount } if *from == member => {
+            Move::Out(*amount, "redeemed".into())
+        }
+        Effect::TreasuryPaid { to, amount } if *to == member => {
+            Move::In(*amount, "paid by the treasury".into())
+        }
+        Effect::Escrowed { from, amount, grant } if *from == member => {
+            Move::Out(*amount, format!("set aside for grant {grant}"))
+        }
+        Effect::EscrowReturned { to, amount, grant } if *to == member => {
+            Move::In(*amount, format!("returned from grant {grant}"))
+        }
+        Effect::RuleBought { rule, buyer, price, .. } if *buyer == member => {
+            Move::Out(*price, format!("bought rule {rule}"))
+        }
+        Effect::RuleBought { rule, seller, price, fee, .. } if *seller == member => {
+            Move::In(price.minus(*fee).unwrap_or_default(), format!("sold rule {rule}"))
+        }
+        _ => return None,
+    };
+    match &movement {
+        Move::In(amount, _) | Move::Out(amount, _) if *amount == Amount::ZERO => None,
+        _ => Some(movement),
+    }
+}
+
+impl Pdc {
+    /// The statement of a member's account.
+    ///
+    /// # Errors
+    /// The log cannot be read, or does not add up to the ledger's balance.
+    pub async fn statement(&self, member: MemberId) -> Result<Statement, AccessError> {
+        let mut lines: Vec<Line> = Vec::new();
+        let mut balance = Amount::ZERO;
+        let mut broken = false;
+        self.for_each_event(|index, event| {
+            for effect in &event.effects {
+                let Some(movement) = movement(effect, member) else { continue };
+                let (credit, debit, what) = match movement {
+                    Move::In(amount, what) => (amount, Amount::ZERO, what),
+                    Move::Out(amount, what) => (Amount::ZERO, amount, what),
+                };
+                match balance.plus(credit).and_then(|sum| sum.minus(debit)) {
+                    Ok(after) => balance = after,
+                    Err(_) => broken = true,
+                }
+                lines.push(Line { event: index, time: event.time, what, credit, debit, balance });
+            }
+        })
+        .await?;
+        let now = self.view(|view| view.state.balance(member)).unwrap_or_default();
+        if broken || now != balance {
+            return Err(AccessError::Damaged(format!(
+                "the log adds up to {balance}, the ledger says {now}"
+            )));
+        }
+        let sum = |amounts: &mut dyn Iterator<Item = Amount>| {
+            amounts.fold(Amount::ZERO, |sum, amount| sum.plus(amount).unwrap_or(sum))
+        };
+        let escrow = self.view(|view| sum(&mut view.state.escrows_of(member))).unwrap_or_default();
+        let held = self.view(|view| sum(&mut view.state.charges_of(member))).unwrap_or_default();
+        Ok(Statement { lines, balance: now, escrow, held })
+    }
+}

@@ -1,0 +1,12 @@
+//! The flow on the real ledger and the real vault, and what must not compile.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod compile_fail;
+mod flow;
+mod world;

@@ -1,0 +1,335 @@
+//! An owner, a requester, a stranger and a data centre on real ports in memory.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use secnet_app::ports::{Clock, Entropy};
+use secnet_app::*;
+use secnet_crypto::{SealKeyPair, SigningKey, StreamSuite};
+use secnet_lock::*;
+use secnet_node::store::Store;
+use secnet_node::{Chain, Solo, store_options};
+use secnet_types::*;
+use secnet_vault::{PrivateArchive, SegmentVault};
+
+pub(crate) const HOUR: u64 = 3_600_000;
+
+pub(crate) struct ManualClock(AtomicU64);
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.load(Ordering::Relaxed))
+    }
+}
+
+struct Seeded(Mutex<ChaCha20Rng>);
+
+impl Entropy for Seeded {
+    fn fill(&self, bytes: &mut [u8]) {
+        self.0.lock().fill_bytes(bytes);
+    }
+}
+
+pub(crate) struct Person {
+    pub(crate) key: Arc<SigningKey>,
+    pub(crate) id: MemberId,
+    pub(crate) sealing: SealKeyPair,
+}
+
+pub(crate) struct World {
+    pub(crate) pdc: Arc<Pdc>,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) rng: ChaCha20Rng,
+    pub(crate) ada: Person,
+    pub(crate) bo: Person,
+    pub(crate) eve: Person,
+    pub(crate) node: Person,
+    pub(crate) keys: CompartmentKeys,
+    pub(crate) dataset: DatasetId,
+    pub(crate) records: Vec<RecordId>,
+}
+
+pub(crate) fn terms_of(world: &mut ChaCha20Rng, clock: &ManualClock) -> (Terms, TermsDetail) {
+    let mut salt = [0; 32];
+    world.fill_bytes(&mut salt);
+    let detail = TermsDetail { title: "Ada's records".into(), purposes: None, actions: None, salt };
+    let terms = Terms {
+        price: Amount(1_000_000),
+        level: ServiceLevel::Sealed,
+        expires: clock.now().plus_ms(1000 * HOUR),
+        max_uses: None,
+        beneficiaries: Vec::new(),
+        detail: detail.commitment(),
+    };
+    (terms, detail)
+}
+
+impl World {
+    /// Ada has two laboratory results and one about mental health; Bo has 50 units.
+    pub(crate) async fn new(seed: u64) -> Self {
+        let mut rng = ChaCha20Rng::seed_from_u64(seed);
+        let clock = Arc::new(ManualClock(AtomicU64::new(1_767_225_600_000)));
+        let mut person = || {
+            let key = SigningKey::generate(&mut rng);
+            let id = MemberId::from_key(&key.verifying_key());
+            Person { key: Arc::new(key), id, sealing: SealKeyPair::generate(&mut rng) }
+        };
+        let (ada, bo, eve, node) = (person(), person(), person(), person());
+        let sequencer = Arc::new(SigningKey::generate(&mut rng));
+        let founder = |p: &Person, kind| Founder {
+            member: p.id,
+            kind,
+            sealing_key: Digest(p.sealing.public.digest()),
+        };
+        let mut founders = vec![
+            founder(&ada, MemberKind::Person),
+            founder(&bo, MemberKind::Organisation),
+            founder(&eve, MemberKind::Organisation),
+            founder(&node, MemberKind::Node),
+        ];
+        founders.sort_by_key(|f| f.member);
+        let genesis = Genesis {
+            version: 1,
+            name: "flow".into(),
+            time: clock.now(),
+            salt: [7; 32],
+            founders,
+            governors: vec![bo.id],
+            threshold: 1,
+            sequencer: *sequencer.verifying_key().as_bytes(),
+            parameters: Parameters::default(),
+            predecessor: None,
+        };
+        let backend = redb::backends::InMemoryBackend::new();
+        let store = Store::open_with_backend(backend, store_options(true)).unwrap();
+        let chain = Chain::create(store, genesis, sequencer).unwrap();
+        let solo = Solo::start(chain, Arc::clone(&clock) as _).unwrap();
+        let entropy: Arc<dyn Entropy> =
+            Arc::new(Seeded(Mutex::new(ChaCha20Rng::seed_from_u64(seed + 1))));
+        let shares = SealKeyPair::generate(&mut rng);
+        let parts = Parts {
+            log: Arc::new(solo),
+            vault: Arc::new(SegmentVault::memory()),
+            archive: Arc::new(PrivateArchive::memory().unwrap()),
+            release: Arc::new(LocalRelease::new(shares, Arc::clone(&entropy))),
+            clock: Arc::clone(&clock) as _,
+            entropy,
+            signer: Arc::clone(&node.key) as _,
+            member: node.id,
+        };
+        let pdc = Arc::new(Pdc::new(parts).await.unwrap());
+        let mut world = Self {
+            pdc,
+            clock,
+            rng,
+            ada,
+            bo,
+            eve,
+            node,
+            keys: CompartmentKeys::new(),
+            dataset: DatasetId([0; 16]),
+            records: Vec::new(),
+        };
+        world.issue(50_000_000).await;
+        world.register().await;
+        world
+    }
+
+    pub(crate) fn clock_now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(crate) fn salt(&mut self) -> [u8; 32] {
+        let mut salt = [0; 32];
+        self.rng.fill_bytes(&mut salt);
+        salt
+    }
+
+    pub(crate) fn sign(&self, who: &Person, operation: Operation) -> SignedCommand {
+        self.pdc.sign(who.id, operation, who.key.as_ref())
+    }
+
+    pub(crate) async fn submit(&self, who: &Person, operation: Operation) -> SignedCommand {
+        let command = self.sign(who, operation);
+        self.pdc.log.submit(command.to_bytes()).await.unwrap();
+        command
+    }
+
+    async fn issue(&mut self, amount: u64) {
+        let proposal = Proposal {
+            network: self.pdc.network(),
+            id: CommandId([1; 16]),
+            expires: self.clock.now().plus_ms(HOUR),
+            change: Change::Issue { to: self.bo.id, amount: Amount(amount) },
+        };
+        let approvals = vec![GovernorApproval::sign(self.bo.id, &proposal, self.bo.key.as_ref())];
+        self.submit(&self.bo, Operation::Govern { proposal, approvals }).await;
+    }
+
+    async fn register(&mut self) {
+        let labels = [Labels::NONE, Labels::NONE, Labels::NONE.with(Label::MentalHealth)];
+        let command = CommandId([2; 16]);
+        self.dataset = DatasetId::derive(self.ada.id, command);
+        let mut records = Vec::new();
+        for (at, labels) in labels.into_iter().enumerate() {
+            let id = RecordId([u8::try_from(at).unwrap() + 1; 16]);
+            let category = Category::Laboratory;
+            self.keys.ensure(self.ada.id, category, labels, &mut self.rng).unwrap();
+            let meta =
+                RecordMeta { id, kind: "Observation".into(), category, labels, period: None };
+            records.push((meta, format!("result {at}").into_bytes()));
+        }
+        self.records = records.iter().map(|(meta, _)| meta.id).collect();
+        let nodes = self.pdc.release.nodes();
+        let directory = self.keys.directory();
+        let spec = UploadSpec {
+            dataset: self.dataset,
+            owner: self.ada.id,
+            compartments: &directory,
+            release_nodes: &nodes,
+            threshold: self.pdc.release.threshold(),
+            suite: StreamSuite::ChaCha20Poly1305,
+        };
+        let content = records.iter().map(|(meta, content)| (meta, content.as_slice()));
+        let sealed = seal_upload(spec, content, &mut self.rng).unwrap();
+        let manifest = manifest_commitment(&self.salt(), core::slice::from_ref(&sealed.manifest));
+        let (terms, detail) = terms_of(&mut self.rng, &self.clock);
+        let command = Command {
+            network: self.pdc.network(),
+            author: self.ada.id,
+            id: command,
+            expires: self.clock.now().plus_ms(60_000),
+            operation: Operation::RegisterDataset { pdc: self.node.id, terms, manifest },
+        };
+        let command = SignedCommand::sign(command, self.ada.key.as_ref());
+        let metas = records.into_iter().map(|(meta, _)| meta).collect();
+        self.pdc.take_in(vec![Upload { sealed, metas }], &detail, &command).await.unwrap();
+    }
+
+    pub(crate) fn detail(&mut self, labels: Option<Labels>) -> GrantDetail {
+        GrantDetail {
+            purposes: BTreeSet::from([Purpose::Treatment]),
+            actions: BTreeSet::from([Action::Read]),
+            scope: Scope { labels, ..Scope::default() },
+            salt: self.salt(),
+        }
+    }
+
+    /// Ada grants Bo the use, at this price.
+    pub(crate) fn grant(&mut self, detail: &GrantDetail, price: u64) -> (Grant, GrantWraps) {
+        let binding = GrantBinding { dataset: self.dataset, detail: detail.commitment() };
+        let covered = compartments_for(&detail.scope, self.keys.compartments());
+        let wraps =
+            wrap_for_grantee(binding, &covered, &self.keys, &self.bo.sealing.public, &mut self.rng)
+                .unwrap();
+        let now = self.clock.now();
+        let grant = Grant {
+            dataset: self.dataset,
+            grantee: Party::Member(self.bo.id),
+            window: Window { from: now, until: now.plus_ms(100 * HOUR) },
+            uses: Some(2),
+            price: Amount(price),
+            emergency: false,
+            detail: detail.commitment(),
+            wraps: wraps.digest(),
+        };
+        (grant, wraps)
+    }
+
+    pub(crate) async fn granted(
+        &mut self,
+        labels: Option<Labels>,
+        price: u64,
+    ) -> (GrantId, GrantDetail) {
+        let detail = self.detail(labels);
+        let (grant, wraps) = self.grant(&detail, price);
+        let command = self.sign(&self.ada, Operation::Grant { grant });
+        let enclosures = Enclosures { detail: Some(detail.clone()), wraps: Some(wraps) };
+        self.pdc.order(&command, enclosures).await.unwrap();
+        (Pdc::grant_made_by(&command).unwrap(), detail)
+    }
+
+    pub(crate) fn call(
+        &mut self,
+        who: &Person,
+        purpose: Purpose,
+        labels: Option<Labels>,
+    ) -> (AccessCall, SealKeyPair) {
+        let dataset = self.dataset;
+        self.call_for(who, dataset, purpose, labels)
+    }
+
+    pub(crate) fn call_for(
+        &mut self,
+        who: &Person,
+        dataset: DatasetId,
+        purpose: Purpose,
+        labels: Option<Labels>,
+    ) -> (AccessCall, SealKeyPair) {
+        let receiving = SealKeyPair::generate(&mut self.rng);
+        let receiving_key = receiving.public.to_bytes().to_vec();
+        let scope = Scope { labels, ..Scope::default() };
+        let detail = RequestDetail { action: Action::Read, purpose, scope, salt: self.salt() };
+        let mut id = [0; 16];
+        self.rng.fill_bytes(&mut id);
+        let request = AccessRequest {
+            network: self.pdc.network(),
+            requester: who.id,
+            dataset,
+            id: RequestId(id),
+            expires: self.clock.now().plus_ms(HOUR / 2),
+            max_price: Amount(5_000_000),
+            receiving_key: Digest::of(&receiving_key),
+            detail: detail.commitment(),
+        };
+        let request = Signed::sign(request, who.key.as_ref()).to_bytes();
+        (
+            AccessCall { request, detail: encode(&detail), receiving_key, door: Door::InProcess },
+            receiving,
+        )
+    }
+
+    pub(crate) fn balance(&self, who: &Person) -> u64 {
+        self.pdc.view(|view| view.state.balance(who.id).0).unwrap()
+    }
+
+    /// Everything a delivery holds, opened.
+    pub(crate) async fn open(
+        &self,
+        delivery: &Delivery,
+        receiving: &SealKeyPair,
+        detail: &GrantDetail,
+    ) -> Vec<String> {
+        let reader =
+            Reader::new(delivery, &self.bo.sealing, receiving, detail.commitment()).unwrap();
+        let mut contents = Vec::new();
+        for (meta, entry) in &delivery.records {
+            let ciphertext = self.pdc.ciphertext(&delivery.granted, meta.id).await.unwrap();
+            let plain = reader.open(entry, &ciphertext).unwrap();
+            contents.push(String::from_utf8(plain.to_vec()).unwrap());
+        }
+        contents.sort();
+        contents
+    }
+
+    /// The person, apart from the world, so that both can be used at once.
+    pub(crate) fn copy(person: &Person) -> Person {
+        let sealing = SealKeyPair::from_seed(*person.sealing.secret.seed());
+        Person { key: Arc::clone(&person.key), id: person.id, sealing }
+    }
+
+    pub(crate) fn genesis(&self) -> &Genesis {
+        self.pdc.log.genesis()
+    }
+}
+
+pub(crate) fn released(outcome: Outcome) -> Delivery {
+    match outcome {
+        Outcome::Released(delivery) => *delivery,
+        other => panic!("{other:?}"),
+    }
+}
