@@ -1,0 +1,375 @@
+//! The chain of one sequencer: executor and store, moved together.
+//!
+//! Everything here is synchronous and single-file; [`crate::Solo`] puts threads and batching around it, the simulator
+//! calls it step by step.
+
+use std::sync::Arc;
+
+use parking_lot::{RwLock, RwLockReadGuard};
+use secnet_crypto::{Checkpoint, SigningKey};
+use secnet_ledger::{ExecutedBlock, Executor, LoadError, Outcome, Resume, TableId, Verified};
+use secnet_types::{
+    Block, Cause, Certificate, DecodeError, Digest, Event, Genesis, GenesisError, Header, Receipt,
+    SealedHeader, Timestamp, decode, encode, limits,
+};
+
+use crate::store::{BlockRecord, Commit, EntryKey, Leaf, Options, Store, StoreError, proof};
+
+/// Meta value: the genesis, canonically encoded.
+const META_GENESIS: &str = "genesis";
+/// Meta value: where the chain stands ([`Resume`]).
+const META_POSITION: &str = "position";
+/// Longest position: a few ids and at most 64 peaks.
+const MAX_POSITION_BYTES: usize = 8192;
+
+/// Why the chain cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ChainError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The stored state is not what the chain committed to.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The stored genesis is damaged.
+    #[error(transparent)]
+    Genesis(#[from] GenesisError),
+    /// Something stored is damaged.
+    #[error("{what} is damaged: {source}")]
+    Decode {
+        /// What.
+        what: String,
+        /// How.
+        source: DecodeError,
+    },
+    /// The folder holds no chain yet.
+    #[error("the folder holds no ledger; make one with `secnet init`")]
+    Empty,
+    /// The folder holds a chain already.
+    #[error("the folder already holds a ledger; use it, or give another folder")]
+    NotEmpty,
+    /// The sequencer's key is not that of the genesis.
+    #[error("this key is not the sequencer's key that the genesis names")]
+    WrongKey,
+    /// The chain was opened for reading.
+    #[error("the ledger was opened without the sequencer's key, for reading only")]
+    ReadOnly,
+    /// There is no such event.
+    #[error("there is no event {0} in the log")]
+    NoSuchEvent(u64),
+    /// The event has no command.
+    #[error("event {0} was caused by a deadline, not by a command; it has no receipt")]
+    NotACommand(u64),
+    /// No certified header covers the event yet.
+    #[error("event {0} is not yet covered by a certified header; try again in a moment")]
+    NotCovered(u64),
+}
+
+/// What became of a batch.
+#[derive(Debug)]
+pub struct Processed {
+    /// One outcome per command.
+    pub outcomes: Vec<Outcome>,
+    /// Height after it, now durable.
+    pub height: u64,
+}
+
+/// Executor, store and the sequencer's key.
+#[derive(Debug)]
+pub struct Chain {
+    genesis: Genesis,
+    executor: RwLock<Executor>,
+    store: Store,
+    key: Option<Arc<SigningKey>>,
+}
+
+/// The options a ledger's store is opened with: state tables get names in messages.
+#[must_use]
+pub fn store_options(create: bool) -> Options {
+    let table_names = TableId::ALL.iter().map(|table| (*table as u8, table.name())).collect();
+    Options { create, table_names, ..Options::default() }
+}
+
+impl Chain {
+    /// Begin a chain in an empty store.
+    ///
+    /// # Errors
+    /// [`ChainError::NotEmpty`], [`ChainError::WrongKey`], or the store fails.
+    pub fn create(
+        store: Store,
+        genesis: Genesis,
+        key: Arc<SigningKey>,
+    ) -> Result<Self, ChainError> {
+        if store.meta(META_GENESIS)?.is_some() {
+            return Err(ChainError::NotEmpty);
+        }
+        genesis.check()?;
+        check_key(&genesis, &key)?;
+        let (executor, changes) = Executor::genesis(&genesis);
+        store.commit(Commit {
+            entries: changes.into_iter().map(|(t, k, v)| (EntryKey::new(t as u8, k), v)).collect(),
+            meta: vec![
+                (META_GENESIS, encode(&genesis)),
+                (META_POSITION, encode(&executor.position())),
+            ],
+            ..Commit::default()
+        })?;
+        Ok(Self { genesis, executor: RwLock::new(executor), store, key: Some(key) })
+    }
+
+    /// Go on with a stored chain; without the key, for reading only. The whole state is loaded and compared with the
+    /// digest that the chain committed to.
+    ///
+    /// # Errors
+    /// [`ChainError::Empty`], [`ChainError::WrongKey`], or what is stored is damaged.
+    pub fn open(store: Store, key: Option<Arc<SigningKey>>) -> Result<Self, ChainError> {
+        let genesis = stored_genesis(&store)?;
+        if let Some(key) = &key {
+            check_key(&genesis, key)?;
+        }
+        let executor = load(&store)?;
+        Ok(Self { genesis, executor: RwLock::new(executor), store, key })
+    }
+
+    /// How the network began.
+    #[must_use]
+    pub fn genesis(&self) -> &Genesis {
+        &self.genesis
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The executor, for reading. Holding it holds up the next block.
+    pub fn executor(&self) -> RwLockReadGuard<'_, Executor> {
+        self.executor.read()
+    }
+
+    /// Make a block of these commands and store it; with `seal`, also an empty block on top, whose header covers the
+    /// first one's events so that their receipts can be given out. Both become durable together, before this returns.
+    ///
+    /// # Errors
+    /// The store failed. Nothing was acknowledged; the executor is back at what is durable.
+    pub fn process(
+        &self,
+        time: Timestamp,
+        commands: &[Verified],
+        seal: bool,
+    ) -> Result<Processed, ChainError> {
+        let key = self.key.as_ref().ok_or(ChainError::ReadOnly)?;
+        // Held until the blocks are durable: a reader that saw a decision before that could release on it, and a crash
+        // would leave a release without a decision.
+        let mut executor = self.executor.write();
+        let before = executor.time();
+        let mut block = executor.execute(time, commands);
+        let outcomes = core::mem::take(&mut block.outcomes);
+        let mut blocks = Vec::with_capacity(2);
+        if block.is_empty() {
+            executor.retract(&block, before);
+        } else {
+            blocks.push(block);
+        }
+        // A cover is needed if this block has events, or the block before it still waits for one.
+        let covered = executor.height() == 0 || self.tip_is_cover(&executor);
+        if seal && (!blocks.is_empty() || !covered) {
+            blocks.push(executor.execute(time, &[]));
+        }
+        let position = executor.position();
+        let height = position.height;
+        if blocks.is_empty() {
+            return Ok(Processed { outcomes, height });
+        }
+        if let Err(error) = self.store.commit(commit_of(blocks, &position, key)) {
+            // Memory is ahead of the disk; go back to what is durable. If even that cannot be read, every later call
+            // fails on the store as well, so nothing is released.
+            if let Ok(durable) = load(&self.store) {
+                *executor = durable;
+            }
+            return Err(error.into());
+        }
+        Ok(Processed { outcomes, height })
+    }
+
+    /// Does the last header's log hold every event there is?
+    fn tip_is_cover(&self, executor: &Executor) -> bool {
+        let tip = self.block(executor.height());
+        matches!(tip, Ok(Some((block, _))) if block.header.log_size == executor.log_size())
+    }
+
+    /// A stored block.
+    ///
+    /// # Errors
+    /// It is damaged.
+    pub fn block(&self, height: u64) -> Result<Option<(Block, Certificate)>, ChainError> {
+        self.store.block(height)?.map(|record| parse_block(&record)).transpose()
+    }
+
+    /// The receipt of an event that a command caused.
+    ///
+    /// # Errors
+    /// [`ChainError::NoSuchEvent`], [`ChainError::NotACommand`], [`ChainError::NotCovered`], or damage.
+    pub fn receipt(&self, index: u64) -> Result<Receipt, ChainError> {
+        let (event_bytes, event) = self.event(index)?;
+        let command = self.command_of(index)?.ok_or(ChainError::NotACommand(index))?;
+        let above = event.height.saturating_add(1);
+        let (block, certificate) = self.block(above)?.ok_or(ChainError::NotCovered(index))?;
+        let header = block.header;
+        let mut nodes = self.store.nodes()?;
+        // INVARIANT: the header's log covers block `above - 1`, and the event is in it.
+        let path = proof::inclusion(index, header.log_size, |l, i| nodes.node(l, i))?
+            .ok_or(ChainError::NotCovered(index))?;
+        Ok(Receipt {
+            version: Receipt::VERSION,
+            command,
+            event: event_bytes,
+            index,
+            path: path.into_iter().map(Digest).collect(),
+            header: SealedHeader { header, certificate },
+        })
+    }
+
+    /// An event, as bytes and parsed.
+    ///
+    /// # Errors
+    /// [`ChainError::NoSuchEvent`] or damage.
+    pub fn event(&self, index: u64) -> Result<(Vec<u8>, Event), ChainError> {
+        if index >= self.store.log_size()? {
+            return Err(ChainError::NoSuchEvent(index));
+        }
+        let bytes = self.store.event(index)?;
+        let event = decode("event", &bytes, limits::MAX_EVENT_BYTES)
+            .map_err(|source| ChainError::Decode { what: format!("event {index}"), source })?;
+        Ok((bytes, event))
+    }
+
+    /// The signed command that caused an event; none if a deadline did.
+    ///
+    /// # Errors
+    /// [`ChainError::NoSuchEvent`] or damage.
+    pub fn command_of(&self, index: u64) -> Result<Option<Vec<u8>>, ChainError> {
+        let (_, event) = self.event(index)?;
+        let Cause::Command { digest, .. } = event.cause else { return Ok(None) };
+        let block = self.block(event.height)?;
+        let commands = block.map(|(block, _)| block.commands).unwrap_or_default();
+        Ok(commands.into_iter().find(|command| Digest::of(command) == digest))
+    }
+
+    /// The newest certified log as a signed C2SP checkpoint, with its size.
+    ///
+    /// # Errors
+    /// Read-only, damage, or an empty chain.
+    pub fn checkpoint(&self) -> Result<(u64, String), ChainError> {
+        let key = self.key.as_ref().ok_or(ChainError::ReadOnly)?;
+        let height = self.executor().height();
+        let (block, _) = self.block(height)?.ok_or(ChainError::Empty)?;
+        let origin = origin(&self.genesis);
+        let root = secnet_crypto::Hash(block.header.log_root.0);
+        let note = Checkpoint::new(origin.clone(), block.header.log_size, root)
+            .and_then(|checkpoint| checkpoint.sign(&origin, key));
+        // INVARIANT: an origin made of a bech32 id is always a valid name.
+        note.map(|note| (block.header.log_size, note.to_text())).map_err(|_| ChainError::Empty)
+    }
+}
+
+/// The name of a network's log in checkpoints.
+#[must_use]
+pub fn origin(genesis: &Genesis) -> String {
+    format!("secnet.example/{}", genesis.network())
+}
+
+pub(crate) fn parse_block(record: &BlockRecord) -> Result<(Block, Certificate), ChainError> {
+    let what = || format!("block {}", record.height);
+    let damaged = |source| ChainError::Decode { what: what(), source };
+    let header: Header =
+        decode("header", &record.header, limits::MAX_HEADER_BYTES).map_err(damaged)?;
+    let certificate = decode("certificate", &record.certificate, limits::MAX_CERTIFICATE_BYTES)
+        .map_err(damaged)?;
+    let bodies: Vec<minicbor::bytes::ByteVec> =
+        decode("block body", &record.body, MAX_BODY_BYTES).map_err(damaged)?;
+    let commands = bodies.into_iter().map(Vec::from).collect();
+    Ok((Block { header, commands }, certificate))
+}
+
+/// A block body with its framing is a little larger than its commands.
+const MAX_BODY_BYTES: usize = limits::MAX_BLOCK_BYTES + 16 * limits::MAX_BLOCK_COMMANDS;
+
+fn commit_of(blocks: Vec<ExecutedBlock>, position: &Resume, key: &SigningKey) -> Commit {
+    let mut commit = Commit { meta: vec![(META_POSITION, encode(position))], ..Commit::default() };
+    // A later block's change of an entry replaces an earlier one's.
+    let mut entries = std::collections::BTreeMap::new();
+    for block in blocks {
+        let certificate = Certificate::solo(&block.header, key);
+        let body: Vec<minicbor::bytes::ByteVec> =
+            block.commands.into_iter().map(minicbor::bytes::ByteVec::from).collect();
+        commit.blocks.push(BlockRecord {
+            height: block.header.height,
+            header: encode(&block.header),
+            body: encode(&body),
+            certificate: encode(&certificate),
+        });
+        entries.extend(block.changes.into_iter().map(|(t, k, v)| (EntryKey::new(t as u8, k), v)));
+        let leaves = block.events.into_iter().zip(block.leaves);
+        commit.leaves.extend(leaves.map(|(event, hash)| Leaf::with_hash(event, hash.0)));
+    }
+    commit.entries = entries.into_iter().collect();
+    commit
+}
+
+pub(crate) fn stored_genesis(store: &Store) -> Result<Genesis, ChainError> {
+    let bytes = store.meta(META_GENESIS)?.ok_or(ChainError::Empty)?;
+    Ok(Genesis::parse(&bytes)?)
+}
+
+pub(crate) fn stored_position(store: &Store) -> Result<Resume, ChainError> {
+    let bytes = store.meta(META_POSITION)?.ok_or(ChainError::Empty)?;
+    decode("position", &bytes, MAX_POSITION_BYTES)
+        .map_err(|source| ChainError::Decode { what: "the chain's position".into(), source })
+}
+
+/// The executor at what is durable.
+fn load(store: &Store) -> Result<Executor, ChainError> {
+    let position = stored_position(store)?;
+    let mut failed = None;
+    let executor = {
+        let failed = &mut failed;
+        let entries = TableId::ALL.iter().flat_map(|table| match store.entries(*table as u8) {
+            Ok(entries) => either(entries.map(|entry| (*table as u8, entry))),
+            Err(error) => {
+                *failed = Some(error);
+                either(std::iter::empty())
+            }
+        });
+        let mut damaged = None;
+        let entries = entries.map_while(|(table, entry)| match entry {
+            Ok(entry) => Some((table, entry.key().to_vec(), entry.value().to_vec())),
+            Err(error) => {
+                damaged = Some(error);
+                None
+            }
+        });
+        let executor = Executor::load(&position, entries);
+        if let Some(error) = damaged {
+            return Err(error.into());
+        }
+        executor
+    };
+    match failed {
+        Some(error) => Err(error.into()),
+        None => Ok(executor?),
+    }
+}
+
+fn either<'a, T: 'a>(iterator: impl Iterator<Item = T> + 'a) -> Box<dyn Iterator<Item = T> + 'a> {
+    Box::new(iterator)
+}
+
+fn check_key(genesis: &Genesis, key: &SigningKey) -> Result<(), ChainError> {
+    if key.verifying_key().as_bytes() == &genesis.sequencer {
+        Ok(())
+    } else {
+        Err(ChainError::WrongKey)
+    }
+}

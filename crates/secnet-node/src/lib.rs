@@ -1,0 +1,32 @@
+//! The ledger's durable half: blocks, state, event log and Merkle tiles in one store that notices damage.
+//!
+//! Owns the data folder: what is in it, how it is written, read, checked, exported, backed up.
+//! Refuses to know what a block or a state entry means: both are bytes here.
+//!
+//! ```
+//! use secnet_node::store::{BlockRecord, Commit, EntryKey, Leaf, Options, Store};
+//! # let folder = tempfile::tempdir()?;
+//! # let dir = folder.path();
+//! let store = Store::open(dir, Options::default())?;
+//! store.commit(Commit {
+//!     blocks: vec![BlockRecord { height: 0, header: vec![1], body: vec![2], certificate: vec![] }],
+//!     entries: vec![(EntryKey::new(7, b"ada".as_slice()), Some(b"member".to_vec()))],
+//!     leaves: vec![Leaf::new(b"ada joined".to_vec())],
+//!     meta: vec![("digest", vec![0; 32])],
+//! })?;
+//! assert_eq!(store.last_height()?, Some(0));
+//! assert_eq!(store.event(0)?, b"ada joined");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod chain;
+mod check;
+mod solo;
+pub mod store;
+
+pub use chain::{Chain, ChainError, Processed, origin, store_options};
+pub use check::{Against, check_chain};
+pub use solo::Solo;
+
+#[cfg(feature = "faults")]
+pub mod faults;
