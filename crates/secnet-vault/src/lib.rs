@@ -1,0 +1,48 @@
+//! The vault: encrypted segments on disk, in memory or on S3, and the private archive beside them.
+//!
+//! | part | what | where |
+//! |---|---|---|
+//! | [`SegmentVault`] | ciphertext, addressed by BLAKE3, verified on every read | any [`object_store`] |
+//! | [`PrivateArchive`] | small entries: record entries, packets, wraps; encrypted, names hidden | one local redb file |
+//! | [`BackupEpochs`] | the keys of backups' destroyable part, which die within 30 days | a sealed file, best on another device |
+//! | [`backup`] and [`restore`] | both parts, kept apart | a folder |
+//! | [`fsck`] | every referenced segment present and intact, every other one listed | - |
+//!
+//! Storage learns how many objects there are, their bucketed sizes and when they are read, nothing else: segments are
+//! ciphertext named by their hash, the archive's entries are sealed and their names are keyed hashes.
+//!
+//! The vault does not open records: that takes both halves of the lock ([`secnet_lock`]). For large records
+//! [`seal_to_vault`] and [`open_from_vault`] join the two with flat memory.
+
+mod archive;
+mod backup;
+mod blocking;
+mod files;
+mod fsck;
+mod large;
+mod paths;
+mod restore;
+mod row;
+#[cfg(feature = "s3")]
+mod s3;
+mod segments;
+mod storage_key;
+mod stream;
+
+pub use archive::{OpenArchiveError, PrivateArchive};
+pub use backup::{
+    BACKUP_KEY_LIFETIME_MS, BackupEpochs, BackupError, BackupReport, EPOCH_LENGTH_MS, EpochId,
+    backup,
+};
+pub use fsck::{FsckReport, fsck, inspect};
+pub use large::{LargeError, MAX_CONTENT_PIECE, open_from_vault, seal_to_vault};
+pub use restore::{RestoreReport, Rewrite, restore};
+#[cfg(feature = "s3")]
+pub use s3::S3Settings;
+pub use segments::{OpenVaultError, SegmentVault};
+pub use storage_key::StorageKey;
+pub use stream::{SegmentReader, SegmentWriter};
+
+pub(crate) fn rng() -> impl secnet_crypto::CryptoRng {
+    secnet_crypto::rand_core::UnwrapErr(getrandom::SysRng)
+}

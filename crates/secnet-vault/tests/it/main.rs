@@ -1,0 +1,21 @@
+//! The vault on local disk and in memory; archive, backups and shredding.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::needless_pass_by_value,
+    clippy::cast_possible_truncation,
+    clippy::large_futures,
+    clippy::too_many_lines,
+    clippy::type_complexity,
+    reason = "tests say what went wrong by failing there"
+)]
+
+mod archive;
+#[path = "../contract/mod.rs"]
+mod contract;
+mod segments;
+mod shredding;
