@@ -1,0 +1,203 @@
+//! The real chain on a disk that fails, without threads.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use secnet_app::ports::{Clock, Committed, Log, LogError, SubmitError, View};
+use secnet_crypto::SigningKey;
+use secnet_ledger::{Executor, Outcome, Verified, VerifyingPool};
+use secnet_node::faults::{FaultyDisk, Plan};
+use secnet_node::store::Store;
+use secnet_node::{Chain, ChainError, store_options};
+use secnet_types::{Genesis, Receipt, limits};
+
+use crate::chance::Chance;
+use crate::clock::SimClock;
+use crate::gate::Gate;
+use crate::run::Broken;
+
+/// How far behind a deliberately broken log shows the ledger.
+const STALE_BLOCKS: u64 = 8;
+
+type Answer = Result<Committed, SubmitError>;
+
+#[derive(Default)]
+struct Queue {
+    next: u64,
+    waiting: Vec<(u64, Verified)>,
+    done: BTreeMap<u64, Answer>,
+}
+
+pub(crate) struct SimLog {
+    pub(crate) chain: Chain,
+    pub(crate) disk: FaultyDisk,
+    clock: Arc<SimClock>,
+    gate: Arc<Gate>,
+    queue: Mutex<Queue>,
+    chance: Mutex<Chance>,
+    /// What readers are shown, if the log is deliberately broken.
+    stale: Option<Mutex<Executor>>,
+}
+
+/// A store on a disk.
+pub(crate) fn store_on(disk: &FaultyDisk, create: bool) -> Result<Store, ChainError> {
+    Ok(Store::open_with_backend(disk.clone(), store_options(create))?)
+}
+
+/// The chain in an image, for reading.
+pub(crate) fn chain_in(image: Vec<u8>) -> Result<Chain, ChainError> {
+    Chain::open(store_on(&FaultyDisk::with_image(image, Plan::default()), false)?, None)
+}
+
+impl SimLog {
+    pub(crate) fn new(
+        chain: Chain,
+        disk: FaultyDisk,
+        clock: Arc<SimClock>,
+        gate: Arc<Gate>,
+        chance: Chance,
+        broken: Option<Broken>,
+    ) -> Self {
+        let (queue, chance) = (Mutex::new(Queue::default()), Mutex::new(chance));
+        let stale =
+            (broken == Some(Broken::StaleView)).then(|| Mutex::new(chain.executor().clone()));
+        Self { chain, disk, clock, gate, queue, chance, stale }
+    }
+
+    pub(crate) fn open(disk: &FaultyDisk, key: Arc<SigningKey>) -> Result<Chain, ChainError> {
+        Chain::open(store_on(disk, false)?, Some(key))
+    }
+
+    /// One block of all that waits.
+    fn flush(&self) {
+        let waiting = core::mem::take(&mut self.queue.lock().waiting);
+        let (tickets, commands): (Vec<u64>, Vec<Verified>) = waiting.into_iter().unzip();
+        let seal = self.chance.lock().one_in(2);
+        let answers: Vec<Answer> = match self.chain.process(self.clock.now(), &commands, seal) {
+            Ok(done) => {
+                let height = done.height;
+                done.outcomes.into_iter().map(|outcome| answer(outcome, height)).collect()
+            }
+            Err(error) => {
+                self.note_failure();
+                let failed = || Err(SubmitError::Unavailable(error.to_string()));
+                tickets.iter().map(|_| failed()).collect()
+            }
+        };
+        self.queue.lock().done.extend(tickets.into_iter().zip(answers));
+    }
+
+    /// Submit by itself.
+    pub(crate) async fn submit_now(&self, command: Vec<u8>) -> Answer {
+        self.submit(command).await
+    }
+
+    fn note_failure(&self) {
+        if self.disk.crashed() {
+            self.gate.kill();
+        }
+    }
+}
+
+fn answer(outcome: Outcome, height: u64) -> Answer {
+    match outcome {
+        Outcome::Applied { event } => Ok(Committed { event, height, repeated: false }),
+        Outcome::Repeated { event } => Ok(Committed { event, height, repeated: true }),
+        Outcome::Rejected(rejection) => Err(SubmitError::Rejected(rejection)),
+    }
+}
+
+fn log_error(error: ChainError) -> LogError {
+    match error {
+        ChainError::NoSuchEvent(index) => LogError::NoSuchEvent(index),
+        ChainError::NotACommand(index) => LogError::NotACommand(index),
+        error => LogError::Damaged(error.to_string()),
+    }
+}
+
+fn view_of(executor: &Executor) -> View<'_> {
+    View {
+        state: executor.state(),
+        height: executor.height(),
+        time: executor.time(),
+        log_size: executor.log_size(),
+        age_ms: 0,
+    }
+}
+
+#[async_trait]
+impl Log for SimLog {
+    async fn submit(&self, command: Vec<u8>) -> Answer {
+        self.gate.pass().await;
+        if command.len() > limits::MAX_COMMAND_BYTES {
+            return Err(SubmitError::Invalid("it is too long".into()));
+        }
+        let mut weights = self.chance.lock().clone();
+        let verified = VerifyingPool::verify(vec![command], weights.rng()).pop();
+        let verified = match verified {
+            Some(Ok(verified)) => verified,
+            Some(Err(invalid)) => return Err(SubmitError::Invalid(invalid.to_string())),
+            None => return Err(SubmitError::Invalid("no command".into())),
+        };
+        let ticket = {
+            let mut queue = self.queue.lock();
+            let ticket = queue.next;
+            queue.next = ticket.saturating_add(1);
+            queue.waiting.push((ticket, verified));
+            ticket
+        };
+        // Others may join the block, or make it.
+        self.gate.pass().await;
+        if !self.queue.lock().done.contains_key(&ticket) {
+            self.flush();
+        }
+        self.gate.pass().await;
+        let answer = self.queue.lock().done.remove(&ticket);
+        answer.unwrap_or_else(|| Err(SubmitError::Unavailable("the block was lost".into())))
+    }
+
+    fn read(&self, reader: &mut dyn FnMut(&View<'_>)) {
+        let executor = self.chain.executor();
+        if let Some(stale) = &self.stale {
+            let mut shown = stale.lock();
+            if executor.height().saturating_sub(shown.height()) > STALE_BLOCKS {
+                *shown = executor.clone();
+            }
+            return reader(&view_of(&shown));
+        }
+        reader(&view_of(&executor));
+    }
+
+    async fn receipt(&self, event: u64) -> Result<Receipt, LogError> {
+        self.gate.pass().await;
+        let (_, at) = self.chain.event(event).map_err(log_error)?;
+        let covered = self.chain.executor().height() > at.height;
+        // Nothing else waits: an empty block covers the last one.
+        if !covered && let Err(error) = self.chain.process(self.clock.now(), &[], true) {
+            self.note_failure();
+            return Err(LogError::Unavailable(error.to_string()));
+        }
+        self.gate.pass().await;
+        self.chain.receipt(event).map_err(log_error)
+    }
+
+    async fn events(&self, first: u64, limit: usize) -> Result<Vec<(u64, Vec<u8>)>, LogError> {
+        self.gate.pass().await;
+        let size = self.chain.store().log_size().map_err(|e| log_error(e.into()))?;
+        let end = first.saturating_add(u64::try_from(limit).unwrap_or(u64::MAX)).min(size);
+        (first..end)
+            .map(|index| self.chain.event(index).map(|e| (index, e.0)).map_err(log_error))
+            .collect()
+    }
+
+    async fn command_of(&self, event: u64) -> Result<Option<Vec<u8>>, LogError> {
+        self.gate.pass().await;
+        self.chain.command_of(event).map_err(log_error)
+    }
+
+    fn genesis(&self) -> &Genesis {
+        self.chain.genesis()
+    }
+}

@@ -1,0 +1,48 @@
+//! P3: only the owner's key, or one her signed delegation names. Forged, altered, expired, replayed and smuggled
+//! commands change nothing, neither on the ledger nor in the data centre.
+
+use secnet_app::Catalogue;
+use secnet_app::ports::EntryKind;
+use secnet_types::decode;
+
+use super::Violation;
+use crate::job::Done;
+use crate::plot::Expect;
+use crate::world::World;
+
+const NAME: &str = "P3, only the owner's key";
+const MAX_CATALOGUE_BYTES: usize = 64 * 1024 * 1024;
+
+pub(crate) fn of_an_answer(expect: &Expect, done: &Done) -> Result<(), Violation> {
+    let accepted = match (expect, done) {
+        (Expect::Refused, Done::Failed(_)) => false,
+        (Expect::Refused, _) => true,
+        (Expect::Replay, Done::Committed(committed)) => !committed.repeated,
+        _ => false,
+    };
+    if accepted {
+        return Err(Violation::of(NAME, format!("an attack was accepted: {done:?}")));
+    }
+    Ok(())
+}
+
+/// Nobody's records are among somebody else's.
+pub(crate) fn check(world: &World) -> Result<(), Violation> {
+    let entries = world.entries.lock();
+    for (id, dataset) in &world.smuggled {
+        let listed = entries
+            .iter()
+            .filter(|(name, _)| name.kind == EntryKind::Manifest && name.group == dataset.0)
+            .filter_map(|(_, bytes)| {
+                decode::<Catalogue>("catalogue", bytes, MAX_CATALOGUE_BYTES).ok()
+            })
+            .any(|catalogue| catalogue.items.iter().any(|item| item.meta.id == *id));
+        if listed {
+            return Err(Violation::of(
+                NAME,
+                format!("record {id} was smuggled into dataset {dataset}"),
+            ));
+        }
+    }
+    Ok(())
+}
