@@ -1,0 +1,425 @@
+//! What owners and requesters do, on their side: seal, grant, ask, request, open. The verbs and the demo both use these,
+//! so that the demo shows what the verbs do.
+
+use std::collections::BTreeSet;
+
+use secnet_app::{
+    AccessCall, Delivery, Door, Enclosures, Outcome, Pdc, Reader, TermsDetail, Upload,
+    manifest_commitment,
+};
+use secnet_crypto::{SealKeyPair, StreamSuite, Zeroizing};
+use secnet_lock::{
+    CompartmentKeys, GrantBinding, UploadSpec, compartments_for, seal_upload, wrap_for_grantee,
+};
+use secnet_types::{
+    AccessRequest, Action, Amount, Answer, Ask, AskId, Beneficiary, Category, DatasetId, Digest,
+    Grant, GrantDetail, GrantId, Labels, MemberCard, MemberId, MemberKind, Operation, Party,
+    Purpose, RecordMeta, RequestDetail, RequestId, Scope, ServiceLevel, Signed, Terms, Timestamp,
+    Window, encode,
+};
+
+use crate::failure::Failure;
+use crate::files;
+use crate::keystore::{Identity, Keystore};
+use crate::node::{Node, access_failure};
+use crate::system::{SystemClock, random, rng};
+use secnet_app::ports::Clock as _;
+
+/// How long a request made here may wait and be retried, in milliseconds.
+const REQUEST_LIFETIME_MS: u64 = 10 * 60 * 1000;
+/// Records in one upload: their packets stay small enough to open quickly.
+const MAX_RECORDS_PER_UPLOAD: usize = 4096;
+
+/// A record before it is sealed.
+#[derive(Debug, Clone)]
+pub(crate) struct PlainRecord {
+    pub meta: RecordMeta,
+    pub content: Vec<u8>,
+}
+
+/// What an owner states of a new dataset.
+#[derive(Debug, Clone)]
+pub(crate) struct Offer {
+    pub title: String,
+    pub price: Amount,
+    pub level: ServiceLevel,
+    pub purposes: Option<BTreeSet<Purpose>>,
+    pub beneficiaries: Vec<Beneficiary>,
+}
+
+/// What an owner allows.
+#[derive(Debug, Clone)]
+pub(crate) struct Permission {
+    pub dataset: DatasetId,
+    pub to: Party,
+    pub purposes: BTreeSet<Purpose>,
+    pub actions: BTreeSet<Action>,
+    pub scope: Scope,
+    pub window: Window,
+    pub uses: Option<u32>,
+    pub price: Amount,
+    pub emergency: bool,
+}
+
+/// What a requester wants.
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted {
+    pub dataset: DatasetId,
+    pub action: Action,
+    pub purpose: Purpose,
+    pub scope: Scope,
+    pub max_price: Amount,
+    pub id: RequestId,
+}
+
+/// Make a member: its keys, its card, its place on the ledger.
+pub(crate) async fn admit(
+    node: &Node,
+    name: &str,
+    kind: MemberKind,
+    voucher: Option<&Identity>,
+) -> Result<Identity, Failure> {
+    let identity = Identity::generate(name, kind)?;
+    node.save_identity(&identity)?;
+    let card =
+        MemberCard { network: node.pdc.network(), kind, sealing_key: identity.sealing_digest() };
+    let card = Signed::sign(card, &identity.signing);
+    node.pdc.keep_sealing_key(&identity.sealing.public).await.map_err(access_failure)?;
+    match voucher {
+        Some(voucher) => {
+            order(&node.pdc, voucher, Operation::Vouch { card }, Enclosures::default()).await?;
+        }
+        None => node.govern(secnet_types::Change::Admit(card)).await?,
+    }
+    Ok(identity)
+}
+
+/// Sign an operation and hand it in.
+pub(crate) async fn order(
+    pdc: &Pdc,
+    author: &Identity,
+    operation: Operation,
+    enclosures: Enclosures,
+) -> Result<secnet_types::SignedCommand, Failure> {
+    let command = pdc.sign(author.member(), operation, &author.signing);
+    pdc.order(&command, enclosures).await.map_err(access_failure)?;
+    Ok(command)
+}
+
+/// Seal records and register them as a dataset.
+pub(crate) async fn register(
+    node: &Node,
+    owner: &Identity,
+    records: &[PlainRecord],
+    offer: &Offer,
+    mut progress: impl FnMut(u64),
+) -> Result<DatasetId, Failure> {
+    if records.is_empty() {
+        return Err(Failure::new("no-records", "there is no record to register")
+            .hint("give FHIR bundles, NDJSON files or folders of them"));
+    }
+    let mut keys = compartments(&node.keystore, owner)?;
+    for record in records {
+        keys.ensure(owner.member(), record.meta.category, record.meta.labels, &mut rng())
+            .map_err(|error| lock_failure(&error))?;
+    }
+    save_compartments(&node.keystore, owner, &keys)?;
+
+    let pdc = &node.pdc;
+    let salt = random();
+    let detail = TermsDetail {
+        title: offer.title.clone(),
+        purposes: offer.purposes.clone(),
+        actions: None,
+        salt,
+    };
+    let terms = Terms {
+        price: offer.price,
+        level: offer.level,
+        expires: Timestamp::MAX,
+        max_uses: None,
+        beneficiaries: offer.beneficiaries.clone(),
+        detail: detail.commitment(),
+    };
+    // The id follows from the command's author and id, so the records can be bound to it before it is signed; the
+    // manifest commitment is put in afterwards.
+    let operation =
+        |manifest| Operation::RegisterDataset { pdc: pdc.member, terms: terms.clone(), manifest };
+    let mut command = pdc.sign(owner.member(), operation(Digest::ZERO), &owner.signing);
+    let dataset = DatasetId::derive(owner.member(), command.value.id);
+
+    let release = pdc.release.nodes();
+    let directory = keys.directory();
+    let mut uploads = Vec::new();
+    let mut manifests = Vec::new();
+    for part in records.chunks(MAX_RECORDS_PER_UPLOAD) {
+        let spec = UploadSpec {
+            dataset,
+            owner: owner.member(),
+            compartments: &directory,
+            release_nodes: &release,
+            threshold: pdc.release.threshold(),
+            suite: StreamSuite::preferred(),
+        };
+        let each = part.iter().map(|record| (&record.meta, record.content.as_slice()));
+        let sealed = seal_upload(spec, each, &mut rng()).map_err(|error| lock_failure(&error))?;
+        manifests.push(sealed.manifest.clone());
+        uploads.push(Upload {
+            sealed,
+            metas: part.iter().map(|record| record.meta.clone()).collect(),
+        });
+        progress(part.len() as u64);
+    }
+    command.value.operation = operation(manifest_commitment(&random(), &manifests));
+    let command = secnet_types::SignedCommand::sign(command.value, &owner.signing);
+    let (dataset, _) = pdc.take_in(uploads, &detail, &command).await.map_err(access_failure)?;
+    Ok(dataset)
+}
+
+/// Prepare a grant: the typed part for the ledger, the detail and the sealed packets for the data centre.
+pub(crate) async fn prepare_grant(
+    node: &Node,
+    owner: &Identity,
+    permission: &Permission,
+) -> Result<(Grant, Enclosures), Failure> {
+    let detail = GrantDetail {
+        purposes: permission.purposes.clone(),
+        actions: permission.actions.clone(),
+        scope: permission.scope.clone(),
+        salt: random(),
+    };
+    let commitment = detail.commitment();
+    let grantee = match permission.to {
+        Party::Member(member) | Party::Organisation(member) => member,
+        Party::Group(_) => {
+            return Err(Failure::new(
+                "group-grant",
+                "grants to groups need the group's own sealing key",
+            )
+            .hint("grant to a member, or to an organisation as `org:NAME`"));
+        }
+    };
+    let sealing = node.pdc.sealing_key_of(grantee).await.map_err(access_failure)?;
+    let mut keys = compartments(&node.keystore, owner)?;
+    // Categories without a record yet get their key now, so that later records need no new grant.
+    for category in permission.scope.categories.iter().flatten() {
+        keys.ensure(owner.member(), *category, Labels::NONE, &mut rng())
+            .map_err(|error| lock_failure(&error))?;
+    }
+    save_compartments(&node.keystore, owner, &keys)?;
+    let covered = compartments_for(&permission.scope, keys.compartments());
+    let binding = GrantBinding { dataset: permission.dataset, detail: commitment };
+    let wraps = wrap_for_grantee(binding, &covered, &keys, &sealing, &mut rng())
+        .map_err(|error| lock_failure(&error))?;
+    let grant = Grant {
+        dataset: permission.dataset,
+        grantee: permission.to,
+        window: permission.window,
+        uses: permission.uses,
+        price: permission.price,
+        emergency: permission.emergency,
+        detail: commitment,
+        wraps: wraps.digest(),
+    };
+    Ok((grant, Enclosures { detail: Some(detail), wraps: Some(wraps) }))
+}
+
+/// Grant, without having been asked or in answer to an ask.
+pub(crate) async fn grant(
+    node: &Node,
+    owner: &Identity,
+    permission: &Permission,
+    ask: Option<AskId>,
+) -> Result<GrantId, Failure> {
+    let (grant, enclosures) = prepare_grant(node, owner, permission).await?;
+    let operation = match ask {
+        Some(ask) => Operation::AnswerAsk { ask, answer: Answer::Approve(grant) },
+        None => Operation::Grant { grant },
+    };
+    let command = order(&node.pdc, owner, operation, enclosures).await?;
+    Ok(GrantId::derive(owner.member(), command.value.id))
+}
+
+/// Ask for a grant.
+pub(crate) async fn ask(
+    node: &Node,
+    asker: &Identity,
+    wish: &Permission,
+    deadline: Timestamp,
+) -> Result<AskId, Failure> {
+    let detail = GrantDetail {
+        purposes: wish.purposes.clone(),
+        actions: wish.actions.clone(),
+        scope: wish.scope.clone(),
+        salt: random(),
+    };
+    let ask = Ask {
+        dataset: wish.dataset,
+        grantee: wish.to,
+        price: wish.price,
+        uses: wish.uses,
+        window: wish.window,
+        deadline,
+        detail: detail.commitment(),
+    };
+    let enclosures = Enclosures { detail: Some(detail), wraps: None };
+    let command = order(&node.pdc, asker, Operation::OpenAsk { ask }, enclosures).await?;
+    Ok(AskId::derive(asker.member(), command.value.id))
+}
+
+/// Make the call that a request is, with the key its answer is sealed to.
+pub(crate) fn request(
+    pdc: &Pdc,
+    requester: &Identity,
+    wanted: &Wanted,
+) -> (AccessCall, SealKeyPair) {
+    let receiving = SealKeyPair::generate(&mut rng());
+    let public = receiving.public.to_bytes().to_vec();
+    let detail = RequestDetail {
+        action: wanted.action,
+        purpose: wanted.purpose,
+        scope: wanted.scope.clone(),
+        salt: random(),
+    };
+    let request = AccessRequest {
+        network: pdc.network(),
+        requester: requester.member(),
+        dataset: wanted.dataset,
+        id: wanted.id,
+        expires: SystemClock.now().plus_ms(REQUEST_LIFETIME_MS),
+        max_price: wanted.max_price,
+        receiving_key: Digest::of(&public),
+        detail: detail.commitment(),
+    };
+    let call = AccessCall {
+        request: Signed::sign(request, &requester.signing).to_bytes(),
+        detail: encode(&detail),
+        receiving_key: public,
+        door: Door::Cli,
+    };
+    (call, receiving)
+}
+
+/// Everything that was delivered, opened, and the charge settled.
+pub(crate) async fn open(
+    node: &Node,
+    requester: &Identity,
+    receiving: &SealKeyPair,
+    delivery: &Delivery,
+) -> Result<Vec<(RecordMeta, Zeroizing<Vec<u8>>)>, Failure> {
+    let grant = delivery.granted.grant();
+    let granted = node.pdc.view(|view| view.state.grant(grant).map(|g| g.grant.clone())).flatten();
+    let granted =
+        granted.ok_or_else(|| Failure::new("unknown-grant", "the grant is not on the ledger"))?;
+    let own = match granted.grantee {
+        // An organisation's packets are sealed to its own key; whoever holds that here opens them.
+        Party::Organisation(organisation) if organisation != requester.member() => {
+            let name = node.name_of(organisation);
+            node.identity(&name)?.sealing
+        }
+        _ => SealKeyPair::from_seed(*requester.sealing.secret.seed()),
+    };
+    let reader = Reader::new(delivery, &own, receiving, granted.detail).map_err(|error| {
+        Failure::new("does-not-open", "the delivery does not open").because(&error)
+    })?;
+    let mut opened = Vec::with_capacity(delivery.records.len());
+    for (meta, entry) in &delivery.records {
+        let ciphertext =
+            node.pdc.ciphertext(&delivery.granted, meta.id).await.map_err(access_failure)?;
+        let plain = reader.open(entry, &ciphertext).map_err(|error| {
+            Failure::new("does-not-open", format!("record {} does not open", meta.id))
+                .because(&error)
+        })?;
+        opened.push((meta.clone(), plain));
+    }
+    if delivery.price != Amount::ZERO {
+        let collected = [(delivery.granted.requester(), delivery.granted.request())];
+        // A retry finds the charge settled already; that is as it should be.
+        match node.pdc.settle(&collected).await {
+            Ok(()) | Err(secnet_app::AccessError::Rejected(secnet_ledger::Rejection::NoCharge)) => {
+            }
+            Err(error) => return Err(access_failure(error)),
+        }
+    }
+    Ok(opened)
+}
+
+/// Ask for data and open what comes.
+pub(crate) async fn get(
+    node: &Node,
+    requester: &Identity,
+    wanted: &Wanted,
+) -> Result<(Outcome, Vec<(RecordMeta, Zeroizing<Vec<u8>>)>), Failure> {
+    let (call, receiving) = request(&node.pdc, requester, wanted);
+    let outcome = node.pdc.access(&call).await.map_err(access_failure)?;
+    let opened = match &outcome {
+        Outcome::Released(delivery) => open(node, requester, &receiving, delivery).await?,
+        Outcome::Held(_) | Outcome::Denied(_) | Outcome::NotVisible => Vec::new(),
+    };
+    Ok((outcome, opened))
+}
+
+/// An owner's compartment keys. Kept beside the identity, encrypted; each can be destroyed by itself.
+pub(crate) fn compartments(
+    keystore: &Keystore,
+    owner: &Identity,
+) -> Result<CompartmentKeys, Failure> {
+    let path = keystore.beside(&owner.card.name, "compartments");
+    let damaged = || Failure::new("compartments", format!("`{}` is damaged", path.display()));
+    match std::fs::read(&path) {
+        Ok(sealed) => {
+            let key = secnet_crypto::ObjectKey::from_bytes(*owner.file_key());
+            let bytes = secnet_crypto::open_object(&key, b"compartments", &sealed)
+                .map_err(|error| damaged().because(&error))?;
+            CompartmentKeys::from_bytes(&bytes).map_err(|error| damaged().because(&error))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(CompartmentKeys::new()),
+        Err(error) => Err(Failure::io("read", &path, &error)),
+    }
+}
+
+pub(crate) fn save_compartments(
+    keystore: &Keystore,
+    owner: &Identity,
+    keys: &CompartmentKeys,
+) -> Result<(), Failure> {
+    let path = keystore.beside(&owner.card.name, "compartments");
+    let key = secnet_crypto::ObjectKey::from_bytes(*owner.file_key());
+    let sealed = secnet_crypto::seal_object(&key, b"compartments", &keys.to_bytes(), &mut rng())
+        .map_err(|error| lock_failure(&error))?;
+    files::write_private(&path, &sealed)
+}
+
+/// A window from now for so many days.
+pub(crate) fn days_from_now(days: u64) -> Window {
+    let from = SystemClock.now();
+    // A minute back, so that a clock a little ahead of the ledger's does not make the grant begin in the future.
+    let from = Timestamp(from.0.saturating_sub(60_000));
+    Window { from, until: from.plus_ms(days.saturating_mul(24 * 60 * 60 * 1000)) }
+}
+
+/// A scope of categories, normal sensitivity unless labels are named.
+pub(crate) fn scope_of(categories: &[Category], labels: Labels) -> Scope {
+    Scope {
+        categories: (!categories.is_empty()).then(|| categories.iter().copied().collect()),
+        labels: (!labels.is_empty()).then_some(labels),
+        ..Scope::default()
+    }
+}
+
+/// The id of a fresh request.
+pub(crate) fn fresh_request() -> RequestId {
+    RequestId(random())
+}
+
+pub(crate) fn lock_failure(error: &dyn std::error::Error) -> Failure {
+    Failure::new("sealing", "the records could not be sealed").because(error)
+}
+
+/// The member behind an identity, for lists.
+pub(crate) fn party_of(node: &Node, text: &str) -> Result<(Party, MemberId), Failure> {
+    match text.strip_prefix("org:") {
+        Some(name) => node.member(name).map(|member| (Party::Organisation(member), member)),
+        None => node.member(text).map(|member| (Party::Member(member), member)),
+    }
+}

@@ -1,0 +1,200 @@
+//! The command line: one module for each verb.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use secnet_crypto::Zeroizing;
+
+use crate::failure::{Exit, Failure};
+use crate::node::Node;
+use crate::output::Output;
+use crate::verbs;
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 done or allowed, 1 failed, 2 wrong usage, 3 denied, 4 held or denied by the guard,
+5 not enough money, 6 ledger or storage not reachable, 7 a verification failed.
+
+Begin with `secnet demo`.";
+
+/// Share data under consent: decided, recorded and paid before anything leaves.
+#[derive(Debug, Parser)]
+#[command(name = "secnet", version, propagate_version = true, after_help = AFTER_HELP)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// What every verb understands.
+#[derive(Debug, Args)]
+pub(crate) struct Globals {
+    /// The data folder.
+    #[arg(
+        long,
+        global = true,
+        env = "SECNET_DIR",
+        hide_env_values = true,
+        default_value = "secnet-data",
+        value_name = "DIR"
+    )]
+    pub dir: PathBuf,
+    /// Print one JSON object instead of text; errors too, on standard error.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Say less.
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// Read the passphrase from this file; `/dev/fd/3` reads descriptor 3.
+    #[arg(
+        long,
+        global = true,
+        env = "SECNET_PASSPHRASE_FILE",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    pub passphrase_file: Option<PathBuf>,
+    /// Show what would be done, what it costs and what would be decided; change nothing.
+    #[arg(long, global = true)]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Tell the whole story on real records, from registration to a tampered byte found.
+    Demo(verbs::demo::DemoArgs),
+    /// Make a data folder with a network of its own.
+    Init(verbs::init::InitArgs),
+    /// Say how the folder's network stands.
+    Status,
+    /// List, make and show identities.
+    Id(verbs::id::IdArgs),
+    /// Register, list, show and withdraw datasets.
+    Data(verbs::data::DataArgs),
+    /// Ask an owner for a grant.
+    Ask(verbs::ask::AskArgs),
+    /// See and answer what waits for an owner.
+    Inbox(verbs::inbox::InboxArgs),
+    /// Grant the use of a dataset.
+    Grant(verbs::grant::GrantArgs),
+    /// Deny somebody, whatever is granted.
+    Deny(verbs::deny::DenyArgs),
+    /// End a grant, or lift a denial.
+    Revoke(verbs::revoke::RevokeArgs),
+    /// Ask for data and open what is released.
+    Get(verbs::get::GetArgs),
+    /// Read the ledger's log, or an owner's history with reasons.
+    Log(verbs::log::LogArgs),
+    /// Save, show and verify receipts.
+    Receipt(verbs::receipt::ReceiptArgs),
+    /// See an account; issue, send and set money aside.
+    Wallet(verbs::wallet::WalletArgs),
+    /// Offer, buy, enforce and try security rules.
+    Rules(verbs::rules::RulesArgs),
+    /// Destroy records for good.
+    Shred(verbs::shred::ShredArgs),
+    /// Check the whole folder: ledger, vault, archive, money. Changes nothing.
+    Fsck(verbs::fsck::FsckArgs),
+    /// Back the folder up.
+    Backup(verbs::backup::BackupArgs),
+    /// Put a backup into a new folder, verified.
+    Restore(verbs::restore::RestoreArgs),
+    /// Print a shell's completions.
+    Completions(verbs::completions::CompletionsArgs),
+    /// Print the manual page, or write all pages to a folder.
+    Man(verbs::man::ManArgs),
+    /// Print the reference in docs/reference/cli.md.
+    #[command(hide = true)]
+    Reference,
+    /// Measure this machine: each figure beside its ceiling or its bar.
+    Bench(verbs::bench::BenchArgs),
+}
+
+impl Cli {
+    pub(crate) fn output(&self) -> Output {
+        Output { json: self.globals.json, quiet: self.globals.quiet }
+    }
+
+    pub(crate) async fn run(self) -> Result<(), Failure> {
+        let out = self.output();
+        let globals = &self.globals;
+        match self.verb {
+            Verb::Demo(args) => verbs::demo::run(globals, out, args).await,
+            Verb::Init(args) => verbs::init::run(globals, out, args).await,
+            Verb::Bench(args) => verbs::bench::run(globals, out, args).await,
+            Verb::Receipt(args) => verbs::receipt::run(globals, out, args).await,
+            Verb::Fsck(args) => verbs::fsck::run(globals, out, args).await,
+            Verb::Restore(args) => verbs::restore::run(globals, out, args).await,
+            Verb::Completions(args) => verbs::completions::run(out, &args),
+            Verb::Man(args) => verbs::man::run(out, &args),
+            Verb::Reference => verbs::reference::run(out),
+            verb => {
+                let node = globals.open().await?;
+                let done = match verb {
+                    Verb::Status => verbs::status::run(&node, out).await,
+                    Verb::Id(args) => verbs::id::run(&node, globals, out, args).await,
+                    Verb::Data(args) => verbs::data::run(&node, globals, out, args).await,
+                    Verb::Ask(args) => verbs::ask::run(&node, globals, out, args).await,
+                    Verb::Inbox(args) => verbs::inbox::run(&node, globals, out, args).await,
+                    Verb::Grant(args) => verbs::grant::run(&node, globals, out, args).await,
+                    Verb::Deny(args) => verbs::deny::run(&node, globals, out, args).await,
+                    Verb::Revoke(args) => verbs::revoke::run(&node, globals, out, args).await,
+                    Verb::Get(args) => verbs::get::run(&node, globals, out, args).await,
+                    Verb::Log(args) => verbs::log::run(&node, out, args).await,
+                    Verb::Wallet(args) => verbs::wallet::run(&node, globals, out, args).await,
+                    Verb::Rules(args) => verbs::rules::run(&node, globals, out, args).await,
+                    Verb::Shred(args) => verbs::shred::run(&node, globals, out, args).await,
+                    Verb::Backup(args) => verbs::backup::run(&node, globals, out, args).await,
+                    // Handled above: they work without an open folder.
+                    Verb::Demo(_)
+                    | Verb::Init(_)
+                    | Verb::Receipt(_)
+                    | Verb::Bench(_)
+                    | Verb::Fsck(_)
+                    | Verb::Restore(_)
+                    | Verb::Completions(_)
+                    | Verb::Man(_)
+                    | Verb::Reference => Ok(()),
+                };
+                // What was decided stays decided; the guard's memory and the published log are kept also then.
+                let closed = node.close().await;
+                done.and(closed)
+            }
+        }
+    }
+}
+
+impl Globals {
+    /// Open the data folder.
+    pub(crate) async fn open(&self) -> Result<Node, Failure> {
+        crate::node::require(&self.dir)?;
+        Node::open(&self.dir, &self.passphrase()?).await
+    }
+
+    /// The passphrase of the data folder.
+    pub(crate) fn passphrase(&self) -> Result<Zeroizing<String>, Failure> {
+        self.passphrase_of(&self.dir)
+    }
+
+    /// A folder's passphrase: from the file that was named, from a demo folder's published one, or asked for.
+    pub(crate) fn passphrase_of(
+        &self,
+        dir: &std::path::Path,
+    ) -> Result<Zeroizing<String>, Failure> {
+        let published = dir.join("passphrase");
+        let file = self.passphrase_file.clone().or_else(|| published.exists().then_some(published));
+        let Some(file) = file else { return crate::prompt::passphrase() };
+        let text =
+            std::fs::read_to_string(&file).map_err(|error| Failure::io("read", &file, &error))?;
+        let text = Zeroizing::new(text);
+        let passphrase = Zeroizing::new(text.lines().next().unwrap_or_default().to_owned());
+        if passphrase.is_empty() {
+            return Err(Failure::new(
+                "empty-passphrase",
+                format!("`{}` holds no passphrase", file.display()),
+            )
+            .exit(Exit::Usage));
+        }
+        Ok(passphrase)
+    }
+}

@@ -1,0 +1,241 @@
+//! Keys on disk: one passphrase-protected file for each identity, one public card beside it.
+
+use std::path::{Path, PathBuf};
+
+use base64ct::{Base64, Encoding as _};
+use secnet_crypto::{KeyFileParams, SealKeyPair, SigningKey, Zeroizing, keyfile};
+use secnet_types::{Digest, MemberId, MemberKind};
+use serde::{Deserialize, Serialize};
+
+use crate::failure::Failure;
+use crate::files;
+use crate::system::rng;
+
+/// Longest name of an identity.
+const MAX_NAME_BYTES: usize = 64;
+
+/// The secret half of an identity.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    pub card: Card,
+    pub signing: SigningKey,
+    pub sealing: SealKeyPair,
+    /// Stays when the keys are rotated.
+    id: MemberId,
+}
+
+/// The public half, as anybody may see it. In a file `NAME.json`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Card {
+    /// What this folder calls it.
+    pub name: String,
+    /// person, organisation, node or device.
+    pub kind: String,
+    /// Its id on the ledger.
+    pub member: String,
+    /// Its Ed25519 key as a DID.
+    pub did: String,
+    /// Its X-Wing public key, base64.
+    pub sealing_key: String,
+}
+
+impl Card {
+    pub(crate) fn id(&self) -> Result<MemberId, Failure> {
+        self.member.parse().map_err(|error: secnet_types::IdError| {
+            Failure::new("bad-card", format!("the card of `{}` is damaged", self.name))
+                .because(&error)
+        })
+    }
+}
+
+impl Identity {
+    /// A new identity with fresh keys.
+    pub(crate) fn generate(name: &str, kind: MemberKind) -> Result<Self, Failure> {
+        check_name(name)?;
+        Ok(Self::from_keys(
+            name,
+            kind,
+            SigningKey::generate(&mut rng()),
+            SealKeyPair::generate(&mut rng()),
+        ))
+    }
+
+    fn from_keys(name: &str, kind: MemberKind, signing: SigningKey, sealing: SealKeyPair) -> Self {
+        let key = signing.verifying_key();
+        let id = MemberId::from_key(&key);
+        let card = Card {
+            name: name.to_owned(),
+            kind: kind_word(kind).to_owned(),
+            member: id.to_string(),
+            did: key.to_did_key(),
+            sealing_key: Base64::encode_string(&sealing.public.to_bytes()),
+        };
+        Self { card, signing, sealing, id }
+    }
+
+    /// The same identity with a new signing key.
+    pub(crate) fn with_new_key(&self) -> Self {
+        let signing = SigningKey::generate(&mut rng());
+        let card = Card { did: signing.verifying_key().to_did_key(), ..self.card.clone() };
+        Self {
+            card,
+            signing,
+            sealing: SealKeyPair::from_seed(*self.sealing.secret.seed()),
+            id: self.id,
+        }
+    }
+
+    pub(crate) fn member(&self) -> MemberId {
+        self.id
+    }
+
+    pub(crate) fn sealing_digest(&self) -> Digest {
+        Digest::of(&self.sealing.public.to_bytes())
+    }
+
+    /// A key for this identity's own files, never for anything that must be destroyable by itself.
+    pub(crate) fn file_key(&self) -> Zeroizing<[u8; 32]> {
+        secnet_crypto::derive("secnet/identity-file/v1", &[self.signing.seed()])
+    }
+}
+
+/// The folder of keys.
+#[derive(Debug, Clone)]
+pub(crate) struct Keystore {
+    dir: PathBuf,
+}
+
+impl Keystore {
+    pub(crate) fn at(dir: &Path) -> Self {
+        Self { dir: dir.to_path_buf() }
+    }
+
+    /// Write a new identity. An existing name is refused: overwriting a key loses what it can open.
+    pub(crate) fn save(&self, identity: &Identity, passphrase: &str) -> Result<(), Failure> {
+        let name = &identity.card.name;
+        let path = self.key_path(name);
+        if path.exists() {
+            return Err(Failure::new(
+                "name-taken",
+                format!("there is already an identity `{name}`"),
+            )
+            .hint("choose another name"));
+        }
+        let card = serde_json::to_string_pretty(&identity.card).unwrap_or_default();
+        files::write_private(&path, protect(identity, passphrase)?.as_bytes())?;
+        files::write_private(&self.card_path(name), card.as_bytes())
+    }
+
+    /// Put a rotated key and its card in place of what is there; the old key stays beside them as `NAME.key.old`.
+    pub(crate) fn replace(&self, identity: &Identity, passphrase: &str) -> Result<(), Failure> {
+        let name = &identity.card.name;
+        let card = serde_json::to_string_pretty(&identity.card).unwrap_or_default();
+        let (path, new) = (self.key_path(name), self.beside(name, "key.new"));
+        files::write_private(&new, protect(identity, passphrase)?.as_bytes())?;
+        let rename = |from: &Path, to: &Path| {
+            std::fs::rename(from, to).map_err(|error| Failure::io("rename", from, &error))
+        };
+        rename(&path, &self.beside(name, "key.old"))?;
+        rename(&new, &path)?;
+        files::write_private(&self.card_path(name), card.as_bytes())
+    }
+
+    /// Open an identity with its passphrase.
+    pub(crate) fn open(&self, name: &str, passphrase: &str) -> Result<Identity, Failure> {
+        let card = self.card(name)?;
+        let path = self.key_path(name);
+        let text =
+            std::fs::read_to_string(&path).map_err(|error| Failure::io("read", &path, &error))?;
+        let seeds = keyfile::decrypt(&text, passphrase).map_err(|error| {
+            Failure::new("wrong-passphrase", format!("cannot open the key of `{name}`"))
+                .because(&error)
+                .hint("check the passphrase; there is no way around it")
+        })?;
+        let damaged = || Failure::new("key-file", format!("the key file of `{name}` is damaged"));
+        let (signing, sealing) = seeds.split_at_checked(32).ok_or_else(damaged)?;
+        let signing = <[u8; 32]>::try_from(signing).map_err(|_| damaged())?;
+        let sealing = <[u8; 32]>::try_from(sealing).map_err(|_| damaged())?;
+        let (signing, sealing) = (SigningKey::from_seed(signing), SealKeyPair::from_seed(sealing));
+        if signing.verifying_key().to_did_key() != card.did {
+            return Err(damaged().hint("the key does not belong to the card beside it"));
+        }
+        let id = card.id()?;
+        Ok(Identity { card, signing, sealing, id })
+    }
+
+    /// The public card of an identity.
+    pub(crate) fn card(&self, name: &str) -> Result<Card, Failure> {
+        check_name(name)?;
+        let path = self.card_path(name);
+        let text = std::fs::read_to_string(&path).map_err(|error| {
+            let failure = Failure::io("read", &path, &error);
+            if error.kind() == std::io::ErrorKind::NotFound {
+                Failure::new("unknown-identity", format!("there is no identity `{name}` here"))
+                    .hint("`secnet id` lists those there are; `secnet id new NAME` makes one")
+            } else {
+                failure
+            }
+        })?;
+        serde_json::from_str(&text).map_err(|error| {
+            Failure::new("bad-card", format!("`{}` is damaged", path.display())).because(&error)
+        })
+    }
+
+    /// All cards, by name.
+    pub(crate) fn cards(&self) -> Result<Vec<Card>, Failure> {
+        let Ok(entries) = std::fs::read_dir(&self.dir) else { return Ok(Vec::new()) };
+        let mut names: Vec<String> = entries
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .filter_map(|file| file.strip_suffix(".json").map(str::to_owned))
+            .collect();
+        names.sort();
+        names.iter().map(|name| self.card(name)).collect()
+    }
+
+    /// Where an identity's other files go.
+    pub(crate) fn beside(&self, name: &str, suffix: &str) -> PathBuf {
+        self.dir.join(format!("{name}.{suffix}"))
+    }
+
+    fn key_path(&self, name: &str) -> PathBuf {
+        self.beside(name, "key")
+    }
+
+    fn card_path(&self, name: &str) -> PathBuf {
+        self.beside(name, "json")
+    }
+}
+
+/// Both seeds, protected.
+fn protect(identity: &Identity, passphrase: &str) -> Result<String, Failure> {
+    let mut seeds = Zeroizing::new(Vec::with_capacity(64));
+    seeds.extend_from_slice(identity.signing.seed());
+    seeds.extend_from_slice(identity.sealing.secret.seed());
+    keyfile::encrypt(&seeds, passphrase, KeyFileParams::LEAST, &mut rng())
+        .map_err(|error| Failure::new("key-file", "cannot protect the key").because(&error))
+}
+
+/// Names become file names, so only plain ones are taken.
+fn check_name(name: &str) -> Result<(), Failure> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if name.is_empty()
+        || name.len() > MAX_NAME_BYTES
+        || !name.chars().all(plain)
+        || name.starts_with('-')
+    {
+        return Err(Failure::new("bad-name", format!("`{name}` is not a name for an identity"))
+            .hint("use lower-case letters, digits and hyphens, at most 64")
+            .exit(crate::failure::Exit::Usage));
+    }
+    Ok(())
+}
+
+pub(crate) const fn kind_word(kind: MemberKind) -> &'static str {
+    match kind {
+        MemberKind::Person => "person",
+        MemberKind::Organisation => "organisation",
+        MemberKind::Node => "node",
+        MemberKind::Device => "device",
+    }
+}

@@ -1,0 +1,55 @@
+//! The one binary: commands, configuration and wiring.
+
+mod actions;
+mod cli;
+mod failure;
+mod files;
+mod ingest;
+mod keystore;
+mod node;
+mod output;
+mod prompt;
+mod rotate;
+mod show;
+mod system;
+mod tamper;
+mod verbs;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let out = cli.output();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build();
+    let done = match runtime {
+        Ok(runtime) => runtime.block_on(cli.run()),
+        Err(error) => Err(failure::Failure::new("threads", "cannot start").because(&error)),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            out.failure(&failure);
+            ExitCode::from(failure.exit as u8)
+        }
+    }
+}
+
+/// Help, the version, or a wrong command line; the latter as JSON if that was asked for.
+fn usage(error: &clap::Error) -> ExitCode {
+    let json = std::env::args_os().any(|arg| arg == "--json");
+    if error.use_stderr() && json {
+        let failure = failure::Failure::new("usage", error.to_string().trim().to_owned())
+            .hint("`secnet help` lists the verbs")
+            .exit(failure::Exit::Usage);
+        output::Output { json, quiet: false }.failure(&failure);
+    } else {
+        // Whoever does not read it does not miss it.
+        drop(error.print());
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(failure::Exit::Usage as u8))
+}

@@ -1,0 +1,379 @@
+//! A data folder, opened: ledger, vault, archive, keys, and the data centre on top.
+//!
+//! ```text
+//! DIR/genesis.cbor   how the network began
+//! DIR/ledger/        the ledger
+//! DIR/log/           checkpoint and tiles, plain files for anybody
+//! DIR/vault/         encrypted segments
+//! DIR/archive/       encrypted details, packets, facts
+//! DIR/keys/          passphrase-protected keys, public cards
+//! DIR/passphrase     only in demo folders: the published passphrase
+//! ```
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use secnet_app::ports::Clock as _;
+use secnet_app::{AccessError, LocalRelease, Parts, Pdc};
+use secnet_crypto::{KeyFileParams, SealKeyPair, SigningKey, Zeroizing, keyfile};
+use secnet_node::store::{Exporter, Store, StoreError};
+use secnet_node::{Chain, Solo, store_options};
+use secnet_types::{
+    Change, CommandId, Digest, Founder, Genesis, GovernorApproval, MemberId, MemberKind, Operation,
+    Parameters, Proposal, encode,
+};
+use secnet_vault::{BackupEpochs, BackupError, PrivateArchive, SegmentVault, StorageKey};
+
+use crate::failure::{Exit, Failure};
+use crate::files;
+use crate::keystore::{Identity, Keystore};
+use crate::system::{SystemClock, SystemEntropy, random, rng};
+
+/// The identity that governs a solo network.
+pub(crate) const GOVERNOR: &str = "governor";
+/// The keys of backups, in the keys folder. Not in the backups themselves, or they would never die.
+pub(crate) const BACKUP_EPOCHS: &str = "backup.epochs";
+/// What was erased, beside the keys of the backups: restoring a backup erases it again.
+pub(crate) const BACKUP_ERASED: &str = "backup.erased";
+const NODE_KEYS: &str = "node.keys";
+const NODE_SEEDS: usize = 5;
+/// How long a governance proposal made here may wait, in milliseconds.
+const PROPOSAL_LIFETIME_MS: u64 = 60_000;
+
+/// The secret keys of the node itself.
+struct NodeKeys {
+    sequencer: Arc<SigningKey>,
+    pdc: Arc<SigningKey>,
+    pdc_sealing: SealKeyPair,
+    release: SealKeyPair,
+    storage: [u8; 32],
+}
+
+/// An open data folder.
+pub(crate) struct Node {
+    pub dir: PathBuf,
+    pub keystore: Keystore,
+    pub pdc: Pdc,
+    pub solo: Arc<Solo>,
+    pub vault: SegmentVault,
+    pub archive: PrivateArchive,
+    storage: Zeroizing<[u8; 32]>,
+    passphrase: Zeroizing<String>,
+}
+
+impl Node {
+    /// Make a new data folder with a network of its own.
+    pub(crate) async fn create(dir: &Path, name: &str, passphrase: &str) -> Result<Self, Failure> {
+        if dir.join("genesis.cbor").exists() {
+            return Err(Failure::new(
+                "exists",
+                format!("`{}` already holds a network", dir.display()),
+            )
+            .hint("use it, or give another folder with --dir"));
+        }
+        files::make_private_dir(dir)?;
+        let keystore = Keystore::at(&dir.join("keys"));
+        let governor = Identity::generate(GOVERNOR, MemberKind::Organisation)?;
+        keystore.save(&governor, passphrase)?;
+        let keys = NodeKeys::from_seeds(core::array::from_fn(|_| random()));
+        keys.save(&dir.join("keys"), passphrase)?;
+
+        let node_id = MemberId::from_key(&keys.pdc.verifying_key());
+        let mut founders = vec![
+            Founder {
+                member: governor.member(),
+                kind: MemberKind::Organisation,
+                sealing_key: governor.sealing_digest(),
+            },
+            Founder {
+                member: node_id,
+                kind: MemberKind::Node,
+                sealing_key: Digest(keys.pdc_sealing.public.digest()),
+            },
+        ];
+        founders.sort_by_key(|founder| founder.member);
+        let genesis = Genesis {
+            version: Genesis::VERSION,
+            name: name.to_owned(),
+            time: SystemClock.now(),
+            salt: random(),
+            founders,
+            governors: vec![governor.member()],
+            threshold: 1,
+            sequencer: *keys.sequencer.verifying_key().as_bytes(),
+            parameters: Parameters::default(),
+            predecessor: None,
+        };
+        let store = Store::open(&dir.join("ledger"), store_options(true))
+            .map_err(|error| ledger_failure(&error))?;
+        let chain = Chain::create(store, genesis.clone(), Arc::clone(&keys.sequencer))
+            .map_err(|error| ledger_failure(&error))?;
+        // Last, because its presence says that the folder is complete.
+        files::write_private(&dir.join("genesis.cbor"), &encode(&genesis))?;
+        let node = Self::assemble(dir, chain, keys, passphrase).await?;
+        node.pdc.keep_sealing_key(&governor.sealing.public).await.map_err(access_failure)?;
+        Ok(node)
+    }
+
+    /// Open a data folder.
+    pub(crate) async fn open(dir: &Path, passphrase: &str) -> Result<Self, Failure> {
+        require(dir)?;
+        let keys = NodeKeys::load(&dir.join("keys"), passphrase)?;
+        let store = Store::open(&dir.join("ledger"), store_options(false))
+            .map_err(|error| store_failure(&error))?;
+        let chain = Chain::open(store, Some(Arc::clone(&keys.sequencer)))
+            .map_err(|error| ledger_failure(&error))?;
+        Self::assemble(dir, chain, keys, passphrase).await
+    }
+
+    async fn assemble(
+        dir: &Path,
+        chain: Chain,
+        keys: NodeKeys,
+        passphrase: &str,
+    ) -> Result<Self, Failure> {
+        let clock = Arc::new(SystemClock);
+        let entropy = Arc::new(SystemEntropy);
+        let solo = Solo::start(chain, clock.clone())
+            .map_err(|error| Failure::new("threads", "cannot start the ledger").because(&error))?;
+        let solo = Arc::new(solo);
+        let vault = SegmentVault::local(&dir.join("vault"))
+            .map_err(|error| Failure::new("vault", "cannot open the vault").because(&error))?;
+        let archive =
+            PrivateArchive::open(&dir.join("archive"), StorageKey::from_bytes(keys.storage))
+                .map_err(|error| {
+                    Failure::new("archive", "cannot open the archive").because(&error)
+                })?;
+        let member = MemberId::from_key(&keys.pdc.verifying_key());
+        let pdc = Pdc::new(Parts {
+            log: solo.clone(),
+            vault: Arc::new(vault.clone()),
+            archive: Arc::new(archive.clone()),
+            release: Arc::new(LocalRelease::new(keys.release, entropy.clone())),
+            clock,
+            entropy,
+            signer: keys.pdc,
+            member,
+        })
+        .await
+        .map_err(|error| access_failure(error.into()))?;
+        let keystore = Keystore::at(&dir.join("keys"));
+        let passphrase = Zeroizing::new(passphrase.to_owned());
+        let storage = Zeroizing::new(keys.storage);
+        Ok(Self {
+            dir: dir.to_path_buf(),
+            keystore,
+            pdc,
+            solo,
+            vault,
+            archive,
+            storage,
+            passphrase,
+        })
+    }
+
+    /// Open one of the folder's identities.
+    pub(crate) fn identity(&self, name: &str) -> Result<Identity, Failure> {
+        self.keystore.open(name, &self.passphrase)
+    }
+
+    /// Write a new identity's keys.
+    pub(crate) fn save_identity(&self, identity: &Identity) -> Result<(), Failure> {
+        self.keystore.save(identity, &self.passphrase)
+    }
+
+    /// Write rotated keys in place of the old ones, which stay beside them.
+    pub(crate) fn replace_identity(&self, identity: &Identity) -> Result<(), Failure> {
+        self.keystore.replace(identity, &self.passphrase)
+    }
+
+    /// The keys of the backups that are still alive.
+    pub(crate) fn epochs(&self) -> Result<BackupEpochs, Failure> {
+        let file = self.dir.join("keys").join(BACKUP_EPOCHS);
+        BackupEpochs::open(&file, StorageKey::from_bytes(*self.storage))
+            .map_err(|error| backup_failure(&error))
+    }
+
+    /// What this folder calls a member: its name, else its id.
+    pub(crate) fn name_of(&self, member: MemberId) -> String {
+        let id = member.to_string();
+        if member == self.pdc.member {
+            return "this data centre".into();
+        }
+        let cards = self.keystore.cards().unwrap_or_default();
+        cards.into_iter().find(|card| card.member == id).map_or(id, |card| card.name)
+    }
+
+    /// A member by the name this folder gives it, or by its id.
+    pub(crate) fn member(&self, name: &str) -> Result<MemberId, Failure> {
+        if name.starts_with("snid1") {
+            return name.parse().map_err(|error: secnet_types::IdError| {
+                Failure::new("bad-id", error.to_string()).exit(Exit::Usage)
+            });
+        }
+        self.keystore.card(name)?.id()
+    }
+
+    /// Have the governor approve a change, alone: a solo network has one.
+    pub(crate) async fn govern(&self, change: Change) -> Result<(), Failure> {
+        let governor = self.identity(GOVERNOR)?;
+        let proposal = Proposal {
+            network: self.pdc.network(),
+            id: CommandId(random()),
+            expires: SystemClock.now().plus_ms(PROPOSAL_LIFETIME_MS),
+            change,
+        };
+        let approvals =
+            vec![GovernorApproval::sign(governor.member(), &proposal, &governor.signing)];
+        let operation = Operation::Govern { proposal, approvals };
+        let command = self.pdc.sign(governor.member(), operation, &governor.signing);
+        self.pdc
+            .log
+            .submit(command.to_bytes())
+            .await
+            .map(drop)
+            .map_err(|error| access_failure(error.into()))
+    }
+
+    /// Leave everything as it should be found: what the guard has learnt, the published log.
+    pub(crate) async fn close(self) -> Result<(), Failure> {
+        self.pdc.save_guard().await.map_err(|error| access_failure(error.into()))?;
+        let chain = self.solo.chain();
+        if let Ok((size, checkpoint)) = chain.checkpoint() {
+            Exporter::new(chain.store(), &self.dir.join("log"))
+                .export(size, checkpoint.as_bytes())
+                .map_err(|error| ledger_failure(&error))?;
+        }
+        Ok(())
+    }
+}
+
+/// The key that a folder's archive and its backups' epochs are sealed under, without opening the rest.
+pub(crate) fn storage_key(dir: &Path, passphrase: &str) -> Result<StorageKey, Failure> {
+    NodeKeys::load(&dir.join("keys"), passphrase).map(|keys| StorageKey::from_bytes(keys.storage))
+}
+
+/// What went wrong with a backup, for people.
+pub(crate) fn backup_failure(error: &BackupError) -> Failure {
+    let exit = match error {
+        BackupError::Damaged(_) | BackupError::Epochs => Exit::Verification,
+        BackupError::File { .. } | BackupError::Vault(_) | BackupError::Open(_) => {
+            Exit::Unreachable
+        }
+        _ => Exit::Failed,
+    };
+    Failure::new("backup", "the backup cannot be used").because(error).exit(exit)
+}
+
+/// What went wrong when the ledger's folder was opened, for people.
+pub(crate) fn store_failure(error: &StoreError) -> Failure {
+    match error {
+        StoreError::Locked { dir } => {
+            Failure::new("in-use", format!("`{}` is in use by another process", dir.display()))
+                .hint("wait for that process, or end it; a folder serves one at a time")
+                .exit(Exit::Unreachable)
+        }
+        StoreError::Corrupt { .. } | StoreError::RolledBack { .. } => Failure::new(
+            "damaged",
+            "the ledger is damaged",
+        )
+        .because(error)
+        .hint("`secnet fsck` names what is wrong; `secnet restore` puts a backup in another folder")
+        .exit(Exit::Verification),
+        error => ledger_failure(error),
+    }
+}
+
+/// Is there a network in the folder?
+pub(crate) fn require(dir: &Path) -> Result<(), Failure> {
+    if dir.join("genesis.cbor").exists() {
+        return Ok(());
+    }
+    Err(Failure::new("no-network", format!("there is no network in `{}`", dir.display())).hint(
+        "make one with `secnet init`, see one with `secnet demo`, or name its folder with --dir",
+    ))
+}
+
+impl NodeKeys {
+    fn from_seeds(seeds: [[u8; 32]; NODE_SEEDS]) -> Self {
+        let [sequencer, pdc, pdc_sealing, release, storage] = seeds;
+        Self {
+            sequencer: Arc::new(SigningKey::from_seed(sequencer)),
+            pdc: Arc::new(SigningKey::from_seed(pdc)),
+            pdc_sealing: SealKeyPair::from_seed(pdc_sealing),
+            release: SealKeyPair::from_seed(release),
+            storage,
+        }
+    }
+
+    fn save(&self, keys: &Path, passphrase: &str) -> Result<(), Failure> {
+        let mut seeds = Zeroizing::new(Vec::with_capacity(NODE_SEEDS * 32));
+        seeds.extend_from_slice(self.sequencer.seed());
+        seeds.extend_from_slice(self.pdc.seed());
+        seeds.extend_from_slice(self.pdc_sealing.secret.seed());
+        seeds.extend_from_slice(self.release.secret.seed());
+        seeds.extend_from_slice(&self.storage);
+        let text = keyfile::encrypt(&seeds, passphrase, KeyFileParams::LEAST, &mut rng()).map_err(
+            |error| Failure::new("key-file", "cannot protect the node's keys").because(&error),
+        )?;
+        files::write_private(&keys.join(NODE_KEYS), text.as_bytes())
+    }
+
+    fn load(keys: &Path, passphrase: &str) -> Result<Self, Failure> {
+        let path = keys.join(NODE_KEYS);
+        let text =
+            std::fs::read_to_string(&path).map_err(|error| Failure::io("read", &path, &error))?;
+        let bytes = keyfile::decrypt(&text, passphrase).map_err(|error| {
+            Failure::new("wrong-passphrase", "cannot open the node's keys")
+                .because(&error)
+                .hint("check the passphrase; there is no way around it")
+        })?;
+        let (seeds, rest) = bytes.as_chunks::<32>();
+        let seeds = <[[u8; 32]; NODE_SEEDS]>::try_from(seeds).ok().filter(|_| rest.is_empty());
+        seeds
+            .map(Self::from_seeds)
+            .ok_or_else(|| Failure::new("key-file", "the node's key file is damaged"))
+    }
+}
+
+/// What went wrong with the ledger's files, for people.
+pub(crate) fn ledger_failure(error: &dyn std::error::Error) -> Failure {
+    Failure::new("ledger", "cannot use the ledger").because(error).exit(Exit::Unreachable)
+}
+
+/// What went wrong in the flow, for people.
+#[expect(clippy::needless_pass_by_value, reason = "so that it reads well in map_err")]
+pub(crate) fn access_failure(error: AccessError) -> Failure {
+    use secnet_ledger::Rejection;
+    match &error {
+        AccessError::Rejected(rejection) => {
+            let exit = match rejection {
+                Rejection::InsufficientFunds { .. } => Exit::Funds,
+                Rejection::Denied | Rejection::NotEntitled => Exit::Denied,
+                _ => Exit::Failed,
+            };
+            Failure::new(rejection.code(), format!("the ledger refuses: {rejection}"))
+                .hint(rejection.hint())
+                .exit(exit)
+        }
+        AccessError::Malformed(_) => Failure::new("malformed", error.to_string()),
+        AccessError::Unauthenticated => Failure::new("unauthenticated", error.to_string())
+            .hint("the member may be suspended, or its key rotated")
+            .exit(Exit::Denied),
+        AccessError::Unknown(_) => Failure::new("unknown", error.to_string()).hint("check the id"),
+        AccessError::NotReleased(_) => {
+            Failure::new("not-released", error.to_string()).exit(Exit::Denied)
+        }
+        AccessError::Damaged(_) | AccessError::Vault(_) | AccessError::Archive(_) => {
+            Failure::new("damaged", error.to_string())
+                .hint("`secnet fsck` names what is wrong")
+                .exit(Exit::Verification)
+        }
+        AccessError::Ledger(_)
+        | AccessError::Log(_)
+        | AccessError::StaleLedger { .. }
+        | AccessError::Release(_) => {
+            Failure::new("unavailable", error.to_string()).exit(Exit::Unreachable)
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! What the figures were measured on.
+
+use std::path::Path;
+
+/// Processor, cores, memory, kernel, and the file system of the folder.
+pub(super) fn line(dir: &Path) -> String {
+    let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
+    let kernel = read("/proc/sys/kernel/osrelease");
+    let load = read("/proc/loadavg");
+    let load = load.split_whitespace().next().unwrap_or("unknown").to_owned();
+    format!(
+        "{}, {cores} cores, {:.0} GiB memory, Linux {}, {} under the folder, load {load} at the end",
+        field("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown processor".into()),
+        field("/proc/meminfo", "MemTotal").as_deref().and_then(kib).unwrap_or(0.0)
+            / 1024.0
+            / 1024.0,
+        kernel.trim(),
+        file_system(dir).unwrap_or_else(|| "an unknown file system".into()),
+    )
+}
+
+/// Highest resident memory of this process so far, and what it is now, in MiB.
+pub(super) fn memory() -> (f64, f64) {
+    let mib = |name| {
+        field("/proc/self/status", name).as_deref().and_then(kib).unwrap_or(f64::NAN) / 1024.0
+    };
+    (mib("VmHWM"), mib("VmRSS"))
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(path).unwrap_or_default()
+}
+
+fn field(path: &str, name: &str) -> Option<String> {
+    let text = read(path);
+    let line = text.lines().find(|line| line.starts_with(name))?;
+    Some(line.split_once(':')?.1.trim().to_owned())
+}
+
+fn kib(text: &str) -> Option<f64> {
+    text.split_whitespace().next()?.parse().ok()
+}
+
+/// The mount with the longest path that leads to the folder.
+fn file_system(dir: &Path) -> Option<String> {
+    let dir = dir.canonicalize().ok()?;
+    let mounts = read("/proc/self/mounts");
+    let over = mounts.lines().filter_map(|line| {
+        let mut words = line.split_whitespace().skip(1);
+        let (at, kind) = (words.next()?, words.next()?);
+        dir.starts_with(at).then(|| (at.len(), kind.to_owned()))
+    });
+    over.max_by_key(|(len, _)| *len).map(|(_, kind)| kind)
+}

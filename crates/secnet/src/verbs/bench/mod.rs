@@ -1,0 +1,175 @@
+//! `secnet bench`: what this machine does, each figure beside its ceiling or its bar, measured in the same run.
+//!
+//! Nothing is simulated and no figure is kept: real keys, the real store, the real flow, in a folder of its own that is
+//! removed afterwards. Measures of memory run in a child process, so that nothing else counts.
+
+mod bulk;
+mod commands;
+mod consent;
+mod flow;
+mod log;
+mod machine;
+mod net;
+mod row;
+mod scale;
+mod vault;
+mod ward;
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use serde_json::json;
+
+use crate::cli::Globals;
+use crate::failure::Failure;
+use crate::files;
+use crate::output::Output;
+use row::{Row, table};
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// Only these measures; default: all.
+    #[arg(value_name = "NAME")]
+    names: Vec<Measure>,
+    /// Less work for each measure: figures are rougher, and the million is 20,000.
+    #[arg(long)]
+    quick: bool,
+    /// Also write the table to this file, as Markdown.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Where to work; a fresh folder is made in it and removed again. Default: the current folder.
+    #[arg(long = "in", value_name = "DIR", default_value = ".")]
+    within: PathBuf,
+    /// The part of a measure that runs in a process of its own.
+    #[arg(long, hide = true, value_name = "PART")]
+    child: Option<Child>,
+}
+
+/// What can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Measure {
+    /// Signed commands verified, applied and durably committed.
+    Commands,
+    /// Audit entries integrated into the Merkle log.
+    Log,
+    /// A decision on policy and consent, beside bare Cedar.
+    Decision,
+    /// The first page of what a member can see.
+    List,
+    /// A large object sealed, stored, read and opened.
+    Vault,
+    /// From a committed revocation to the first refusal.
+    Revoke,
+    /// FHIR bulk ingest.
+    Ingest,
+    /// Restart and decisions with a million datasets and grants.
+    Scale,
+    /// A whole access, from request to release.
+    Access,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Child {
+    Vault,
+    Reopen,
+}
+
+/// Where a measure works, and how much it does.
+#[derive(Debug, Clone)]
+struct Place {
+    dir: PathBuf,
+    quick: bool,
+}
+
+impl Place {
+    /// `full`, or less when it has to be quick.
+    fn amount(&self, full: usize, quick: usize) -> usize {
+        if self.quick { quick } else { full }
+    }
+}
+
+pub(crate) async fn run(globals: &Globals, out: Output, args: BenchArgs) -> Result<(), Failure> {
+    if let Some(child) = args.child {
+        let place = Place { dir: globals.dir.clone(), quick: args.quick };
+        let measured = match child {
+            Child::Vault => vault::child(&place).await?,
+            Child::Reopen => scale::child(&place).await?,
+        };
+        out.result(&measured, ToString::to_string);
+        return Ok(());
+    }
+    let dir = args.within.join(format!("secnet-bench-{}", std::process::id()));
+    files::make_private_dir(&dir)?;
+    let place = Place { dir: dir.clone(), quick: args.quick };
+    let measured = measure(&place, out, &args.names).await;
+    let machine = machine::line(&dir);
+    drop(std::fs::remove_dir_all(&dir));
+    let rows = measured?;
+
+    let how = if args.quick { "quick" } else { "full" };
+    let value = json!({ "machine": machine, "run": how, "rows": rows });
+    if let Some(file) = &args.out {
+        let text = row::markdown(&machine, how, &rows);
+        std::fs::write(file, text).map_err(|error| Failure::io("write", file, &error))?;
+    }
+    out.result(&value, |_| format!("{machine}\n{how} run\n\n{}", table(&rows)));
+    Ok(())
+}
+
+async fn measure(place: &Place, out: Output, names: &[Measure]) -> Result<Vec<Row>, Failure> {
+    let mut rows = Vec::new();
+    for measure in Measure::value_variants() {
+        if !names.is_empty() && !names.contains(measure) {
+            continue;
+        }
+        let name = measure.to_possible_value().map(|v| v.get_name().to_owned()).unwrap_or_default();
+        out.say(&format!("measuring {name} ..."));
+        let own = Place { dir: place.dir.join(&name), ..place.clone() };
+        files::make_private_dir(&own.dir)?;
+        let measured = match measure {
+            Measure::Commands => commands::run(&own).await,
+            Measure::Log => log::run(&own),
+            Measure::Decision => consent::decision(&own),
+            Measure::List => consent::list(&own),
+            Measure::Vault => vault::run(&own),
+            Measure::Revoke => flow::revoke(&own).await,
+            Measure::Ingest => bulk::run(&own).await,
+            Measure::Scale => scale::run(&own, out).await,
+            Measure::Access => flow::access(&own).await,
+        };
+        rows.extend(measured?);
+        drop(std::fs::remove_dir_all(&own.dir));
+    }
+    Ok(rows)
+}
+
+/// Run a part of a measure in a process of its own, and take its figures.
+fn in_child(part: &str, dir: &Path, quick: bool) -> Result<serde_json::Value, Failure> {
+    let program = std::env::current_exe().map_err(|error| broken("the program itself", &error))?;
+    let mut command = std::process::Command::new(program);
+    command.arg("--dir").arg(dir).args(["--json", "bench", "--child", part]);
+    if quick {
+        command.arg("--quick");
+    }
+    let done = command.output().map_err(|error| broken("the child process", &error))?;
+    if !done.status.success() {
+        let said = String::from_utf8_lossy(&done.stderr).into_owned();
+        return Err(Failure::new("bench", format!("the child process for {part} failed"))
+            .because(&Said(said)));
+    }
+    serde_json::from_slice(&done.stdout).map_err(|error| broken("the child's figures", &error))
+}
+
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+struct Said(String);
+
+/// A measure that could not be made.
+fn broken(what: &str, error: &dyn std::error::Error) -> Failure {
+    Failure::new("bench", format!("cannot measure: {what}")).because(error)
+}
+
+/// A measure whose outcome is not what it must be: the figure would mean nothing.
+fn wrong(what: impl Into<String>) -> Failure {
+    Failure::new("bench", what)
+}

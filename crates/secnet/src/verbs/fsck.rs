@@ -1,0 +1,290 @@
+//! `secnet fsck`: the whole folder, without changing a byte of it.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use secnet_app::referenced_segments;
+use secnet_crypto::Address;
+use secnet_node::store::{Finding, Store, StoreError};
+use secnet_node::{Against, Chain, check_chain, store_options};
+use secnet_types::{DatasetId, Genesis, Receipt};
+use secnet_vault::{PrivateArchive, SegmentVault, StorageKey};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::cli::Globals;
+use crate::failure::{Exit, Failure};
+use crate::files;
+use crate::keystore::Keystore;
+use crate::node::store_failure;
+use crate::output::Output;
+
+#[derive(Debug, Args)]
+pub(crate) struct FsckArgs {
+    /// A checkpoint or a receipt kept elsewhere, which the folder must agree with; can be given several times. Only
+    /// these give away a cut tail or a folder that was rolled back as a whole.
+    #[arg(long, value_name = "FILE")]
+    against: Vec<PathBuf>,
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Serialize)]
+struct Found {
+    part: &'static str,
+    what: String,
+    problem: String,
+}
+
+/// Everything that is found, and how much was looked at.
+#[derive(Debug, Default)]
+struct Findings {
+    found: Vec<Found>,
+    /// Findings beyond those that are named.
+    more: u64,
+    blocks: u64,
+    events: u64,
+    segments: u64,
+    unreferenced: usize,
+    quarantined: usize,
+    archive_entries: u64,
+}
+
+impl Findings {
+    fn add(
+        &mut self,
+        part: &'static str,
+        what: impl Into<String>,
+        problem: impl std::fmt::Display,
+    ) {
+        self.found.push(Found { part, what: what.into(), problem: problem.to_string() });
+    }
+
+    fn add_all(&mut self, part: &'static str, findings: Vec<Finding>) {
+        for Finding { what, problem } in findings {
+            self.add(part, what, problem);
+        }
+    }
+}
+
+pub(crate) async fn run(globals: &Globals, out: Output, args: FsckArgs) -> Result<(), Failure> {
+    let dir = &globals.dir;
+    crate::node::require(dir)?;
+    let against = args.against.iter().map(|file| kept(file)).collect::<Result<Vec<_>, _>>()?;
+    let key = crate::node::storage_key(dir, &globals.passphrase()?)?;
+    // The storage engine panics on some damage; that is a finding here, not a crash to tell of.
+    std::panic::set_hook(Box::new(|_| {}));
+    let mut findings = Findings::default();
+    let datasets = ledger(dir, out, against, &mut findings)?;
+    let referenced = archive(dir, key, datasets.as_deref(), &mut findings).await?;
+    vault(&dir.join("vault"), out, referenced.as_ref(), &mut findings).await?;
+    if let Err(failure) = Keystore::at(&dir.join("keys")).cards() {
+        findings.add("keys", "the public cards", failure.message);
+    }
+    report(out, &findings)
+}
+
+fn report(out: Output, findings: &Findings) -> Result<(), Failure> {
+    let healthy = findings.found.is_empty();
+    let value = json!({
+        "healthy": healthy, "findings": findings.found, "more_findings": findings.more,
+        "blocks": findings.blocks, "events": findings.events, "segments": findings.segments,
+        "archive_entries": findings.archive_entries, "unreferenced_segments": findings.unreferenced,
+        "quarantined_segments": findings.quarantined,
+    });
+    out.result(&value, |_| {
+        let mut lines: Vec<String> =
+            findings.found.iter().map(|f| format!("{}: {}: {}", f.part, f.what, f.problem)).collect();
+        lines.push(format!(
+            "looked at {} blocks, {} events, {} archive entries, {} segments ({} belong to nothing, {} in quarantine)",
+            findings.blocks, findings.events, findings.archive_entries, findings.segments,
+            findings.unreferenced, findings.quarantined,
+        ));
+        if healthy {
+            lines.push("everything is as it should be".into());
+        }
+        lines.join("\n")
+    });
+    if healthy {
+        return Ok(());
+    }
+    let first =
+        findings.found.first().map(|f| format!("{}: {}", f.what, f.problem)).unwrap_or_default();
+    Err(Failure::new(
+        "damaged",
+        format!("{} things are wrong, the first is: {first}", findings.found.len()),
+    )
+    .hint("keep the folder as it is; `secnet restore` puts a backup into another one")
+    .exit(Exit::Verification))
+}
+
+/// A checkpoint is text, a receipt is not.
+fn kept(file: &Path) -> Result<Against, Failure> {
+    let bytes = std::fs::read(file).map_err(|error| Failure::io("read", file, &error))?;
+    match String::from_utf8(bytes) {
+        Ok(note) => Ok(Against::Checkpoint(note)),
+        Err(binary) => Receipt::parse(binary.as_bytes())
+            .map(|r| Against::Receipt(Box::new(r)))
+            .map_err(|error| {
+                Failure::new(
+                    "verification",
+                    format!("`{}` is neither a checkpoint nor a receipt", file.display()),
+                )
+                .because(&error)
+                .exit(Exit::Verification)
+            }),
+    }
+}
+
+/// The store, every block executed again, the money. The datasets, if the state can be read.
+fn ledger(
+    dir: &Path,
+    out: Output,
+    mut against: Vec<Against>,
+    findings: &mut Findings,
+) -> Result<Option<Vec<DatasetId>>, Failure> {
+    let folder = dir.join("ledger");
+    let bar = out.progress(0, "ledger");
+    let report = secnet_node::store::fsck(&folder, &store_options(false), &mut |progress| {
+        bar.set_length(progress.total);
+        bar.set_position(progress.done);
+    });
+    let report = match report {
+        Ok(report) => report,
+        Err(error @ StoreError::Missing { .. }) => {
+            findings.add("ledger", "the database file", error);
+            return Ok(None);
+        }
+        Err(error) => return Err(store_failure(&error)),
+    };
+    (findings.blocks, findings.events, findings.more) =
+        (report.blocks, report.events, report.more_findings);
+    findings.add_all("ledger", report.findings);
+    // The published checkpoint is one more thing that the ledger must not fall behind.
+    against.extend(
+        std::fs::read_to_string(dir.join("log").join("checkpoint")).ok().map(Against::Checkpoint),
+    );
+
+    let store = match Store::inspect(&folder, store_options(false)) {
+        Ok(store) => store,
+        Err(error) => {
+            findings.add("ledger", "the database file", error);
+            return Ok(None);
+        }
+    };
+    let replay = check_chain(&store, &against, &mut |done, total| {
+        bar.set_message("replay");
+        bar.set_length(total);
+        bar.set_position(done);
+    });
+    bar.finish_and_clear();
+    match replay {
+        Ok(found) => findings.add_all("chain", found),
+        Err(error) => findings.add("chain", "the chain", error),
+    }
+    match Chain::open(store, None) {
+        Ok(chain) => {
+            if let Err(problem) = same_genesis(dir, chain.genesis()) {
+                findings.add("ledger", "genesis.cbor", problem);
+            }
+            let executor = chain.executor();
+            let state = executor.state();
+            if state.audit().is_none_or(|(totals, sum)| totals.supply != sum) {
+                findings.add("money", "the accounts", "they do not add up to what was issued");
+            }
+            Ok(Some(state.datasets().map(|(id, _)| id).collect()))
+        }
+        Err(error) => {
+            findings.add("chain", "the state", error);
+            Ok(None)
+        }
+    }
+}
+
+fn same_genesis(dir: &Path, stored: &Genesis) -> Result<(), String> {
+    let bytes = std::fs::read(dir.join("genesis.cbor")).map_err(|error| error.to_string())?;
+    let file = Genesis::parse(&bytes).map_err(|error| error.to_string())?;
+    if file == *stored { Ok(()) } else { Err("it is not the ledger's genesis".into()) }
+}
+
+/// Every entry opens; the segments that its manifests refer to. On a copy, since opening a database repairs it.
+async fn archive(
+    dir: &Path,
+    key: StorageKey,
+    datasets: Option<&[DatasetId]>,
+    findings: &mut Findings,
+) -> Result<Option<BTreeSet<Address>>, Failure> {
+    let folder = dir.join("archive");
+    if !folder.exists() {
+        findings.add("archive", "the folder", "it is missing");
+        return Ok(None);
+    }
+    let failed = |error: std::io::Error| {
+        Failure::new("io", "cannot make a copy of the archive").because(&error)
+    };
+    let copy = tempfile::tempdir().map_err(failed)?;
+    files::copy_tree(&folder, copy.path(), &[])?;
+    let archive = match PrivateArchive::open(copy.path(), key) {
+        Ok(archive) => archive,
+        Err(error) => {
+            findings.add("archive", "the database", error);
+            return Ok(None);
+        }
+    };
+    match archive.verify().await {
+        Ok(entries) => findings.archive_entries = entries,
+        Err(error) => findings.add("archive", "an entry", error),
+    }
+    let Some(datasets) = datasets else { return Ok(None) };
+    let mut referenced = BTreeSet::new();
+    for dataset in datasets {
+        match referenced_segments(&archive, *dataset).await {
+            Ok(segments) => referenced.extend(segments),
+            Err(error) => {
+                findings.add("archive", format!("the records of {dataset}"), error);
+                return Ok(None);
+            }
+        }
+    }
+    Ok(Some(referenced))
+}
+
+/// Every segment is there and matches its address.
+async fn vault(
+    folder: &Path,
+    out: Output,
+    referenced: Option<&BTreeSet<Address>>,
+    findings: &mut Findings,
+) -> Result<(), Failure> {
+    if !folder.exists() {
+        findings.add("vault", "the folder", "it is missing");
+        return Ok(());
+    }
+    let unreachable = |error: &dyn std::error::Error| {
+        Failure::new("vault", "cannot read the vault").because(error).exit(Exit::Unreachable)
+    };
+    let vault = SegmentVault::local(folder).map_err(|error| unreachable(&error))?;
+    let nothing = BTreeSet::new();
+    let bar = out.progress(0, "vault");
+    let report = secnet_vault::inspect(&vault, referenced.unwrap_or(&nothing), |done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
+    })
+    .await
+    .map_err(|error| unreachable(&error))?;
+    bar.finish_and_clear();
+    findings.segments = report.intact;
+    findings.quarantined = report.quarantined.len();
+    if referenced.is_some() {
+        findings.unreferenced = report.unreferenced.len();
+    }
+    for address in report.missing {
+        let moved = report.quarantined.contains(&address);
+        let problem = if moved { "it was damaged and is in quarantine" } else { "it is missing" };
+        findings.add("vault", format!("segment {address}"), problem);
+    }
+    for address in report.damaged {
+        findings.add("vault", format!("segment {address}"), "its bytes do not match its address");
+    }
+    Ok(())
+}

@@ -1,0 +1,255 @@
+//! `secnet inbox`
+
+use clap::{Args, Subcommand};
+use secnet_types::{
+    Amount, Answer, AskId, DecisionId, HoldAnswer, Operation, Power, Reason, RequestId, Review,
+    ReviewFinding,
+};
+use serde_json::json;
+
+use crate::actions::{self, Permission};
+use crate::cli::Globals;
+use crate::failure::Failure;
+use crate::node::{Node, access_failure};
+use crate::output::Output;
+use secnet_app::{Enclosures, Inbox};
+
+#[derive(Debug, Args)]
+pub(crate) struct InboxArgs {
+    /// Whose inbox.
+    #[arg(long = "as", value_name = "NAME", global = true)]
+    owner: Option<String>,
+    /// The owner in whose name, if it is another's inbox: see `secnet id delegate`.
+    #[arg(long = "for", value_name = "OWNER", global = true)]
+    on_behalf_of: Option<String>,
+    #[command(subcommand)]
+    what: Option<What>,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Say yes to an ask, as it was asked or agreed.
+    Approve {
+        /// The ask.
+        ask: AskId,
+    },
+    /// Say no to an ask.
+    Refuse {
+        /// The ask.
+        ask: AskId,
+    },
+    /// Make a counter-offer.
+    Counter {
+        /// The ask.
+        ask: AskId,
+        /// The price of one use; a counter-offer without one is refused.
+        #[arg(long)]
+        price: Amount,
+        /// How many uses.
+        #[arg(long)]
+        uses: Option<u32>,
+        /// For how many days.
+        #[arg(long, default_value_t = 30)]
+        days: u64,
+    },
+    /// Let a held request be decided again, the hold notwithstanding.
+    Release {
+        /// The held decision.
+        decision: DecisionId,
+    },
+    /// Keep a held request refused.
+    Keep {
+        /// The held decision.
+        decision: DecisionId,
+    },
+    /// Review an emergency use.
+    Review {
+        /// Who used it.
+        requester: String,
+        /// The request.
+        request: RequestId,
+        /// It was no emergency.
+        #[arg(long)]
+        unjustified: bool,
+    },
+}
+
+pub(crate) async fn run(
+    node: &Node,
+    globals: &Globals,
+    out: Output,
+    args: InboxArgs,
+) -> Result<(), Failure> {
+    let name = args.owner.ok_or_else(|| {
+        Failure::new("usage", "say whose inbox")
+            .hint("secnet inbox --as NAME")
+            .exit(crate::failure::Exit::Usage)
+    })?;
+    let owner = node.identity(&name)?;
+    let Some(what) = args.what else {
+        let whose = match &args.on_behalf_of {
+            Some(name) => node.member(name)?,
+            None => owner.member(),
+        };
+        if !node.pdc.may_act_for(owner.member(), whose, Power::Grant) {
+            return Err(Failure::new("not-entitled", format!("{name} may not act for that owner"))
+                .hint(
+                    "the owner can allow it with `secnet id delegate OWNER DELEGATE --power grant`",
+                )
+                .exit(crate::failure::Exit::Denied));
+        }
+        let inbox = node.pdc.inbox(whose).await.map_err(access_failure)?;
+        show(node, out, &inbox);
+        return Ok(());
+    };
+    if globals.dry_run {
+        out.would(&format!("sign: {what:?}"));
+        return Ok(());
+    }
+    let operation = match what {
+        What::Approve { .. } if args.on_behalf_of.is_some() => {
+            return Err(Failure::new(
+                "no-keys",
+                "a delegate has no keys of the owner's records to hand on",
+            )
+            .hint("the owner approves; a delegate can refuse, counter, release and keep"));
+        }
+        What::Approve { ask } => {
+            let grant = approve(node, &owner, ask).await?;
+            out.result(&json!({ "grant": grant.to_string() }), |_| format!("granted: {grant}"));
+            return Ok(());
+        }
+        What::Refuse { ask } => {
+            Operation::AnswerAsk { ask, answer: Answer::Refuse(Reason::Unstated) }
+        }
+        What::Counter { ask, price, uses, days } => {
+            let window = actions::days_from_now(days);
+            Operation::AnswerAsk {
+                ask,
+                answer: Answer::Counter { price: Some(price), uses, window },
+            }
+        }
+        What::Release { decision } => {
+            Operation::AnswerHold { decision, answer: HoldAnswer::Release }
+        }
+        What::Keep { decision } => Operation::AnswerHold { decision, answer: HoldAnswer::Refuse },
+        What::Review { requester, request, unjustified } => {
+            let finding =
+                if unjustified { ReviewFinding::Unjustified } else { ReviewFinding::Justified };
+            let requester = node.member(&requester)?;
+            Operation::ReviewEmergency { review: Review { requester, request, finding } }
+        }
+    };
+    actions::order(&node.pdc, &owner, operation, Enclosures::default()).await?;
+    out.result(&json!({ "answered": true }), |_| "answered".to_owned());
+    Ok(())
+}
+
+/// Grant what an ask says, or what was agreed on it.
+pub(crate) async fn approve(
+    node: &Node,
+    owner: &crate::keystore::Identity,
+    ask: AskId,
+) -> Result<secnet_types::GrantId, Failure> {
+    let inbox = node.pdc.inbox(owner.member()).await.map_err(access_failure)?;
+    let unknown = || Failure::new("unknown-ask", format!("{ask} does not wait in this inbox"));
+    let waiting = inbox.asks.into_iter().find(|waiting| waiting.id == ask).ok_or_else(unknown)?;
+    let detail = waiting.detail.ok_or_else(|| {
+        Failure::new("no-detail", "the ask came without its detail")
+            .hint("refuse it; have it asked again")
+    })?;
+    let mut permission = Permission {
+        dataset: waiting.state.ask.dataset,
+        to: waiting.state.ask.grantee,
+        purposes: detail.purposes,
+        actions: detail.actions,
+        scope: detail.scope,
+        window: waiting.state.ask.window,
+        uses: waiting.state.ask.uses,
+        price: waiting.state.ask.price,
+        emergency: false,
+    };
+    if let secnet_ledger::AskStatus::Agreed(bargain) = waiting.state.status {
+        (permission.price, permission.uses, permission.window) =
+            (bargain.price, bargain.uses, bargain.window);
+    }
+    actions::grant(node, owner, &permission, Some(ask)).await
+}
+
+fn show(node: &Node, out: Output, inbox: &Inbox) {
+    let asks: Vec<_> = inbox.asks.iter().map(|ask| json!({
+        "ask": ask.id.to_string(), "from": node.name_of(ask.state.asker),
+        "dataset": ask.state.ask.dataset.to_string(), "price": ask.state.ask.price.to_string(),
+        "uses": ask.state.ask.uses, "answer_by": ask.state.ask.deadline.to_string(),
+        "purposes": ask.detail.as_ref().map(|d| d.purposes.iter().map(|p| p.as_str()).collect::<Vec<_>>()),
+        "categories": ask.detail.as_ref().and_then(|d| d.scope.categories.as_ref())
+            .map(|all| all.iter().map(|c| c.as_str()).collect::<Vec<_>>()),
+    })).collect();
+    let holds: Vec<_> = inbox
+        .holds
+        .iter()
+        .map(|hold| {
+            json!({
+                "decision": hold.decision.to_string(), "requester": node.name_of(hold.requester),
+                "dataset": hold.dataset.to_string(), "answer_by": hold.answer_by.to_string(),
+                "purpose": hold.facts.as_ref().map(|f| f.detail.purpose.as_str()),
+                "reasons": hold.facts.as_ref().map(|f| f.reasons.clone()),
+            })
+        })
+        .collect();
+    let reviews: Vec<_> = inbox.reviews.iter().map(|review| json!({
+        "requester": node.name_of(review.requester), "request": review.request.to_string(),
+        "dataset": review.dataset.to_string(), "due": review.due.to_string(), "overdue": review.overdue,
+    })).collect();
+    let value = json!({ "asks": asks, "holds": holds, "reviews": reviews });
+    out.result(&value, |_| text(node, inbox));
+}
+
+fn text(node: &Node, inbox: &Inbox) -> String {
+    let mut lines = Vec::new();
+    for ask in &inbox.asks {
+        let wanted = &ask.state.ask;
+        lines.push(format!(
+            "ask   {}  {} offers {} a use for {}",
+            ask.id,
+            node.name_of(ask.state.asker),
+            wanted.price,
+            wanted.dataset
+        ));
+        if let Some(detail) = &ask.detail {
+            let purposes: Vec<_> = detail.purposes.iter().map(|p| p.as_str()).collect();
+            let categories: Vec<_> =
+                detail.scope.categories.iter().flatten().map(|c| c.as_str()).collect();
+            let what =
+                if categories.is_empty() { "everything".to_owned() } else { categories.join(", ") };
+            lines.push(format!(
+                "      {what}, for {}; answer by {}",
+                purposes.join(", "),
+                wanted.deadline
+            ));
+        }
+    }
+    for hold in &inbox.holds {
+        lines.push(format!(
+            "hold  {}  {} on {}; answer by {}",
+            hold.decision,
+            node.name_of(hold.requester),
+            hold.dataset,
+            hold.answer_by
+        ));
+        for reason in hold.facts.iter().flat_map(|facts| &facts.reasons) {
+            lines.push(format!("      {reason}"));
+        }
+    }
+    for review in &inbox.reviews {
+        let late = if review.overdue { " (overdue)" } else { "" };
+        lines.push(format!(
+            "review  {} used the emergency grant on {}: {}, by {}{late}",
+            node.name_of(review.requester),
+            review.dataset,
+            review.request,
+            review.due
+        ));
+    }
+    if lines.is_empty() { "nothing waits".into() } else { lines.join("\n") }
+}

@@ -1,0 +1,100 @@
+//! `secnet receipt`
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use secnet_types::{Genesis, Receipt, VerifiedReceipt};
+use serde_json::{Value, json};
+
+use crate::cli::Globals;
+use crate::failure::{Exit, Failure};
+use crate::files;
+use crate::output::Output;
+use crate::show;
+use secnet_app::ports::Log as _;
+
+#[derive(Debug, Args)]
+pub(crate) struct ReceiptArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Check a receipt offline, from the genesis file alone.
+    Verify {
+        /// The receipt.
+        receipt: PathBuf,
+        /// How the network began. Default: genesis.cbor in the data folder.
+        #[arg(long, value_name = "FILE")]
+        genesis: Option<PathBuf>,
+    },
+    /// Save the receipt of an event of the log.
+    Save {
+        /// The event's index, as `secnet log` shows it.
+        event: u64,
+        /// Where to.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+}
+
+pub(crate) async fn run(globals: &Globals, out: Output, args: ReceiptArgs) -> Result<(), Failure> {
+    match args.what {
+        What::Verify { receipt, genesis } => {
+            let genesis = genesis.unwrap_or_else(|| globals.dir.join("genesis.cbor"));
+            let verified = verify(&genesis, &receipt)?;
+            let value = describe(&verified);
+            out.result(&value, |_| text(&verified));
+        }
+        What::Save { event, out: path } => {
+            let node = globals.open().await?;
+            let receipt = node.solo.receipt(event).await.map_err(|error| {
+                Failure::new("no-receipt", error.to_string()).hint("`secnet log` lists the events")
+            })?;
+            files::write_private(&path, &receipt.to_bytes())?;
+            node.close().await?;
+            out.result(&json!({ "saved": path }), |_| format!("saved {}", path.display()));
+        }
+    }
+    Ok(())
+}
+
+/// Check a receipt file against a genesis file.
+pub(crate) fn verify(genesis: &Path, receipt: &Path) -> Result<VerifiedReceipt, Failure> {
+    let read = |path: &Path| std::fs::read(path).map_err(|error| Failure::io("read", path, &error));
+    let invalid = |what: &str, error: &dyn std::error::Error| {
+        Failure::new("verification", format!("the {what} does not hold"))
+            .because(error)
+            .exit(Exit::Verification)
+    };
+    let genesis = Genesis::parse(&read(genesis)?).map_err(|error| invalid("genesis", &error))?;
+    let receipt = Receipt::parse(&read(receipt)?).map_err(|error| invalid("receipt", &error))?;
+    receipt.verify(&genesis).map_err(|error| invalid("receipt", &error))
+}
+
+fn describe(verified: &VerifiedReceipt) -> Value {
+    json!({
+        "valid": true,
+        "network": verified.command.value.network.to_string(),
+        "author": verified.command.value.author.to_string(),
+        "height": verified.event.height,
+        "time": verified.event.time.to_string(),
+        "requester": verified.requester().map(|id| id.to_string()),
+        "outcome": verified.verdict().as_ref().map(show::verdict),
+        "log_size": verified.log_size,
+        "log_root": verified.log_root.to_string(),
+        "effects": verified.event.effects.iter().map(show::effect).collect::<Vec<_>>(),
+    })
+}
+
+fn text(verified: &VerifiedReceipt) -> String {
+    let said = match (verified.verdict(), verified.requester()) {
+        (Some(verdict), Some(requester)) => format!("{} for {requester}", verdict.as_str()),
+        _ => "a command".to_owned(),
+    };
+    format!(
+        "the receipt holds: {said}, in block {} at {}\nincluded in the log of {} events with root {}",
+        verified.event.height, verified.event.time, verified.log_size, verified.log_root
+    )
+}

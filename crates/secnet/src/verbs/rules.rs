@@ -1,0 +1,414 @@
+//! `secnet rules`: rule bodies are Cedar text files; the ledger knows their digests, who offers them and who enforces
+//! them.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use secnet_app::Attempt;
+use secnet_types::{
+    Amount, Digest, FeatureVector, MemberId, Operation, Rule, RuleContext, RuleId, RuleListing,
+    Timestamp, check_safety, decode, encode, limits,
+};
+use serde_json::{Value, json};
+
+use crate::actions;
+use crate::cli::Globals;
+use crate::failure::{Exit, Failure};
+use crate::node::{Node, access_failure};
+use crate::output::Output;
+use secnet_app::Enclosures;
+use secnet_app::ports::{Archive as _, Change, EntryKind, EntryName};
+
+/// Longest recorded features, in bytes.
+const MAX_FEATURES_BYTES: usize = 64 * 1024;
+/// Attempts of the past that are listed by name.
+const MAX_LISTED: usize = 20;
+
+#[derive(Debug, Args)]
+pub(crate) struct RulesArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// List the rules on offer, and which are enforced here.
+    Ls,
+    /// Show a rule as a sentence and as Cedar text.
+    Show {
+        /// The rule.
+        rule: RuleId,
+    },
+    /// Say what a rule would have done to the requests that this data centre has seen.
+    Test {
+        /// The rule as Cedar text.
+        file: PathBuf,
+    },
+    /// Offer a rule to others.
+    Publish {
+        /// The rule as Cedar text.
+        file: PathBuf,
+        /// Who offers it.
+        #[arg(long = "as", value_name = "NAME")]
+        author: String,
+        /// Price of one licence.
+        #[arg(long, default_value = "0")]
+        price: Amount,
+        /// What the rule was found by and tried on; its digest is published.
+        #[arg(long, value_name = "FILE")]
+        evidence: Option<PathBuf>,
+    },
+    /// Buy a licence.
+    Buy {
+        /// The rule.
+        rule: RuleId,
+        /// Who buys. Default: this data centre, which can enforce it then.
+        #[arg(long = "as", value_name = "NAME")]
+        buyer: Option<String>,
+        /// The most to pay. Default: the price it is offered at.
+        #[arg(long, value_name = "AMOUNT")]
+        max_price: Option<Amount>,
+    },
+    /// Have this data centre enforce a rule that it has a licence of.
+    Install {
+        /// The rule.
+        rule: RuleId,
+        /// Its body as Cedar text, if this data centre does not have it yet.
+        #[arg(long, value_name = "FILE")]
+        body: Option<PathBuf>,
+        /// Only watch what it would do.
+        #[arg(long)]
+        simulate: bool,
+    },
+    /// Stop enforcing a rule.
+    Remove {
+        /// The rule.
+        rule: RuleId,
+    },
+}
+
+pub(crate) async fn run(
+    node: &Node,
+    globals: &Globals,
+    out: Output,
+    args: RulesArgs,
+) -> Result<(), Failure> {
+    match args.what {
+        What::Ls => list(node, out).await,
+        What::Show { rule } => {
+            let body = body(node, rule).await?;
+            out.result(&describe(&body), |_| format!("{body}\n\n{}", body.to_cedar().trim_end()));
+            Ok(())
+        }
+        What::Test { file } => {
+            let rule = read(&file)?;
+            let past = past(node, &rule).await?;
+            out.result(&past_value(node, &rule, &past), |_| past_text(node, &rule, &past));
+            Ok(())
+        }
+        What::Publish { file, author, price, evidence } => {
+            publish(node, globals, out, &file, &author, (price, evidence.as_deref())).await
+        }
+        What::Buy { rule, buyer, max_price } => {
+            buy(node, globals, out, rule, buyer.as_deref(), max_price).await
+        }
+        What::Install { rule, body, simulate } => {
+            install(node, globals, out, rule, body.as_deref(), simulate).await
+        }
+        What::Remove { rule } => {
+            if !globals.dry_run {
+                own(node, Operation::RemoveRule { rule }).await?;
+            }
+            let value = json!({ "removed": rule.to_string(), "dry_run": globals.dry_run });
+            out.result(&value, |_| format!("{rule} is not enforced here any more"));
+            Ok(())
+        }
+    }
+}
+
+async fn list(node: &Node, out: Output) -> Result<(), Failure> {
+    let rows = node.pdc.view(|view| {
+        let installed: Vec<_> = view.state.installed_rules(node.pdc.member, view.time).collect();
+        view.state
+            .rules()
+            .map(|(id, state)| {
+                (id, state.clone(), installed.iter().find(|(i, _)| *i == id).map(|(_, i)| *i))
+            })
+            .collect::<Vec<_>>()
+    });
+    let mut rules = Vec::new();
+    let mut lines = Vec::new();
+    for (id, state, installed) in rows.unwrap_or_default() {
+        let body = stored(node, id).await?;
+        let enforced = match installed {
+            Some(install) if install.simulate => "watched",
+            Some(_) => "enforced",
+            None => "offered",
+        };
+        let sentence = body.map(|body| body.to_string());
+        rules.push(json!({
+            "rule": id.to_string(), "author": node.name_of(state.author), "price": state.listing.price.to_string(),
+            "expires": state.listing.expires.to_string(), "here": enforced, "sentence": sentence,
+        }));
+        lines.push(format!(
+            "{id}  {enforced:8} {:>8} by {}\n    {}",
+            state.listing.price,
+            node.name_of(state.author),
+            sentence.as_deref().unwrap_or("(its body is not here)"),
+        ));
+    }
+    out.result(&json!({ "rules": rules }), |_| {
+        if lines.is_empty() { "there are no rules".into() } else { lines.join("\n") }
+    });
+    Ok(())
+}
+
+async fn publish(
+    node: &Node,
+    globals: &Globals,
+    out: Output,
+    file: &Path,
+    author: &str,
+    (price, evidence): (Amount, Option<&Path>),
+) -> Result<(), Failure> {
+    let author = node.identity(author)?;
+    let rule = read(file)?;
+    safe(&rule)?;
+    let evidence = match evidence {
+        Some(path) => {
+            Digest::of(&std::fs::read(path).map_err(|error| Failure::io("read", path, &error))?)
+        }
+        None => Digest::ZERO,
+    };
+    if !globals.dry_run {
+        keep(node, &rule).await?;
+        let listing = RuleListing { rule: rule.id(), price, evidence, expires: rule.expires() };
+        actions::order(
+            &node.pdc,
+            &author,
+            Operation::PublishRule { listing },
+            Enclosures::default(),
+        )
+        .await?;
+    }
+    let value = json!({
+        "rule": rule.id().to_string(), "sentence": rule.to_string(), "price": price.to_string(),
+        "dry_run": globals.dry_run,
+    });
+    let doing = if globals.dry_run { "would offer" } else { "offered" };
+    out.result(&value, |_| format!("{doing} {} at {price} a licence: {rule}", rule.id()));
+    Ok(())
+}
+
+async fn buy(
+    node: &Node,
+    globals: &Globals,
+    out: Output,
+    rule: RuleId,
+    buyer: Option<&str>,
+    max_price: Option<Amount>,
+) -> Result<(), Failure> {
+    let listed =
+        node.pdc.view(|view| view.state.rule(rule).map(|state| state.listing.price)).flatten();
+    let price = listed.ok_or_else(|| unknown(rule))?;
+    if let Some(most) = max_price.filter(|most| *most < price) {
+        return Err(Failure::new(
+            "too-expensive",
+            format!("a licence costs {price}, more than {most}"),
+        ));
+    }
+    if !globals.dry_run {
+        let operation = Operation::BuyRule { rule, price };
+        match buyer {
+            Some(name) => {
+                actions::order(&node.pdc, &node.identity(name)?, operation, Enclosures::default())
+                    .await?;
+            }
+            None => own(node, operation).await?,
+        }
+    }
+    let value = json!({ "bought": rule.to_string(), "price": price.to_string(), "dry_run": globals.dry_run });
+    let doing = if globals.dry_run { "would buy" } else { "bought" };
+    out.result(&value, |_| format!("{doing} a licence of {rule} for {price}"));
+    Ok(())
+}
+
+async fn install(
+    node: &Node,
+    globals: &Globals,
+    out: Output,
+    id: RuleId,
+    given: Option<&Path>,
+    simulate: bool,
+) -> Result<(), Failure> {
+    let rule = match given {
+        Some(file) => read(file)?,
+        None => body(node, id).await?,
+    };
+    if rule.id() != id {
+        return Err(Failure::new("other-rule", format!("the file holds {}, not {id}", rule.id()))
+            .exit(Exit::Usage));
+    }
+    safe(&rule)?;
+    let past = past(node, &rule).await?;
+    if !globals.dry_run {
+        keep(node, &rule).await?;
+        let listed =
+            node.pdc.view(|view| view.state.rule(id).map(|state| state.listing.expires)).flatten();
+        let until = listed.ok_or_else(|| unknown(id))?;
+        own(node, Operation::InstallRule { rule: id, until, simulate }).await?;
+    }
+    let mut value = past_value(node, &rule, &past);
+    if let Value::Object(fields) = &mut value {
+        fields.insert("simulate".into(), simulate.into());
+        fields.insert("dry_run".into(), globals.dry_run.into());
+    }
+    out.result(&value, |_| {
+        let doing = match (globals.dry_run, simulate) {
+            (true, _) => "would install",
+            (false, true) => "watches",
+            (false, false) => "enforces",
+        };
+        format!("this data centre {doing}: {}", past_text(node, &rule, &past))
+    });
+    Ok(())
+}
+
+/// A command of the data centre itself.
+async fn own(node: &Node, operation: Operation) -> Result<(), Failure> {
+    let command = node.pdc.sign(node.pdc.member, operation, node.pdc.signer.as_ref());
+    node.pdc.order(&command, Enclosures::default()).await.map_err(access_failure)?;
+    Ok(())
+}
+
+fn read(file: &Path) -> Result<Rule, Failure> {
+    let failed = |error: std::io::Error| Failure::io("read", file, &error);
+    let length = std::fs::metadata(file).map_err(failed)?.len();
+    if length > limits::MAX_RULE_TEXT_BYTES as u64 {
+        return Err(Failure::new("too-large", format!("`{}` has {length} bytes", file.display())));
+    }
+    let text = std::fs::read_to_string(file).map_err(failed)?;
+    Rule::from_cedar(&text).map_err(|error| {
+        Failure::new("invalid-rule", format!("`{}` is not a rule", file.display()))
+            .because(&error)
+            .hint("docs/spec says which part of Cedar rules are written in")
+            .exit(Exit::Usage)
+    })
+}
+
+fn safe(rule: &Rule) -> Result<(), Failure> {
+    check_safety(rule).map_err(|error| {
+        Failure::new("unsafe-rule", "the rule must not be enforced")
+            .because(&error)
+            .hint("narrow it, or let it only flag")
+    })
+}
+
+async fn keep(node: &Node, rule: &Rule) -> Result<(), Failure> {
+    let name = EntryName::new(EntryKind::Rule, &[], &rule.id().0);
+    let change = Change { name, value: Some(encode(rule)) };
+    node.archive.write(vec![change]).await.map_err(|error| access_failure(error.into()))
+}
+
+async fn stored(node: &Node, rule: RuleId) -> Result<Option<Rule>, Failure> {
+    let bytes = node.archive.get(&EntryName::new(EntryKind::Rule, &[], &rule.0)).await;
+    let bytes = bytes.map_err(|error| access_failure(error.into()))?;
+    let damaged = |error: secnet_types::DecodeError| {
+        Failure::new("damaged", format!("the body of {rule} is damaged"))
+            .because(&error)
+            .exit(Exit::Verification)
+    };
+    bytes.map(|bytes| Rule::from_bytes(&bytes).map_err(damaged)).transpose()
+}
+
+async fn body(node: &Node, rule: RuleId) -> Result<Rule, Failure> {
+    stored(node, rule).await?.ok_or_else(|| {
+        Failure::new("no-body", format!("the body of {rule} is not here"))
+            .hint("`secnet rules install RULE --body FILE` brings it in")
+    })
+}
+
+fn unknown(rule: RuleId) -> Failure {
+    Failure::new("unknown-rule", format!("{rule} is not on offer"))
+        .hint("`secnet rules ls` lists those that are")
+}
+
+fn describe(rule: &Rule) -> Value {
+    json!({
+        "rule": rule.id().to_string(), "sentence": rule.to_string(), "cedar": rule.to_cedar(),
+        "action": rule.action().as_str(), "safe": check_safety(rule).is_ok(),
+    })
+}
+
+/// What a rule meets in the past of this data centre.
+struct Past {
+    matched: Vec<Attempt>,
+    of: usize,
+}
+
+async fn past(node: &Node, rule: &Rule) -> Result<Past, Failure> {
+    let owners: BTreeSet<MemberId> = node
+        .pdc
+        .view(|view| view.state.datasets().map(|(_, d)| d.owner).collect())
+        .unwrap_or_default();
+    let mut past = Past { matched: Vec::new(), of: 0 };
+    for owner in owners {
+        for attempt in node.pdc.history(owner).await.map_err(access_failure)? {
+            let Some(facts) = &attempt.facts else { continue };
+            past.of = past.of.saturating_add(1);
+            // Requests that policy refused before rules looked have no features.
+            let features = decode::<FeatureVector>("features", &facts.features, MAX_FEATURES_BYTES)
+                .unwrap_or_default();
+            let parties =
+                node.pdc.view(|view| view.state.parties_of(attempt.requester)).unwrap_or_default();
+            // Today's rule on yesterday's request: its expiry does not matter.
+            let context = RuleContext {
+                dataset: attempt.dataset,
+                parties: &parties,
+                purpose: facts.detail.purpose,
+                now: Timestamp(0),
+            };
+            if rule.matches(&features, &context) {
+                past.matched.push(attempt);
+            }
+        }
+    }
+    Ok(past)
+}
+
+fn past_value(node: &Node, rule: &Rule, past: &Past) -> Value {
+    let matched: Vec<Value> = past
+        .matched
+        .iter()
+        .map(|attempt| {
+            json!({
+                "time": attempt.time.to_string(), "requester": node.name_of(attempt.requester),
+                "decision": attempt.decision.to_string(), "outcome": attempt.verdict.as_str(),
+            })
+        })
+        .collect();
+    json!({
+        "rule": rule.id().to_string(), "sentence": rule.to_string(), "safe": check_safety(rule).is_ok(),
+        "past_requests": past.of, "would_have_matched": matched,
+    })
+}
+
+fn past_text(node: &Node, rule: &Rule, past: &Past) -> String {
+    let mut lines = vec![
+        rule.to_string(),
+        format!(
+            "it would have matched {} of the {} requests seen so far",
+            past.matched.len(),
+            past.of
+        ),
+    ];
+    if let Err(error) = check_safety(rule) {
+        lines.push(format!("it cannot be enforced: {error}"));
+    }
+    for attempt in past.matched.iter().take(MAX_LISTED) {
+        let requester = node.name_of(attempt.requester);
+        lines.push(format!("  {}  {requester}: {}", attempt.time, attempt.verdict.as_str()));
+    }
+    lines.join("\n")
+}

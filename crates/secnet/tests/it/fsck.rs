@@ -1,0 +1,97 @@
+//! What is damaged is found, named, and left as it is.
+
+use crate::support::{Place, copy_tree, files, flip};
+
+#[test]
+fn a_healthy_folder_is_found_healthy_and_not_changed() {
+    let place = Place::demo();
+    let before = files(&place.path("d"));
+    let report =
+        place.json(&["fsck", "--against", "d/allowed.receipt", "--against", "d/log/checkpoint"]);
+    assert_eq!(report["healthy"], true);
+    assert!(report["events"].as_u64().unwrap() > 10);
+    assert!(report["archive_entries"].as_u64().unwrap() > 10);
+    assert_eq!(files(&place.path("d")), before);
+}
+
+#[test]
+fn a_flipped_bit_in_a_segment_is_named() {
+    let place = Place::demo();
+    let (segment, bytes) = files(&place.path("d/vault/segments")).into_iter().next().unwrap();
+    flip(&segment, bytes.len() / 2);
+    let before = files(&place.path("d"));
+    let run = place.run(&["fsck", "--json"]);
+    assert_eq!(run.code, 7, "{run:?}");
+    let report = run.json();
+    assert_eq!(report["findings"][0]["part"], "vault");
+    assert!(report["findings"][0]["what"].as_str().unwrap().starts_with("segment b3:"), "{report}");
+    assert_eq!(run.error()["code"], "damaged");
+    assert_eq!(files(&place.path("d")), before, "a check must not disturb what it finds");
+}
+
+#[test]
+fn flipped_bits_in_the_ledger_are_named() {
+    let place = Place::demo();
+    let file = place.path("d/ledger/ledger.redb");
+    let bytes = std::fs::read(&file).unwrap();
+    // The network's name is in the stored genesis.
+    let at = bytes.windows(5).position(|window| window == b"\x64demo").unwrap();
+    flip(&file, at + 2);
+    let before = files(&place.path("d"));
+    let run = place.run(&["fsck", "--json"]);
+    assert_eq!(run.code, 7, "{run:?}");
+    assert!(
+        run.json()["findings"].as_array().unwrap().iter().any(|f| f["part"] == "ledger"),
+        "{run:?}"
+    );
+    assert_eq!(files(&place.path("d")), before);
+}
+
+#[test]
+fn a_missing_segment_and_a_damaged_archive_are_named() {
+    let place = Place::demo();
+    let (segment, _) = files(&place.path("d/vault/segments")).into_iter().next().unwrap();
+    std::fs::remove_file(segment).unwrap();
+    let run = place.run(&["fsck", "--json"]);
+    assert_eq!(run.json()["findings"][0]["problem"], "it is missing");
+
+    let archive = files(&place.path("d/archive"));
+    let (database, bytes) =
+        archive.iter().find(|(path, _)| path.extension().unwrap() == "redb").unwrap();
+    let mut damaged = bytes.clone();
+    let middle = damaged.len() / 2;
+    damaged[..middle].iter_mut().skip(8192).for_each(|byte| *byte ^= 0x55);
+    std::fs::write(database, damaged).unwrap();
+    let run = place.run(&["fsck", "--json"]);
+    assert_eq!(run.code, 7, "{run:?}");
+    assert!(
+        run.json()["findings"].as_array().unwrap().iter().any(|f| f["part"] == "archive"),
+        "{run:?}"
+    );
+}
+
+#[test]
+fn a_cut_tail_is_found_against_a_receipt_and_a_checkpoint() {
+    let place = Place::demo();
+    copy_tree(&place.path("d"), &place.path("before"));
+    let dataset = place.dataset();
+    place.grant(&dataset, "eve");
+    let events = place.json(&["log", "--limit", "1"]);
+    let last = events["events"][0]["event"].as_u64().unwrap().to_string();
+    place.run(&["receipt", "save", &last, "--out", "kept.receipt"]).ok();
+    std::fs::copy(place.path("d/log/checkpoint"), place.path("kept.checkpoint")).unwrap();
+    place.run(&["fsck", "--against", "kept.receipt", "--against", "kept.checkpoint"]).ok();
+
+    std::fs::rename(place.path("d"), place.path("after")).unwrap();
+    std::fs::rename(place.path("before"), place.path("d")).unwrap();
+    place.run(&["fsck"]).ok();
+    for kept in ["kept.receipt", "kept.checkpoint"] {
+        let run = place.run(&["fsck", "--against", kept, "--json"]);
+        assert_eq!(run.code, 7, "{run:?}");
+        let problem = run.json()["findings"][0]["problem"].as_str().unwrap().to_owned();
+        assert!(problem.contains("the tail was cut or the folder rolled back"), "{problem}");
+    }
+    // Somebody else's paper proves nothing here.
+    std::fs::write(place.path("noise"), [0xff; 64]).unwrap();
+    assert_eq!(place.run(&["fsck", "--against", "noise"]).code, 7);
+}

@@ -1,0 +1,118 @@
+//! Backups, restores, and what may not come back.
+
+use crate::support::{Place, command, files, finish, flip};
+
+fn restore(place: &Place, to: &str) -> crate::support::Run {
+    let args = ["--dir", to, "restore", "backup", "--epochs", "d/keys/backup.epochs", "--json"];
+    finish(command(place.root()).args(args))
+}
+
+#[test]
+fn a_backup_restores_to_the_same() {
+    let place = Place::demo();
+    let status = place.json(&["status"]);
+    let said = place.json(&["backup", "backup"]);
+    assert_eq!(said["segments_copied"], 1);
+    // A second one on top adds no segment and leaves one ledger.
+    assert_eq!(place.json(&["backup", "backup"])["segments_copied"], 0);
+    assert!(!place.path("backup/keys/backup.epochs").exists());
+
+    assert_eq!(restore(&place, "d").error()["code"], "not-empty");
+    restore(&place, "new").ok();
+    let restored =
+        finish(command(place.root()).args(["--dir", "new", "status", "--json"])).ok().json();
+    assert_eq!(restored, status);
+    finish(command(place.root()).args(["--dir", "new", "fsck", "--against", "d/allowed.receipt"]))
+        .ok();
+    finish(command(place.root()).args(["--dir", "new", "log", "--as", "ada", "--json"])).ok();
+}
+
+#[test]
+fn a_damaged_backup_is_not_restored() {
+    let place = Place::demo();
+    for part in ["vault/segments/segments", "vault/keys", ""] {
+        place.json(&["backup", "backup"]);
+        let found = files(&place.path("backup").join(part));
+        let (file, bytes) = found
+            .iter()
+            .find(|(path, _)| !part.is_empty() || path.ends_with("ledger.redb"))
+            .unwrap();
+        flip(file, bytes.len() / 2);
+        let run = restore(&place, "new");
+        assert_eq!(run.code, 7, "{part}: {run:?}");
+        assert!(!place.path("new").exists());
+        assert!(!place.path("new.restoring").exists());
+        std::fs::remove_dir_all(place.path("backup")).unwrap();
+    }
+    place.json(&["backup", "backup"]);
+    restore(&place, "new").ok();
+}
+
+#[test]
+fn what_was_shredded_is_gone_also_from_older_backups() {
+    let place = Place::demo();
+    let dataset = place.dataset();
+    place.json(&["backup", "backup"]);
+    place.grant(&dataset, "eve");
+    let before = place.json(&["data", "show", &dataset, "--as", "ada"]);
+    let one = before["records"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|r| r["labels"].as_array().unwrap().is_empty())
+        .unwrap()["record"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let get = |record: &str| {
+        place.run(&[
+            "get",
+            &dataset,
+            "--as",
+            "eve",
+            "--purpose",
+            "treatment",
+            "--record",
+            record,
+            "--json",
+        ])
+    };
+    get(&one).ok();
+
+    let height = place.height();
+    let plan = place.json(&["shred", &dataset, "--as", "ada", "--record", &one, "--dry-run"]);
+    assert_eq!(plan["records"].as_array().unwrap().len(), 1);
+    let asked = place.run(&["shred", &dataset, "--as", "ada", "--record", &one, "--json"]);
+    assert_eq!((asked.code, asked.error()["code"].as_str()), (2, Some("not-confirmed")));
+    assert_eq!(place.run(&["shred", &dataset, "--as", "dr-bo", "--yes"]).code, 1, "not his");
+    assert_eq!(place.height(), height);
+
+    let done = place.json(&[
+        "shred",
+        &dataset,
+        "--as",
+        "ada",
+        "--record",
+        &one,
+        "--yes",
+        "--receipt",
+        "erased.receipt",
+    ]);
+    assert_eq!((done["records"].as_u64(), done["whole"].as_bool()), (Some(1), Some(false)));
+    place.run(&["receipt", "verify", "erased.receipt"]).ok();
+    assert_ne!(get(&one).code, 0);
+    let all = place.json(&["shred", &dataset, "--as", "ada", "--yes"]);
+    assert_eq!(all["whole"], true);
+    assert!(all["compartments_destroyed"].as_u64().unwrap() > 0);
+    assert_eq!(place.run(&["get", &dataset, "--as", "eve", "--purpose", "treatment"]).code, 3);
+    place.run(&["fsck"]).ok();
+
+    let restored = restore(&place, "new").ok().json();
+    assert_eq!(restored["erased_again"], before["records"].as_array().unwrap().len());
+    let shown = finish(
+        command(place.root())
+            .args(["--dir", "new", "data", "show", &dataset, "--as", "ada", "--json"]),
+    );
+    assert_eq!(shown.ok().json()["records"].as_array().unwrap().len(), 0);
+    finish(command(place.root()).args(["--dir", "new", "fsck"])).ok();
+}

@@ -1,0 +1,153 @@
+//! Running the binary, and one demo folder for all.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+pub(crate) const SECNET: &str = env!("CARGO_BIN_EXE_secnet");
+
+/// What a run left.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Run {
+    /// The one JSON object on standard output.
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        let value: Value =
+            serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("{e}: {self:?}"));
+        assert!(value.is_object(), "not an object: {self:?}");
+        assert_eq!(self.stdout.lines().count(), 1, "more than one line: {self:?}");
+        value
+    }
+
+    /// The error on standard error, under `--json`.
+    #[track_caller]
+    pub(crate) fn error(&self) -> Value {
+        let value: Value =
+            serde_json::from_str(&self.stderr).unwrap_or_else(|e| panic!("{e}: {self:?}"));
+        assert_eq!(value["error"]["exit"], self.code, "{self:?}");
+        assert!(value["error"]["message"].is_string(), "{self:?}");
+        value["error"].clone()
+    }
+
+    #[track_caller]
+    pub(crate) fn ok(self) -> Self {
+        assert_eq!(self.code, 0, "{self:?}");
+        self
+    }
+}
+
+/// The binary, as a user's shell would start it, but with nothing of the user's environment that it reads.
+pub(crate) fn command(cwd: &Path) -> Command {
+    let mut command = Command::new(SECNET);
+    command.current_dir(cwd).stdin(std::process::Stdio::null());
+    command.env_remove("SECNET_DIR").env_remove("SECNET_PASSPHRASE_FILE");
+    command
+}
+
+pub(crate) fn finish(command: &mut Command) -> Run {
+    let output = command.output().unwrap();
+    Run {
+        code: output.status.code().unwrap(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// A folder of its own with a copy of the demo's data in `d`.
+pub(crate) struct Place {
+    root: TempDir,
+}
+
+impl Place {
+    pub(crate) fn demo() -> Self {
+        let place = Self { root: tempfile::tempdir().unwrap() };
+        copy_tree(&demo().0.path().join("d"), &place.path("d"));
+        place
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        self.root.path()
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    /// Run in `d`.
+    pub(crate) fn run(&self, args: &[&str]) -> Run {
+        finish(command(self.root()).args(["--dir", "d"]).args(args))
+    }
+
+    pub(crate) fn json(&self, args: &[&str]) -> Value {
+        self.run(&[args, &["--json"]].concat()).ok().json()
+    }
+
+    pub(crate) fn dataset(&self) -> String {
+        self.json(&["data", "ls"])["datasets"][0]["dataset"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) fn height(&self) -> u64 {
+        self.json(&["status"])["height"].as_u64().unwrap()
+    }
+
+    /// A grant to a demo member, free and for treatment.
+    pub(crate) fn grant(&self, dataset: &str, to: &str) -> String {
+        let args =
+            ["grant", dataset, "--as", "ada", "--to", to, "--purpose", "treatment", "--price", "0"];
+        self.json(&args)["grant"].as_str().unwrap().to_owned()
+    }
+}
+
+/// The demo's folder and what it printed; made once for each test process, since protecting keys takes its time.
+pub(crate) fn demo() -> &'static (TempDir, Value) {
+    static DEMO: OnceLock<(TempDir, Value)> = OnceLock::new();
+    DEMO.get_or_init(|| {
+        let root = tempfile::tempdir().unwrap();
+        let run = finish(command(root.path()).args(["--dir", "d", "demo", "--json"])).ok();
+        (root, run.json())
+    })
+}
+
+pub(crate) fn copy_tree(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_tree(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+/// Every file below a folder, with its content.
+pub(crate) fn files(folder: &Path) -> std::collections::BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = std::collections::BTreeMap::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            let bytes = std::fs::read(&path).unwrap();
+            found.insert(path, bytes);
+        }
+    }
+    found
+}
+
+/// Flip one bit of a file.
+pub(crate) fn flip(file: &Path, at: usize) {
+    let mut bytes = std::fs::read(file).unwrap();
+    bytes[at] ^= 1;
+    std::fs::write(file, bytes).unwrap();
+}
