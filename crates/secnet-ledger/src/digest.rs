@@ -18,12 +18,17 @@ impl Default for StateDigest {
 impl StateDigest {
     /// An entry is there.
     pub fn add(&mut self, table: TableId, key: &[u8], value: &[u8]) {
+        self.add_stored(table as u8, key, value);
+    }
+
+    /// An entry is there, its table known by number only.
+    pub fn add_stored(&mut self, table: u8, key: &[u8], value: &[u8]) {
         self.0.add(&element(table, key, value));
     }
 
     /// An entry is gone.
     pub fn remove(&mut self, table: TableId, key: &[u8], value: &[u8]) {
-        self.0.remove(&element(table, key, value));
+        self.0.remove(&element(table as u8, key, value));
     }
 
     /// 32 bytes.
@@ -33,9 +38,9 @@ impl StateDigest {
     }
 }
 
-fn element(table: TableId, key: &[u8], value: &[u8]) -> Vec<u8> {
+fn element(table: u8, key: &[u8], value: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(9 + key.len() + value.len());
-    bytes.push(table as u8);
+    bytes.push(table);
     bytes.extend_from_slice(&(key.len() as u64).to_be_bytes());
     bytes.extend_from_slice(key);
     bytes.extend_from_slice(value);

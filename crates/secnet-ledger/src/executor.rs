@@ -87,36 +87,15 @@ pub struct Resume {
     pub state: Digest,
 }
 
-/// Why stored state is refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum LoadError {
-    /// An entry is not one.
-    #[error("the stored entry `{table}/{key}` is damaged; restore a backup")]
-    Entry {
-        /// Its table.
-        table: String,
-        /// Its key, in hex.
-        key: String,
-    },
-    /// The entries are not those that the chain committed to.
-    #[error(
-        "the stored state does not match the digest that the chain committed to; restore a backup"
-    )]
-    Digest,
-    /// The log's peaks do not fit its size.
-    #[error("the stored log position is damaged; restore a backup")]
-    Log,
-}
-
 /// The state machine with its position in the chain.
 #[derive(Debug, Clone)]
 pub struct Executor {
-    state: State,
-    digest: StateDigest,
-    log: Frontier,
-    height: u64,
-    parent: Digest,
-    time: Timestamp,
+    pub(crate) state: State,
+    pub(crate) digest: StateDigest,
+    pub(crate) log: Frontier,
+    pub(crate) height: u64,
+    pub(crate) parent: Digest,
+    pub(crate) time: Timestamp,
 }
 
 impl Executor {
@@ -135,47 +114,6 @@ impl Executor {
             time: genesis.time,
         };
         (executor, changes)
-    }
-
-    /// Go on from stored entries. `each` is called with a function that takes one entry: table number, key, value.
-    ///
-    /// # Errors
-    /// [`LoadError`] if an entry is damaged or the whole is not what the chain committed to.
-    pub fn load(
-        resume: &Resume,
-        entries: impl IntoIterator<Item = (u8, Vec<u8>, Vec<u8>)>,
-    ) -> Result<Self, LoadError> {
-        let mut state = State::unloaded(resume.network);
-        let mut digest = StateDigest::default();
-        for (number, key, value) in entries {
-            let loaded = TableId::from_number(number).and_then(|table| {
-                digest.add(table, &key, &value);
-                state.load(table, &key, &value)
-            });
-            if loaded.is_none() {
-                let table =
-                    TableId::from_number(number).map_or("unknown", TableId::name).to_owned();
-                let key = key.iter().map(|byte| format!("{byte:02x}")).collect();
-                return Err(LoadError::Entry { table, key });
-            }
-        }
-        if digest.digest() != resume.state {
-            return Err(LoadError::Digest);
-        }
-        state.set_consent_floor(resume.height);
-        let log = Frontier::from_parts(
-            resume.log_size,
-            resume.log_peaks.iter().map(|peak| Hash(peak.0)).collect(),
-        )
-        .ok_or(LoadError::Log)?;
-        Ok(Self {
-            state,
-            digest,
-            log,
-            height: resume.height,
-            parent: resume.parent,
-            time: resume.time,
-        })
     }
 
     /// Where the chain stands.

@@ -11,6 +11,7 @@
 mod digest;
 mod entries;
 mod executor;
+mod load;
 mod operations;
 mod queries;
 mod rejection;
@@ -25,9 +26,8 @@ pub use entries::{
     DecisionState, DelegationState, DenialState, Escrow, Governance, GrantState, GrantStatus,
     Group, InstallState, Member, ReviewState, RuleState, SessionState, Totals,
 };
-pub use executor::{
-    EntryChange, ExecutedBlock, Executor, LoadError, Outcome, Resume, commands_root,
-};
+pub use executor::{EntryChange, ExecutedBlock, Executor, Outcome, Resume, commands_root};
+pub use load::{LoadError, Loader};
 pub use rejection::Rejection;
 pub use state::{State, TableId};
 pub use verified::{Invalid, Verified, VerifyingPool};

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use minicbor::{Decode, Encode};
+use minicbor::Decode;
 use secnet_types::{
     Amount, AskId, CommandId, DatasetId, DecisionId, DenialId, Genesis, GrantId, GroupId, MemberId,
-    NetworkId, Party, RequestId, RuleId, Timestamp, decode, encode,
+    NetworkId, Party, RequestId, RuleId, Timestamp, encode,
 };
 
 use crate::digest::StateDigest;
@@ -357,6 +357,10 @@ impl State {
     }
 }
 
-fn load_value<T: for<'b> Decode<'b, ()> + Encode<()>>(bytes: &[u8]) -> Option<T> {
-    decode("state entry", bytes, MAX_ENTRY_BYTES).ok()
+/// Whether the bytes are the canonical ones is not looked at: the digest over the bytes says that they are those that
+/// were stored.
+fn load_value<T: for<'b> Decode<'b, ()>>(bytes: &[u8]) -> Option<T> {
+    let mut decoder = minicbor::Decoder::new(bytes);
+    let value = decoder.decode().ok()?;
+    (bytes.len() <= MAX_ENTRY_BYTES && decoder.position() == bytes.len()).then_some(value)
 }

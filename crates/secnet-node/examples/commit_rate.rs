@@ -1,10 +1,7 @@
 //! Measures durable commits: `commit_rate [FOLDER]`, release build.
 //!
-//! One record is 300 bytes of block body, two state entries of 150 bytes and one event of 200
-//! bytes; commits of 100 and of 1,000 records. All keys are new. Spread at random over a growing
-//! state, nearly each entry dirties a page of its own, the worst case for a B-tree; in the order
-//! of creation, neighbours share pages. The last run writes the state with every 16th commit
-//! only, as a caller may who replays the blocks since.
+//! One record is 300 bytes of block body, two state entries of 150 bytes under new random keys, and one event of 200
+//! bytes; commits of 100 and of 1,000 records.
 #![allow(clippy::print_stdout, reason = "it prints its figures")]
 
 use std::error::Error;
@@ -20,32 +17,20 @@ const EVENT_BYTES: u64 = 200;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let root = std::env::args().nth(1).map_or_else(std::env::temp_dir, PathBuf::from);
-    for (per_commit, state_every, ordered) in
-        [(100, 1, false), (1000, 1, false), (100, 1, true), (1000, 1, true), (1000, 16, false)]
-    {
+    for per_commit in [100, 1000] {
         let dir = root.join(format!("commit-rate-{}-{per_commit}", std::process::id()));
-        measure(&dir, per_commit, state_every, ordered)?;
+        measure(&dir, per_commit)?;
         std::fs::remove_dir_all(&dir)?;
     }
     Ok(())
 }
 
-fn measure(
-    dir: &Path,
-    per_commit: u64,
-    state_every: u64,
-    ordered: bool,
-) -> Result<(), Box<dyn Error>> {
+fn measure(dir: &Path, per_commit: u64) -> Result<(), Box<dyn Error>> {
     let store = Store::open(dir, Options::default())?;
     let records = RECORDS.min(per_commit.saturating_mul(1000));
     let mut spent = Vec::new();
-    let mut waiting = Vec::new();
     for height in 0..records / per_commit {
-        let mut commit = commit(height, per_commit, ordered);
-        waiting.append(&mut commit.entries);
-        if (height + 1).is_multiple_of(state_every) {
-            commit.entries = std::mem::take(&mut waiting);
-        }
+        let commit = commit(height, per_commit);
         let start = Instant::now();
         store.commit(commit)?;
         spent.push(start.elapsed());
@@ -54,8 +39,7 @@ fn measure(
     let total: Duration = spent.iter().sum();
     let at = |share: usize| spent.get(spent.len() * share / 100).copied().unwrap_or_default();
     println!(
-        "{per_commit:>5} a commit, state every {state_every}, {}: {:>8.0} records/s, p50 {:?}, p99 {:?}, {records} records",
-        if ordered { "keys in order" } else { "random keys" },
+        "{per_commit:>5} a commit: {:>8.0} records/s, p50 {:?}, p99 {:?}, {records} records",
         f64::from(u32::try_from(records)?) / total.as_secs_f64(),
         at(50),
         at(99),
@@ -67,11 +51,10 @@ fn measure(
     let start = Instant::now();
     let mut bytes = 0;
     let mut entries = 0_u64;
-    for table in [1, 2] {
-        for entry in store.entries(table)? {
-            bytes += entry?.value().len();
-            entries += 1;
-        }
+    let mut stored = store.entries()?;
+    while let Some((_, _, value)) = stored.next()? {
+        bytes += value.len();
+        entries += 1;
     }
     println!(
         "      reopened in {opened:?}; {entries} entries, {bytes} bytes in {:?}",
@@ -83,7 +66,7 @@ fn measure(
     Ok(())
 }
 
-fn commit(height: u64, records: u64, ordered: bool) -> Commit {
+fn commit(height: u64, records: u64) -> Commit {
     let first = height * records;
     let mut commit = Commit {
         blocks: vec![BlockRecord {
@@ -97,10 +80,7 @@ fn commit(height: u64, records: u64, ordered: bool) -> Commit {
     };
     for record in first..first + records {
         for table in [1, 2] {
-            let mut key = bytes(record * 2 + u64::from(table), 32);
-            if ordered {
-                key.splice(..8, record.to_be_bytes());
-            }
+            let key = bytes(record * 2 + u64::from(table), 32);
             commit.entries.push((EntryKey::new(table, key), Some(bytes(record, ENTRY_BYTES))));
         }
         commit.leaves.push(Leaf::new(bytes(record, EVENT_BYTES)));

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use parking_lot::{RwLock, RwLockReadGuard};
 use secnet_crypto::{Checkpoint, SigningKey};
-use secnet_ledger::{ExecutedBlock, Executor, LoadError, Outcome, Resume, TableId, Verified};
+use secnet_ledger::{
+    ExecutedBlock, Executor, LoadError, Loader, Outcome, Resume, StateDigest, TableId, Verified,
+};
 use secnet_types::{
     Block, Cause, Certificate, DecodeError, Digest, Event, Genesis, GenesisError, Header, Receipt,
     SealedHeader, Timestamp, decode, encode, limits,
@@ -329,41 +331,31 @@ pub(crate) fn stored_position(store: &Store) -> Result<Resume, ChainError> {
         .map_err(|source| ChainError::Decode { what: "the chain's position".into(), source })
 }
 
-/// The executor at what is durable.
+/// The executor at what is durable. Two passes over the stored state at once: one takes the entries in, one sums up their
+/// digest.
 fn load(store: &Store) -> Result<Executor, ChainError> {
     let position = stored_position(store)?;
-    let mut failed = None;
-    let executor = {
-        let failed = &mut failed;
-        let entries = TableId::ALL.iter().flat_map(|table| match store.entries(*table as u8) {
-            Ok(entries) => either(entries.map(|entry| (*table as u8, entry))),
-            Err(error) => {
-                *failed = Some(error);
-                either(std::iter::empty())
-            }
-        });
-        let mut damaged = None;
-        let entries = entries.map_while(|(table, entry)| match entry {
-            Ok(entry) => Some((table, entry.key().to_vec(), entry.value().to_vec())),
-            Err(error) => {
-                damaged = Some(error);
-                None
-            }
-        });
-        let executor = Executor::load(&position, entries);
-        if let Some(error) = damaged {
-            return Err(error.into());
+    std::thread::scope(|scope| {
+        let digest = scope.spawn(|| stored_digest(store));
+        let mut loader = Loader::new(position.network);
+        let mut entries = store.entries()?;
+        while let Some((table, key, value)) = entries.next()? {
+            loader.add(table, key, value)?;
         }
-        executor
-    };
-    match failed {
-        Some(error) => Err(error.into()),
-        None => Ok(executor?),
-    }
+        match digest.join() {
+            Ok(digest) => Ok(loader.finish(&position, digest?)?),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
 }
 
-fn either<'a, T: 'a>(iterator: impl Iterator<Item = T> + 'a) -> Box<dyn Iterator<Item = T> + 'a> {
-    Box::new(iterator)
+fn stored_digest(store: &Store) -> Result<StateDigest, StoreError> {
+    let mut digest = StateDigest::default();
+    let mut entries = store.entries()?;
+    while let Some((table, key, value)) = entries.next()? {
+        digest.add_stored(table, key, value);
+    }
+    Ok(digest)
 }
 
 fn check_key(genesis: &Genesis, key: &SigningKey) -> Result<(), ChainError> {

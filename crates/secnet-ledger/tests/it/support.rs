@@ -6,7 +6,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use secnet_crypto::SigningKey;
 use secnet_ledger::{
-    EntryChange, ExecutedBlock, Executor, Outcome, Rejection, Verified, VerifyingPool,
+    EntryChange, ExecutedBlock, Executor, LoadError, Loader, Outcome, Rejection, Resume,
+    StateDigest, Verified, VerifyingPool,
 };
 use secnet_types::*;
 
@@ -209,7 +210,7 @@ impl World {
 
     /// As it would be after a restart.
     pub(crate) fn reloaded(&self) -> Executor {
-        Executor::load(&self.executor.position(), entries(&self.executor)).expect("loads")
+        load_executor(&self.executor.position(), entries(&self.executor)).expect("loads")
     }
 
     pub(crate) fn approvals(
@@ -392,4 +393,17 @@ pub(crate) fn entries(executor: &Executor) -> Vec<(u8, Vec<u8>, Vec<u8>)> {
 pub(crate) fn card(world: &World, name: &str, kind: MemberKind) -> Signed<MemberCard> {
     let card = MemberCard { network: world.network(), kind, sealing_key: digest(9) };
     Signed::sign(card, &key(name))
+}
+
+/// An executor from stored entries.
+pub(crate) fn load_executor(
+    resume: &Resume,
+    entries: impl IntoIterator<Item = (u8, Vec<u8>, Vec<u8>)>,
+) -> Result<Executor, LoadError> {
+    let (mut loader, mut digest) = (Loader::new(resume.network), StateDigest::default());
+    for (table, key, value) in entries {
+        loader.add(table, &key, &value)?;
+        digest.add_stored(table, &key, &value);
+    }
+    loader.finish(resume, digest)
 }

@@ -139,7 +139,7 @@ fn a_damaged_snapshot_is_refused() {
     let (w, ..) = busy();
     let sound = entries(&w.executor);
     let position = w.executor.position();
-    let load = |entries: Vec<(u8, Vec<u8>, Vec<u8>)>| Executor::load(&position, entries).map(drop);
+    let load = |entries: Vec<(u8, Vec<u8>, Vec<u8>)>| load_executor(&position, entries).map(drop);
     assert_eq!(load(sound.clone()), Ok(()));
     for n in 0..sound.len() {
         let mut missing = sound.clone();
@@ -165,8 +165,8 @@ fn a_damaged_snapshot_is_refused() {
     assert!(matches!(load(unknown), Err(LoadError::Entry { .. })));
     let mut log = position.clone();
     log.log_peaks.push(Digest::ZERO);
-    assert_eq!(Executor::load(&log, sound.clone()).map(drop), Err(LoadError::Log));
+    assert_eq!(load_executor(&log, sound.clone()).map(drop), Err(LoadError::Log));
     let mut other = position.clone();
     other.state = Digest::ZERO;
-    assert_eq!(Executor::load(&other, sound).map(drop), Err(LoadError::Digest));
+    assert_eq!(load_executor(&other, sound).map(drop), Err(LoadError::Digest));
 }

@@ -53,7 +53,7 @@ impl Store {
         let txn = self.db.begin_read()?;
         let head = head_in(&txn)?;
         let copy = Builder::new().set_cache_size(COPY_CACHE_BYTES).create(&aside)?;
-        self.copy_tables(&txn, &copy)?;
+        copy_tables(&txn, &copy)?;
         drop(copy);
         let file = File::open(&aside).map_err(files::failed("open", &aside))?;
         file.sync_all().map_err(files::failed("sync", &aside))?;
@@ -71,34 +71,34 @@ impl Store {
         files::sync_dir(to)?;
         Ok(manifest)
     }
+}
 
-    fn copy_tables(&self, txn: &ReadTransaction, to: &Database) -> Result<(), StoreError> {
-        copy(txn, to, BLOCKS, |height, row| {
-            row::open(Kind::Block, &height.to_be_bytes(), row)
-                .map(|_| ())
-                .map_err(|problem| StoreError::corrupt(row::block_name(height), problem))
-        })?;
-        copy(txn, to, EVENTS, |index, row| {
-            row::open(Kind::Event, &index.to_be_bytes(), row)
-                .map(|_| ())
-                .map_err(|problem| StoreError::corrupt(row::event_name(index), problem))
-        })?;
-        copy(txn, to, STATE, |key, row| {
-            row::open(Kind::State, key, row).map(|_| ()).map_err(|problem| {
-                StoreError::corrupt(row::entry_name(&self.options, key), problem)
-            })
-        })?;
-        copy(txn, to, TILES, |(level, index), row| {
-            row::open(Kind::Tile, &row::tile_key(level, index), row)
-                .map(|_| ())
-                .map_err(|problem| StoreError::corrupt(row::tile_name(level, index), problem))
-        })?;
-        copy(txn, to, META, |name, row| {
-            row::open(Kind::Meta, name.as_bytes(), row)
-                .map(|_| ())
-                .map_err(|problem| StoreError::corrupt(row::meta_name(name), problem))
-        })
-    }
+fn copy_tables(txn: &ReadTransaction, to: &Database) -> Result<(), StoreError> {
+    copy(txn, to, BLOCKS, |height, row| {
+        row::open(Kind::Block, &height.to_be_bytes(), row)
+            .map(|_| ())
+            .map_err(|problem| StoreError::corrupt(row::block_name(height), problem))
+    })?;
+    copy(txn, to, EVENTS, |index, row| {
+        row::open(Kind::Event, &index.to_be_bytes(), row)
+            .map(|_| ())
+            .map_err(|problem| StoreError::corrupt(row::event_name(index), problem))
+    })?;
+    copy(txn, to, STATE, |(run, chunk), row| {
+        row::open(Kind::State, &row::chunk_key(run, chunk), row)
+            .map(|_| ())
+            .map_err(|problem| StoreError::corrupt(row::chunk_name(run, chunk), problem))
+    })?;
+    copy(txn, to, TILES, |(level, index), row| {
+        row::open(Kind::Tile, &row::tile_key(level, index), row)
+            .map(|_| ())
+            .map_err(|problem| StoreError::corrupt(row::tile_name(level, index), problem))
+    })?;
+    copy(txn, to, META, |name, row| {
+        row::open(Kind::Meta, name.as_bytes(), row)
+            .map(|_| ())
+            .map_err(|problem| StoreError::corrupt(row::meta_name(name), problem))
+    })
 }
 
 /// Puts a backup into the empty or new folder `to`. The manifest, then the copied file in full,

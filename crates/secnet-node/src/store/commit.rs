@@ -3,11 +3,13 @@
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
-use redb::{ReadableTableMetadata as _, WriteTransaction};
+use redb::WriteTransaction;
 
 use super::head::Head;
+use super::merge::{Merges, write_chunk};
 use super::record::{self, BlockRecord, Commit, EntryKey, Leaf};
 use super::row::{self, BLOCKS, EVENTS, Kind, META, META_HEAD, RESERVED, STATE, TAG_BYTES, TILES};
+use super::run::{ChunkWriter, Run};
 use super::tree::{self, FullTile, Tree};
 use super::{
     MAX_BLOCK_BYTES, MAX_ENTRY_BYTES, MAX_EVENT_BYTES, MAX_KEY_BYTES, MAX_META_BYTES, Options,
@@ -26,33 +28,38 @@ impl Store {
         if self.poisoned.load(Ordering::Acquire) {
             return Err(StoreError::Poisoned);
         }
-        let mut head = writer.clone();
+        let mut head = writer.head.clone();
         head.commit =
             head.commit.checked_add(1).ok_or(StoreError::Full { what: "the commit number" })?;
         advance(&mut head, &commit.blocks)?;
         check_limits(&self.options, &commit)?;
-        // Sorted keys let consecutive inserts share the pages they touch.
         commit.entries.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         check_duplicates(&self.options, &commit.entries)?;
 
         let mut tree = Tree::clone(&self.tree());
-        let written = self.write(commit, &mut head, &mut tree);
+        let written = self.write(commit, &mut head, &mut writer.merges, &mut tree);
         if written.is_err() {
             self.poison();
         }
         written?;
         self.acknowledge(tree, head.commit).inspect_err(|_| self.poison())?;
-        *writer = head;
+        writer.head = head;
         Ok(())
     }
 
-    fn write(&self, commit: Commit, head: &mut Head, tree: &mut Tree) -> Result<(), StoreError> {
+    fn write(
+        &self,
+        commit: Commit,
+        head: &mut Head,
+        merges: &mut Merges,
+        tree: &mut Tree,
+    ) -> Result<(), StoreError> {
         let mut txn = self.db.begin_write()?;
         txn.set_quick_repair(self.options.quick_repair);
         write_blocks(&txn, &commit.blocks)?;
         write_leaves(&txn, &commit.leaves, tree)?;
         head.log_size = tree.size();
-        write_entries(&txn, &commit.entries, head)?;
+        write_entries(&txn, &commit.entries, head, merges)?;
         write_meta(&txn, commit.meta, head)?;
         txn.commit()?;
         Ok(())
@@ -146,31 +153,29 @@ fn write_leaves(
     Ok(())
 }
 
+/// The changed entries as one run, and a step of the merges.
 fn write_entries(
     txn: &WriteTransaction,
     entries: &[(EntryKey, Option<Vec<u8>>)],
     head: &mut Head,
+    merges: &mut Merges,
 ) -> Result<(), StoreError> {
     let mut table = txn.open_table(STATE)?;
+    let mut run = Run { number: head.take_run(), level: 0, chunks: 0 };
+    let mut writer = ChunkWriter::default();
+    let mut written = 0_usize;
     for (key, value) in entries {
-        let before = table.len()?;
-        match value {
-            Some(value) => {
-                let mut place = table.insert_reserve(key.as_bytes(), row_len(value))?;
-                row::fill(place.as_mut(), Kind::State, key.as_bytes(), value);
-            }
-            None => {
-                table.remove(key.as_bytes())?;
-            }
-        }
-        let after = table.len()?;
-        let count = head.counts.entry(key.table()).or_default();
-        *count = count.saturating_add(after).saturating_sub(before);
-        if *count == 0 {
-            head.counts.remove(&key.table());
+        if let Some(chunk) = writer.push(key.as_bytes(), value.as_deref())? {
+            written = written.saturating_add(chunk.len());
+            write_chunk(&mut table, &mut run, &chunk)?;
         }
     }
-    Ok(())
+    if let Some(chunk) = writer.finish() {
+        written = written.saturating_add(chunk.len());
+        write_chunk(&mut table, &mut run, &chunk)?;
+        head.runs.push(run);
+    }
+    merges.advance(&mut table, head, written)
 }
 
 fn write_meta(

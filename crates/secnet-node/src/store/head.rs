@@ -5,7 +5,6 @@
 //! folder has acknowledged, so that such a fallback is recognised. It is written after the
 //! commit and not synced: after a power cut it may be older than the database, never newer.
 
-use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
@@ -14,6 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use super::StoreError;
 use super::files::failed;
 use super::row::{self, Kind, TAG_BYTES};
+use super::run::Run;
 
 pub(crate) const HEAD_FILE: &str = "head";
 /// Slots lie in different sectors, so that a torn write spoils at most one.
@@ -32,8 +32,10 @@ pub(crate) struct Head {
     pub(crate) next_height: u64,
     /// Events in the log.
     pub(crate) log_size: u64,
-    /// State entries per state table; tables without entries are absent.
-    pub(crate) counts: BTreeMap<u8, u64>,
+    /// The number of the next run of state entries.
+    pub(crate) next_run: u64,
+    /// The runs that together are the state, oldest first.
+    pub(crate) runs: Vec<Run>,
 }
 
 impl Head {
@@ -41,14 +43,24 @@ impl Head {
         (self.next_height > self.first_height).then(|| self.next_height.saturating_sub(1))
     }
 
+    /// A number for a new run.
+    pub(crate) fn take_run(&mut self) -> u64 {
+        let number = self.next_run;
+        self.next_run = self.next_run.saturating_add(1);
+        number
+    }
+
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
-        for number in [self.commit, self.first_height, self.next_height, self.log_size] {
+        let numbers =
+            [self.commit, self.first_height, self.next_height, self.log_size, self.next_run];
+        for number in numbers {
             bytes.extend_from_slice(&number.to_le_bytes());
         }
-        for (table, count) in &self.counts {
-            bytes.push(*table);
-            bytes.extend_from_slice(&count.to_le_bytes());
+        for run in &self.runs {
+            bytes.extend_from_slice(&run.number.to_le_bytes());
+            bytes.push(run.level);
+            bytes.extend_from_slice(&run.chunks.to_le_bytes());
         }
         bytes
     }
@@ -57,22 +69,30 @@ impl Head {
         let (commit, rest) = row::split_u64(bytes)?;
         let (first_height, rest) = row::split_u64(rest)?;
         let (next_height, rest) = row::split_u64(rest)?;
-        let (log_size, mut rest) = row::split_u64(rest)?;
-        let mut counts = BTreeMap::new();
-        while let Some((table, tail)) = rest.split_first() {
-            let (count, tail) = row::split_u64(tail)?;
-            if count == 0 || counts.last_key_value().is_some_and(|(last, _)| last >= table) {
+        let (log_size, rest) = row::split_u64(rest)?;
+        let (next_run, mut rest) = row::split_u64(rest)?;
+        let mut runs: Vec<Run> = Vec::new();
+        while !rest.is_empty() {
+            let (number, tail) = row::split_u64(rest)?;
+            let (level, tail) = tail.split_first()?;
+            let (chunks, tail) = tail.split_first_chunk::<4>()?;
+            let run = Run { number, level: *level, chunks: u32::from_le_bytes(*chunks) };
+            let known = runs.iter().any(|other| other.number == number);
+            if run.chunks == 0 || number >= next_run || known {
                 return None;
             }
-            counts.insert(*table, count);
+            runs.push(run);
             rest = tail;
         }
-        (next_height >= first_height).then_some(Self {
+        // A merged run is older than those that have not been merged yet.
+        let in_order = runs.is_sorted_by(|older, newer| older.level >= newer.level);
+        (next_height >= first_height && in_order).then_some(Self {
             commit,
             first_height,
             next_height,
             log_size,
-            counts,
+            next_run,
+            runs,
         })
     }
 }

@@ -15,6 +15,7 @@ mod export;
 mod files;
 mod fsck;
 mod head;
+mod merge;
 mod nodes;
 mod open;
 mod overlay;
@@ -22,6 +23,7 @@ pub mod proof;
 mod read;
 mod record;
 mod row;
+mod run;
 mod tree;
 mod verify;
 
@@ -31,7 +33,7 @@ pub use export::{Exported, Exporter, entries_path, tile_path};
 pub use fsck::fsck;
 pub use nodes::NodeReader;
 pub use open::{FORMAT_VERSION, Options, STORE_FILE, Store};
-pub use read::{Blocks, Entries, Entry, Events};
+pub use read::{Blocks, Entries, Events};
 pub use record::{
     BlockRecord, Commit, EntryKey, Leaf, MAX_BLOCK_BYTES, MAX_ENTRY_BYTES, MAX_EVENT_BYTES,
     MAX_KEY_BYTES, MAX_META_BYTES,

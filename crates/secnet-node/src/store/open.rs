@@ -11,11 +11,12 @@ use redb::backends::FileBackend;
 use redb::{Builder, Database, DatabaseError, ReadableDatabase as _, StorageBackend};
 
 use super::head::{Head, HeadFile};
-use super::nodes;
+use super::merge::Merges;
 use super::overlay::Overlay;
 use super::row::{self, BLOCKS, EVENTS, Kind, META, META_FORMAT, META_HEAD, STATE, TILES};
 use super::tree::Tree;
 use super::{StoreError, files};
+use super::{nodes, read};
 
 /// The database in a data folder.
 pub const STORE_FILE: &str = "ledger.redb";
@@ -67,10 +68,18 @@ pub struct Store {
     pub(crate) options: Options,
     /// The growing edge of the newest durable commit; readers take the `Arc`.
     pub(crate) tree: RwLock<Arc<Tree>>,
-    /// The newest head; locked for the length of a commit.
-    pub(crate) writer: Mutex<Head>,
+    /// Locked for the length of a commit.
+    pub(crate) writer: Mutex<Writer>,
     pub(crate) poisoned: AtomicBool,
     note: Option<HeadFile>,
+}
+
+/// What commits work on.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    /// The newest head.
+    pub(crate) head: Head,
+    pub(crate) merges: Merges,
 }
 
 impl Store {
@@ -141,11 +150,12 @@ impl Store {
             note.note(head.commit)?;
         }
         let tree = nodes::load_tree(&db, head.log_size)?;
+        let merges = Merges::new(read::unlisted_runs(&db, &head)?);
         Ok(Self {
             db,
             options,
             tree: RwLock::new(Arc::new(tree)),
-            writer: Mutex::new(head),
+            writer: Mutex::new(Writer { head, merges }),
             poisoned: AtomicBool::new(false),
             note,
         })

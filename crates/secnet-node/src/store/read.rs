@@ -3,13 +3,14 @@
 use std::ops::RangeBounds;
 use std::ops::{Bound, Range as IndexRange};
 
-use redb::{AccessGuard, Range, ReadTransaction, ReadableDatabase as _};
+use redb::{AccessGuard, Database, Range, ReadOnlyTable, ReadTransaction, ReadableDatabase as _};
 
 use super::head::Head;
 use super::open::head_in;
 use super::record::BlockRecord;
 use super::row::{self, BLOCKS, EVENTS, Kind, META, STATE};
-use super::{Options, Store, StoreError};
+use super::run::{Load, Merged};
+use super::{Store, StoreError};
 
 const MISSING: &str = "it is missing";
 
@@ -98,37 +99,14 @@ impl Store {
         Ok(Events { rows, next })
     }
 
-    /// All entries of a state table in key order, as one snapshot, without copying them.
+    /// All state entries, by table and key, as one snapshot.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] or an error of the engine.
-    pub fn entries(&self, table: u8) -> Result<Entries<'_>, StoreError> {
+    pub fn entries(&self) -> Result<Entries, StoreError> {
         let txn = self.db.begin_read()?;
-        let expected = head_in(&txn)?.counts.get(&table).copied().unwrap_or(0);
-        let state = txn.open_table(STATE)?;
-        let low = [table];
-        let rows = match table.checked_add(1) {
-            Some(after) => state.range(low.as_slice()..[after].as_slice())?,
-            None => state.range(low.as_slice()..)?,
-        };
-        Ok(Entries { rows, options: &self.options, table, left: expected, done: false })
-    }
-
-    /// One state entry, `None` if there is none.
-    ///
-    /// # Errors
-    /// [`StoreError::Corrupt`] or an error of the engine.
-    pub fn entry(&self, key: &super::EntryKey) -> Result<Option<Vec<u8>>, StoreError> {
-        let txn = self.db.begin_read()?;
-        let row = txn.open_table(STATE)?.get(key.as_bytes())?;
-        row.map(|row| {
-            row::open(Kind::State, key.as_bytes(), row.value()).map(<[u8]>::to_vec).map_err(
-                |problem| {
-                    StoreError::corrupt(row::entry_name(&self.options, key.as_bytes()), problem)
-                },
-            )
-        })
-        .transpose()
+        let runs = head_in(&txn)?.runs;
+        Ok(Entries { chunks: txn.open_table(STATE)?, merged: Merged::new(&runs) })
     }
 
     /// A small named value, `None` if it was never written.
@@ -191,77 +169,57 @@ impl Iterator for Events {
     }
 }
 
-/// Entries of one state table in one snapshot, see [`Store::entries`].
-#[expect(missing_debug_implementations, reason = "the engine's iterator has no Debug")]
-pub struct Entries<'s> {
-    rows: Range<'static, &'static [u8], &'static [u8]>,
-    options: &'s Options,
-    table: u8,
-    left: u64,
-    done: bool,
+/// State entries of one snapshot, see [`Store::entries`].
+#[expect(missing_debug_implementations, reason = "the engine's table has no Debug")]
+pub struct Entries {
+    chunks: ReadOnlyTable<(u64, u32), &'static [u8]>,
+    merged: Merged,
 }
 
-impl Entries<'_> {
-    /// How many entries are still to come.
-    #[must_use]
-    pub fn remaining(&self) -> u64 {
-        self.left
-    }
-
-    fn step(&mut self) -> Option<Result<Entry, StoreError>> {
-        let table = || format!("state table {}", self.options.table_name(self.table));
-        match self.rows.next() {
-            None if self.left == 0 => None,
-            None => Some(Err(StoreError::corrupt(table(), "entries are missing"))),
-            Some(_) if self.left == 0 => {
-                Some(Err(StoreError::corrupt(table(), "it has more entries than were written")))
-            }
-            Some(Err(error)) => Some(Err(error.into())),
-            Some(Ok((key, row))) => {
-                let entry = row::open(Kind::State, key.value(), row.value()).map(|_| ());
-                if let Err(problem) = entry {
-                    let name = row::entry_name(self.options, key.value());
-                    return Some(Err(StoreError::corrupt(name, problem)));
-                }
-                self.left = self.left.saturating_sub(1);
-                Some(Ok(Entry { key, row }))
+impl Entries {
+    /// The next entry: its table, its key in the table, its value. Borrowed, so that reading a whole state copies no
+    /// entry.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] or an error of the engine; there is nothing after it.
+    #[expect(clippy::should_implement_trait, reason = "an iterator cannot lend")]
+    pub fn next(&mut self) -> Result<Option<(u8, &[u8], &[u8])>, StoreError> {
+        loop {
+            // The walk stands still while its entry is borrowed; asked again, it goes on.
+            match self.merged.next(&mut self.chunks)? {
+                None => return Ok(None),
+                Some(entry) if entry.value().is_none() => {}
+                Some(_) => break,
             }
         }
+        Ok(self.merged.current().and_then(|entry| {
+            let (table, key) = entry.key().split_first()?;
+            Some((*table, key, entry.value()?))
+        }))
     }
 }
 
-impl Iterator for Entries<'_> {
-    type Item = Result<Entry, StoreError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.done {
-            return None;
-        }
-        let item = self.step();
-        self.done = !matches!(item, Some(Ok(_)));
-        item
+impl Load for ReadOnlyTable<(u64, u32), &'static [u8]> {
+    fn load(&mut self, run: u64, chunk: u32) -> Result<Vec<u8>, StoreError> {
+        row::open_chunk(run, chunk, self.get((run, chunk))?.map(|row| row.value().to_vec()))
     }
 }
 
-/// A state entry, borrowed from the database's pages.
-#[expect(missing_debug_implementations, reason = "the engine's guards have no Debug")]
-pub struct Entry {
-    key: AccessGuard<'static, &'static [u8]>,
-    row: AccessGuard<'static, &'static [u8]>,
-}
-
-impl Entry {
-    /// The key, without the table.
-    #[must_use]
-    pub fn key(&self) -> &[u8] {
-        self.key.value().get(1..).unwrap_or_default()
+/// Runs with chunks in the table that are no part of the state: what a merge, or its cleaning up, left.
+pub(crate) fn unlisted_runs(db: &Database, head: &Head) -> Result<Vec<u64>, StoreError> {
+    let table = db.begin_read()?.open_table(STATE)?;
+    let mut unlisted = Vec::new();
+    let mut from = Some(0);
+    while let Some(start) = from {
+        let first = table.range((start, 0)..)?.next().transpose()?;
+        from = first.map(|(key, _)| key.value().0).and_then(|run| {
+            if head.runs.iter().all(|listed| listed.number != run) {
+                unlisted.push(run);
+            }
+            run.checked_add(1)
+        });
     }
-
-    /// The value.
-    #[must_use]
-    pub fn value(&self) -> &[u8] {
-        self.row.value().get(row::TAG_BYTES..).unwrap_or_default()
-    }
+    Ok(unlisted)
 }
 
 type RowGuard = AccessGuard<'static, &'static [u8]>;

@@ -14,7 +14,7 @@ const TAG_CONTEXT: &[u8] = b"secnet/store/1";
 
 pub(crate) const BLOCKS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("blocks");
 pub(crate) const EVENTS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("events");
-pub(crate) const STATE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("state");
+pub(crate) const STATE: TableDefinition<'_, (u64, u32), &[u8]> = TableDefinition::new("state");
 pub(crate) const TILES: TableDefinition<'_, (u8, u64), &[u8]> = TableDefinition::new("tiles");
 pub(crate) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 pub(crate) const TABLE_NAMES: [&str; 5] = ["blocks", "events", "meta", "state", "tiles"];
@@ -71,6 +71,27 @@ pub(crate) fn tile_key(level: u8, index: u64) -> [u8; 9] {
         *to = from;
     }
     key
+}
+
+pub(crate) fn chunk_key(run: u64, chunk: u32) -> [u8; 12] {
+    let mut key = [0; 12];
+    let (head, tail) = key.split_at_mut(8);
+    head.copy_from_slice(&run.to_be_bytes());
+    tail.copy_from_slice(&chunk.to_be_bytes());
+    key
+}
+
+/// A chunk of the state from its row.
+pub(crate) fn open_chunk(
+    run: u64,
+    chunk: u32,
+    row: Option<Vec<u8>>,
+) -> Result<Vec<u8>, StoreError> {
+    let damaged = |problem: &str| StoreError::corrupt(chunk_name(run, chunk), problem);
+    let mut row = row.ok_or_else(|| damaged("it is missing"))?;
+    open(Kind::State, &chunk_key(run, chunk), &row).map_err(damaged)?;
+    row.drain(..TAG_BYTES);
+    Ok(row)
 }
 
 /// Header length and certificate length as 32-bit little-endian, header, certificate, body.
@@ -133,6 +154,10 @@ pub(crate) fn tile_name(level: u8, index: u64) -> String {
 
 pub(crate) fn meta_name(name: &str) -> String {
     format!("meta {name}")
+}
+
+pub(crate) fn chunk_name(run: u64, chunk: u32) -> String {
+    format!("state chunk {run}/{chunk}")
 }
 
 /// `state entry datasets/616461`: the table by name if it has one, the key in hexadecimal.

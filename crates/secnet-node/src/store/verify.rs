@@ -12,8 +12,9 @@ use super::head::Head;
 use super::nodes::open_tile;
 use super::open::{FORMAT_VERSION, head_in, read_format};
 use super::row::{self, BLOCKS, EVENTS, Kind, META, META_FORMAT, META_HEAD, STATE, TILES};
+use super::run::{Load as _, Merged};
 use super::tree::{self, Hash, MAX_TILE_LEVELS, TILE_WIDTH, Tree, full_tiles};
-use super::{Options, Store, StoreError, read};
+use super::{Store, StoreError, read};
 
 /// Findings kept in a report; more are only counted.
 pub const MAX_FINDINGS: usize = 10_000;
@@ -22,7 +23,7 @@ const PROGRESS_EVERY: u64 = 4096;
 /// One damaged item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// The name of the item, e.g. `event 17`, `tile 0/3`, `state entry datasets/61`.
+    /// The name of the item, e.g. `event 17`, `tile 0/3`, `state chunk 4/0`.
     pub what: String,
     /// What is wrong with it.
     pub problem: String,
@@ -77,7 +78,7 @@ impl Report {
 /// How far a walk is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// What is being walked: `blocks`, `events`, `state entries`, `tiles`.
+    /// What is being walked: `blocks`, `events`, `tiles`, `chunks of the state`.
     pub what: &'static str,
     /// Items done.
     pub done: u64,
@@ -89,7 +90,7 @@ impl Store {
     /// Reads everything and names every damaged item. Other reads and commits go on meanwhile.
     pub fn verify(&self, progress: &mut dyn FnMut(Progress)) -> Report {
         let tree = self.tree();
-        walk(&self.db, &self.options, Some(&tree), progress)
+        walk(&self.db, Some(&tree), progress)
     }
 }
 
@@ -97,7 +98,6 @@ impl Store {
 /// each table is walked under a guard.
 pub(crate) fn walk(
     db: &Database,
-    options: &Options,
     edge: Option<&Tree>,
     progress: &mut dyn FnMut(Progress),
 ) -> Report {
@@ -108,7 +108,7 @@ pub(crate) fn walk(
         Ok(())
     });
     let head = head;
-    let mut walker = Walker { options, head: head.as_ref(), edge, progress };
+    let mut walker = Walker { head: head.as_ref(), edge, progress };
     section(db, &mut report, "table blocks", |txn, report| walker.blocks(txn, report));
     section(db, &mut report, "table events", |txn, report| walker.events(txn, report));
     section(db, &mut report, "table tiles", |txn, report| walker.tiles(txn, report));
@@ -182,7 +182,6 @@ fn check_meta(txn: &ReadTransaction, report: &mut Report) -> Result<Option<Head>
 }
 
 struct Walker<'w> {
-    options: &'w Options,
     head: Option<&'w Head>,
     edge: Option<&'w Tree>,
     progress: &'w mut dyn FnMut(Progress),
@@ -306,38 +305,41 @@ impl Walker<'_> {
         Ok(())
     }
 
+    /// Chunks against their tags, then the entries in them, if all chunks of the state are there.
     fn state(&mut self, txn: &ReadTransaction, report: &mut Report) -> Result<(), StoreError> {
-        let total = self.head.map_or(0, |head| {
-            head.counts.values().fold(0_u64, |sum, count| sum.saturating_add(*count))
-        });
-        let mut counts = std::collections::BTreeMap::<u8, u64>::new();
-        let mut last: Option<Vec<u8>> = None;
-        for item in txn.open_table(STATE)?.iter()? {
-            let (key, row) = item?;
-            let key = key.value();
-            report.entries = report.entries.saturating_add(1);
-            self.tick("state entries", report.entries, total);
-            if let Err(problem) = row::open(Kind::State, key, row.value()) {
-                report.add(row::entry_name(self.options, key), problem);
-            } else if last.as_ref().is_some_and(|last| last.as_slice() >= key) {
-                report.add(row::entry_name(self.options, key), "it is out of order");
+        let mut chunks = txn.open_table(STATE)?;
+        let runs = self.head.map_or(&[][..], |head| &head.runs);
+        let total = runs.iter().fold(0, |sum: u64, run| sum.saturating_add(run.chunks.into()));
+        let (mut done, mut damaged) = (0_u64, false);
+        for run in runs {
+            for chunk in 0..run.chunks {
+                if let Err(error) = chunks.load(run.number, chunk) {
+                    report.add_error("table state", error);
+                    damaged = true;
+                }
+                done = done.saturating_add(1);
+                self.tick("chunks of the state", done, total);
             }
-            if let Some(table) = key.first() {
-                let count = counts.entry(*table).or_default();
-                *count = count.saturating_add(1);
-            }
-            let last = last.get_or_insert_default();
-            last.clear();
-            last.extend_from_slice(key);
         }
-        let Some(head) = self.head else { return Ok(()) };
-        for table in 0..=u8::MAX {
-            let (found, written) = (counts.get(&table), head.counts.get(&table));
-            if found != written {
-                let name = format!("state table {}", self.options.table_name(table));
-                let (found, written) = (found.unwrap_or(&0), written.unwrap_or(&0));
-                report.add(name, format!("it has {found} entries, {written} were written"));
+        for item in chunks.iter()? {
+            let (key, row) = item?;
+            let (run, chunk) = key.value();
+            match runs.iter().find(|listed| listed.number == run) {
+                Some(run) if chunk < run.chunks => continue,
+                Some(_) => report.add(row::chunk_name(run, chunk), "it is beyond its run"),
+                // What merges left; nobody needs it, but it is there.
+                None => {}
             }
+            if let Err(problem) = row::open(Kind::State, &row::chunk_key(run, chunk), row.value()) {
+                report.add(row::chunk_name(run, chunk), problem);
+            }
+        }
+        if damaged {
+            return Ok(());
+        }
+        let mut merged = Merged::new(runs);
+        while let Some(entry) = merged.next(&mut chunks)? {
+            report.entries = report.entries.saturating_add(u64::from(entry.value().is_some()));
         }
         Ok(())
     }

@@ -104,15 +104,15 @@ fn a_wrong_leaf_hash_is_found() {
 }
 
 #[test]
-fn single_entries_are_found_by_key() {
+fn an_empty_value_is_not_a_deletion() {
     let store = store();
     let key = EntryKey::new(255, b"x");
     let write = |value| Commit { entries: vec![(key.clone(), value)], ..Commit::default() };
+    let entries = || Model::read(&store).unwrap().entries;
     store.commit(write(Some(vec![]))).unwrap();
-    assert_eq!(store.entry(&key).unwrap(), Some(vec![]));
-    assert_eq!(store.entries(255).unwrap().count(), 1);
+    assert_eq!(entries(), [(key.clone(), vec![])].into());
     store.commit(write(None)).unwrap();
-    assert_eq!(store.entry(&key).unwrap(), None);
+    assert_eq!(entries(), [].into());
     store.commit(write(None)).unwrap();
     assert!(store.verify(&mut |_| {}).is_clean());
 }
@@ -121,12 +121,13 @@ fn single_entries_are_found_by_key() {
 fn readers_see_one_snapshot_while_commits_go_on() {
     let store = store();
     (0..6).for_each(|number| store.commit(commit(number)).unwrap());
-    let entries = store.entries(1).unwrap();
+    let mut entries = store.entries().unwrap();
     let blocks = store.blocks(..).unwrap();
     (6..20).for_each(|number| store.commit(commit(number)).unwrap());
-    assert_eq!(entries.map(Result::unwrap).count(), {
-        Model::after(6).entries.keys().filter(|key| key.table() == 1).count()
-    });
+    for (key, value) in Model::after(6).entries {
+        assert_eq!(entries.next().unwrap(), Some((key.table(), key.key(), value.as_slice())));
+    }
+    assert_eq!(entries.next().unwrap(), None);
     assert_eq!(blocks.map(Result::unwrap).collect::<Vec<_>>(), Model::after(6).blocks);
 }
 

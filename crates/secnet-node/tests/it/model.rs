@@ -48,11 +48,10 @@ impl Model {
 
     pub(crate) fn read(store: &Store) -> Result<Self, StoreError> {
         let mut entries = BTreeMap::new();
-        for table in TABLES {
-            for entry in store.entries(table)? {
-                let entry = entry?;
-                entries.insert(EntryKey::new(table, entry.key()), entry.value().to_vec());
-            }
+        let mut stored = store.entries()?;
+        while let Some((table, key, value)) = stored.next()? {
+            let before = entries.insert(EntryKey::new(table, key), value.to_vec());
+            assert_eq!(before, None, "no key comes twice");
         }
         Ok(Self {
             blocks: store.blocks(..)?.collect::<Result<_, _>>()?,
