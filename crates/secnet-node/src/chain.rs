@@ -74,6 +74,8 @@ pub struct Processed {
     pub outcomes: Vec<Outcome>,
     /// Height after it, now durable.
     pub height: u64,
+    /// Something was written: the store works.
+    pub wrote: bool,
 }
 
 /// Executor, store and the sequencer's key.
@@ -182,7 +184,7 @@ impl Chain {
         let position = executor.position();
         let height = position.height;
         if blocks.is_empty() {
-            return Ok(Processed { outcomes, height });
+            return Ok(Processed { outcomes, height, wrote: false });
         }
         if let Err(error) = self.store.commit(commit_of(blocks, &position, key)) {
             // Memory is ahead of the disk; go back to what is durable. If even that cannot be read, every later call
@@ -192,7 +194,7 @@ impl Chain {
             }
             return Err(error.into());
         }
-        Ok(Processed { outcomes, height })
+        Ok(Processed { outcomes, height, wrote: true })
     }
 
     /// Does the last header's log hold every event there is?

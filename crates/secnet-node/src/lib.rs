@@ -22,6 +22,7 @@
 mod chain;
 mod check;
 mod solo;
+mod steady;
 pub mod store;
 
 pub use chain::{Chain, ChainError, Processed, origin, store_options};

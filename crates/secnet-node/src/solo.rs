@@ -5,18 +5,18 @@
 //! first verifies the next batch. Nobody is answered before the fsync.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use secnet_app::ports::{Clock, Committed, Log, LogError, SubmitError, View};
 use secnet_ledger::{Invalid, Outcome, Verified, VerifyingPool};
-use secnet_types::{Genesis, Receipt, limits};
+use secnet_types::{Genesis, Receipt, Timestamp, limits};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::chain::{Chain, ChainError};
+use crate::chain::{Chain, ChainError, Processed};
+use crate::steady::SteadyClock;
 
 /// Commands that may wait.
 const MAX_WAITING: usize = 16_384;
@@ -40,19 +40,26 @@ struct Batch {
     last: bool,
 }
 
+/// How the ledger is.
+#[derive(Debug, Clone)]
+struct Health {
+    /// Height of what is durable.
+    height: u64,
+    /// Why it cannot write now. Nothing may be released meanwhile: a revocation could not be ordered.
+    failing: Option<String>,
+}
+
 /// The solo ledger behind the [`Log`] port.
 pub struct Solo {
     chain: Arc<Chain>,
     queue: Option<mpsc::Sender<Waiting>>,
-    height: watch::Receiver<u64>,
-    /// The last write failed: what is in memory must not be released on.
-    failing: Arc<AtomicBool>,
+    health: watch::Receiver<Health>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl core::fmt::Debug for Solo {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Solo").field("height", &*self.height.borrow()).finish_non_exhaustive()
+        f.debug_struct("Solo").field("health", &*self.health.borrow()).finish_non_exhaustive()
     }
 }
 
@@ -65,18 +72,26 @@ impl Solo {
         let chain = Arc::new(chain);
         let (queue, waiting) = mpsc::channel(MAX_WAITING);
         let (batches, to_commit) = sync_channel(1);
-        let (announce, height) = watch::channel(chain.executor().height());
+        let height = chain.executor().height();
+        let (announce, health) = watch::channel(Health { height, failing: None });
         let verifier = thread::Builder::new()
             .name("ledger-verify".into())
             .spawn(move || verify_batches(waiting, &batches))?;
-        let failing = Arc::new(AtomicBool::new(false));
         let committer = {
-            let (chain, failing) = (Arc::clone(&chain), Arc::clone(&failing));
-            thread::Builder::new().name("ledger-commit".into()).spawn(move || {
-                commit_batches(&chain, clock.as_ref(), &to_commit, (&announce, &failing));
-            })?
+            let mut committer = Committer {
+                chain: Arc::clone(&chain),
+                clock,
+                steady: SteadyClock::default(),
+                height,
+                broken: None,
+                jump: None,
+                announce,
+            };
+            thread::Builder::new()
+                .name("ledger-commit".into())
+                .spawn(move || committer.run(&to_commit))?
         };
-        Ok(Self { chain, queue: Some(queue), height, failing, threads: vec![verifier, committer] })
+        Ok(Self { chain, queue: Some(queue), health, threads: vec![verifier, committer] })
     }
 
     /// The chain beneath.
@@ -125,19 +140,23 @@ impl Log for Solo {
             time: executor.time(),
             log_size: executor.log_size(),
             // A ledger that cannot write is as good as not heard of.
-            age_ms: if self.failing.load(Ordering::Acquire) { u64::MAX } else { 0 },
+            age_ms: if self.health.borrow().failing.is_some() { u64::MAX } else { 0 },
         });
     }
 
     async fn receipt(&self, event: u64) -> Result<Receipt, LogError> {
         let (_, at) = self.chain.event(event).map_err(log_error)?;
         // The header that covers the event is made as soon as nothing else waits, or with the next batch.
-        let mut height = self.height.clone();
-        height
-            .wait_for(|height| *height > at.height)
+        let mut health = self.health.clone();
+        let reached = health
+            .wait_for(|health| health.height > at.height || health.failing.is_some())
             .await
-            .map_err(|_| LogError::Unavailable("the ledger has stopped".into()))?;
-        self.chain.receipt(event).map_err(log_error)
+            .map_err(|_| LogError::Unavailable("the ledger has stopped".into()))?
+            .clone();
+        match reached.failing {
+            Some(problem) if reached.height <= at.height => Err(LogError::Unavailable(problem)),
+            _ => self.chain.receipt(event).map_err(log_error),
+        }
     }
 
     async fn events(&self, first: u64, limit: usize) -> Result<Vec<(u64, Vec<u8>)>, LogError> {
@@ -225,46 +244,93 @@ fn rng() -> impl secnet_crypto::CryptoRng {
     secnet_crypto::rand_core::UnwrapErr(getrandom::SysRng)
 }
 
-fn commit_batches(
-    chain: &Chain,
-    clock: &dyn Clock,
-    batches: &Receiver<Batch>,
-    (announce, failing): (&watch::Sender<u64>, &AtomicBool),
-) {
-    let mut sealed = true;
-    loop {
-        let (commands, replies, last) = match batches.recv_timeout(TICK) {
-            Ok(batch) => {
-                let (commands, replies): (Vec<_>, Vec<_>) = batch.verified.into_iter().unzip();
-                (commands, replies, batch.last)
-            }
-            // Nobody asks for anything: look whether a deadline has passed, or a last block waits for its cover.
-            Err(RecvTimeoutError::Timeout) => {
-                let overdue = chain.executor().next_deadline().is_some_and(|at| at <= clock.now());
-                if sealed && !overdue {
-                    continue;
+/// The second thread.
+struct Committer {
+    chain: Arc<Chain>,
+    clock: Arc<dyn Clock>,
+    steady: SteadyClock,
+    height: u64,
+    /// Why the last write failed.
+    broken: Option<String>,
+    /// Why the clock is not believed.
+    jump: Option<String>,
+    announce: watch::Sender<Health>,
+}
+
+impl Committer {
+    fn run(&mut self, batches: &Receiver<Batch>) {
+        let mut sealed = true;
+        loop {
+            let (commands, replies, last) = match batches.recv_timeout(TICK) {
+                Ok(batch) => {
+                    let (commands, replies): (Vec<_>, Vec<_>) = batch.verified.into_iter().unzip();
+                    (commands, replies, batch.last)
                 }
-                (Vec::new(), Vec::new(), true)
-            }
-            Err(RecvTimeoutError::Disconnected) => return,
-        };
-        match chain.process(clock.now(), &commands, last) {
-            Ok(processed) => {
-                failing.store(false, Ordering::Release);
-                sealed = last;
-                announce.send_replace(processed.height);
-                for (outcome, reply) in processed.outcomes.into_iter().zip(replies) {
-                    drop(reply.send(answer(outcome, processed.height)));
+                Err(RecvTimeoutError::Timeout) => {
+                    if !self.idle(sealed) {
+                        continue;
+                    }
+                    (Vec::new(), Vec::new(), true)
                 }
-            }
-            Err(error) => {
-                failing.store(true, Ordering::Release);
-                let message = error.to_string();
-                for reply in replies {
-                    drop(reply.send(Err(SubmitError::Unavailable(message.clone()))));
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            match self.commit(&commands, last) {
+                Ok(processed) => {
+                    sealed = last;
+                    for (outcome, reply) in processed.outcomes.into_iter().zip(replies) {
+                        drop(reply.send(answer(outcome, processed.height)));
+                    }
+                }
+                Err(problem) => {
+                    for reply in replies {
+                        drop(reply.send(Err(SubmitError::Unavailable(problem.clone()))));
+                    }
                 }
             }
         }
+    }
+
+    /// Nobody asks for anything: has a deadline passed, or does a last block wait for its cover?
+    fn idle(&mut self, sealed: bool) -> bool {
+        match self.now() {
+            Ok(now) => !sealed || self.chain.executor().next_deadline().is_some_and(|at| at <= now),
+            Err(_) => false,
+        }
+    }
+
+    /// The time, if the clock is to be believed.
+    fn now(&mut self) -> Result<Timestamp, String> {
+        let now = self.steady.believe(Instant::now(), self.clock.now());
+        let jump = now.err().map(|jump| jump.to_string());
+        if jump != self.jump {
+            self.jump = jump;
+            self.tell();
+        }
+        now.map_err(|jump| jump.to_string())
+    }
+
+    fn commit(&mut self, commands: &[Verified], last: bool) -> Result<Processed, String> {
+        let now = self.now()?;
+        let processed = self.chain.process(now, commands, last);
+        match &processed {
+            // Only a write shows that the store works: a refused command says nothing about the disk.
+            Ok(Processed { wrote: false, .. }) => {}
+            Ok(Processed { height, .. }) => {
+                self.broken = None;
+                self.height = *height;
+                self.tell();
+            }
+            Err(error) => {
+                self.broken = Some(error.to_string());
+                self.tell();
+            }
+        }
+        processed.map_err(|error| error.to_string())
+    }
+
+    fn tell(&self) {
+        let failing = self.broken.clone().or_else(|| self.jump.clone());
+        self.announce.send_replace(Health { height: self.height, failing });
     }
 }
 

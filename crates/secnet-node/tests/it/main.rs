@@ -15,4 +15,6 @@ mod export;
 mod flip;
 mod folder;
 mod model;
+mod solo;
 mod tree;
+mod world;
