@@ -44,6 +44,11 @@ pub fn check_chain(
         if executor.position() != position {
             findings.push(finding("the chain's position", "it is not what the blocks lead to"));
         }
+        let (stored, led) = (store.log_size()?, executor.log_size());
+        if stored != led {
+            let problem = format!("it holds {stored} events, the blocks lead to {led}");
+            findings.push(finding("the log", problem));
+        }
         compare_state(store, &executor, &mut findings)?;
     }
     for kept in against {

@@ -163,3 +163,70 @@ impl Load for FromTable<'_, '_> {
         row::open_chunk(run, chunk, self.0.get((run, chunk))?.map(|row| row.value().to_vec()))
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use redb::ReadableDatabase as _;
+    use redb::ReadableTableMetadata as _;
+    use redb::backends::InMemoryBackend;
+
+    use super::*;
+    use crate::store::{Commit, EntryKey, Options, Store};
+
+    type Model = BTreeMap<EntryKey, Vec<u8>>;
+
+    fn read(store: &Store) -> Model {
+        let mut entries = store.entries().unwrap();
+        let mut model = Model::new();
+        while let Some((table, key, value)) = entries.next().unwrap() {
+            assert_eq!(model.insert(EntryKey::new(table, key), value.to_vec()), None);
+        }
+        model
+    }
+
+    /// Commits of all sizes, with keys that come again and go: the state is that of a plain map, and neither runs nor
+    /// rows pile up.
+    #[test]
+    fn merged_runs_are_the_map_that_was_written() {
+        let store = Store::open_with_backend(InMemoryBackend::new(), Options::default()).unwrap();
+        let mut model = Model::new();
+        let mut chance = 7_u64;
+        let mut next = |below: u64| {
+            chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (chance >> 33) % below
+        };
+        for number in 0..3000_u64 {
+            let count = if number % 97 == 0 { 4000 } else { 1 + next(4) };
+            let mut entries = BTreeMap::new();
+            for _ in 0..count {
+                let key = EntryKey::new(3, next(20_000).to_be_bytes());
+                let value = (next(5) > 0).then(|| vec![number as u8; next(90) as usize]);
+                entries.insert(key, value);
+            }
+            for (key, value) in &entries {
+                match value {
+                    Some(value) => model.insert(key.clone(), value.clone()),
+                    None => model.remove(key),
+                };
+            }
+            store
+                .commit(Commit { entries: entries.into_iter().collect(), ..Commit::default() })
+                .unwrap();
+            if number % 500 == 499 {
+                assert_eq!(read(&store), model);
+                assert!(store.verify(&mut |_| {}).is_clean());
+            }
+        }
+        let runs = store.head().unwrap().runs;
+        let levels = runs.first().unwrap().level;
+        assert!(levels >= 3, "nothing was merged: {runs:?}");
+        let most = usize::from(levels + 1) * (2 * FAN_IN);
+        assert!(runs.len() <= most, "runs pile up: {runs:?}");
+        let live: u64 = runs.iter().map(|run| u64::from(run.chunks)).sum();
+        let rows = store.db.begin_read().unwrap().open_table(super::row::STATE).unwrap();
+        assert!(rows.len().unwrap() < 4 * live + 100, "{} rows, {live} live", rows.len().unwrap());
+    }
+}

@@ -10,6 +10,7 @@
 )]
 
 mod basics;
+mod check;
 mod crash;
 mod export;
 mod flip;
