@@ -8,8 +8,8 @@ use secnet_types::{
     RequestId, ServiceLevel, Signed, SignedCommand, Terms, Timestamp, Verdict, Window,
 };
 
-use super::net::{self, LIFETIME_MS, Net, id, submit_all};
-use super::row::{Bar, Row, figure, per_second};
+use super::net::{self, CALLERS, LIFETIME_MS, Net, id, submit_all};
+use super::row::{Bar, Row, figure, ms, per_second};
 use super::{Place, wrong};
 use crate::failure::Failure;
 use crate::system::{SystemClock, random, rng};
@@ -37,10 +37,10 @@ pub(super) async fn run(place: &Place) -> Result<Vec<Row>, Failure> {
     let signatures: usize = checks.iter().map(Vec::len).sum();
 
     let ceiling_before = ceiling(&checks)?;
-    let took = submit_all(&net.solo, commands).await?;
+    let submitted = submit_all(&net.solo, commands).await?;
     // The machine may be shared: the ceiling is the mean of just before and just after.
     let ceiling = (ceiling_before + ceiling(&checks)?) / 2.0;
-    let rate = per_second(count, took);
+    let rate = per_second(count, submitted.took);
     Ok(vec![
         Row::new(
             "signed commands, verified, applied, committed",
@@ -53,6 +53,11 @@ pub(super) async fn run(place: &Place) -> Result<Vec<Row>, Failure> {
             figure(count as f64),
             bytes as f64 / count as f64,
             signatures as f64 / count as f64,
+        ))
+        .detail(format!(
+            "from submission to durable, with {CALLERS} callers at once: p50 {} ms, p99 {} ms",
+            figure(ms(submitted.times.p50())),
+            figure(ms(submitted.times.p99())),
         ))
         .detail(format!(
             "ceiling: only the signatures of the same commands, in batches of {BATCH} commands on each of two threads; {} signatures/s",

@@ -6,7 +6,7 @@ use secnet_crypto::{Frontier, leaf_hash};
 use secnet_node::store::{Commit, Leaf, Store};
 use secnet_node::store_options;
 
-use super::row::{Bar, Row, figure, per_second};
+use super::row::{Bar, Row, Times, figure, ms, per_second};
 use super::{Place, broken};
 use crate::failure::Failure;
 
@@ -19,14 +19,17 @@ pub(super) fn run(place: &Place) -> Result<Vec<Row>, Failure> {
     let entries = commits * PER_COMMIT;
     let store = Store::open(&place.dir.join("store"), store_options(true))
         .map_err(|error| broken("the store", &error))?;
-    let start = Instant::now();
+    let mut times = Vec::with_capacity(commits);
     for commit in 0..commits {
+        let start = Instant::now();
         let leaves = (0..PER_COMMIT).map(|n| Leaf::new(entry(commit * PER_COMMIT + n))).collect();
         store
             .commit(Commit { leaves, ..Commit::default() })
             .map_err(|error| broken("a commit", &error))?;
+        times.push(start.elapsed());
     }
-    let durable = per_second(entries, start.elapsed());
+    let durable = per_second(entries, times.iter().sum());
+    let times = Times::new(times);
 
     let prepared: Vec<Vec<u8>> = (0..entries).map(entry).collect();
     let mut tree = Frontier::new();
@@ -41,6 +44,11 @@ pub(super) fn run(place: &Place) -> Result<Vec<Row>, Failure> {
             .workload(format!(
                 "{} entries of {ENTRY_BYTES} bytes with their tiles, {PER_COMMIT} in each synced commit",
                 figure(entries as f64)
+            ))
+            .detail(format!(
+                "a commit: p50 {} ms, p99 {} ms",
+                figure(ms(times.p50())),
+                figure(ms(times.p99()))
             ))
             .detail(format!("the tree alone, in memory, on one thread: {}/s", figure(alone))),
     ])

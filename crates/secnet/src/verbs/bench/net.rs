@@ -13,12 +13,13 @@ use secnet_types::{
     MemberKind, NetworkId, Operation, Parameters, Proposal, SignedCommand, Timestamp,
 };
 
+use super::row::Times;
 use super::{broken, wrong};
 use crate::failure::Failure;
 use crate::system::{SystemClock, random, rng};
 
 /// Callers that wait for an answer at the same time.
-const CALLERS: usize = 8192;
+pub(super) const CALLERS: usize = 8192;
 /// How long a command may wait, in milliseconds.
 pub(super) const LIFETIME_MS: u64 = 9 * 60 * 1000;
 
@@ -96,11 +97,17 @@ pub(super) fn expiry() -> Timestamp {
     SystemClock.now().plus_ms(LIFETIME_MS)
 }
 
-/// Hand all commands in, many callers at once; every one must be applied. How long it took.
+/// What handing commands in took: all together, and each from its submission to its answer.
+pub(super) struct Submitted {
+    pub took: Duration,
+    pub times: Times,
+}
+
+/// Hand all commands in, many callers at once; every one must be applied.
 pub(super) async fn submit_all(
     solo: &Arc<Solo>,
     commands: Vec<Vec<u8>>,
-) -> Result<Duration, Failure> {
+) -> Result<Submitted, Failure> {
     let callers = CALLERS.min(commands.len());
     let waiting = Arc::new(Mutex::new(commands.into_iter()));
     let mut tasks = tokio::task::JoinSet::new();
@@ -108,19 +115,22 @@ pub(super) async fn submit_all(
     for _ in 0..callers {
         let (solo, waiting) = (Arc::clone(solo), Arc::clone(&waiting));
         tasks.spawn(async move {
+            let mut times = Vec::new();
             loop {
                 let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
-                let Some(command) = next else { return Ok(()) };
+                let Some(command) = next else { return Ok(times) };
+                let start = Instant::now();
                 solo.submit(command).await?;
+                times.push(start.elapsed());
             }
         });
     }
+    let mut times = Vec::new();
     while let Some(done) = tasks.join_next().await {
-        done.map_err(|error| broken("a caller", &error))?.map_err(
-            |error: secnet_app::ports::SubmitError| {
-                wrong(format!("a command was refused: {error}"))
-            },
-        )?;
+        let done = done.map_err(|error| broken("a caller", &error))?;
+        times.extend(done.map_err(|error: secnet_app::ports::SubmitError| {
+            wrong(format!("a command was refused: {error}"))
+        })?);
     }
-    Ok(start.elapsed())
+    Ok(Submitted { took: start.elapsed(), times: Times::new(times) })
 }
