@@ -164,7 +164,7 @@ pub enum Operation {
         #[n(2)]
         manifest: Digest,
     },
-    /// The owner adds records, sets other terms or names another PDC.
+    /// The owner adds records, sets other terms or names another PDC; a delegate for prices sets the price alone.
     #[n(7)]
     UpdateDataset {
         /// The dataset.

@@ -186,7 +186,7 @@ pub enum Power {
     Grant,
     /// Revoke grants and make denials.
     Revoke,
-    /// Change terms and prices.
+    /// Change list prices, and nothing else of the terms.
     Price,
     /// Withdraw and erase.
     Erase,

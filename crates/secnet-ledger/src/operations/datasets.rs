@@ -50,13 +50,14 @@ impl State {
     ) -> Result<(), Rejection> {
         let entry = self.usable_dataset(id)?.clone();
         self.entitled(author, entry.owner, Some(id), Power::Price, context.time)?;
-        // Naming another PDC, or letting it open records, moves trust, not price: that is the owner's alone.
-        let moves_trust = statement.0 != entry.pdc || statement.1.level != entry.terms.level;
-        if moves_trust && author != entry.owner {
+        // Who is paid, who is trusted, how long and for what: that is the owner's alone. A delegate sets the price.
+        let (pdc, terms, manifest) = statement;
+        let repriced = Terms { price: terms.price, ..entry.terms.clone() };
+        let only_price = pdc == entry.pdc && *terms == repriced && manifest == entry.manifest;
+        if author != entry.owner && !only_price {
             return Err(Rejection::NotEntitled);
         }
         self.check_statement(statement, context.time)?;
-        let (pdc, terms, manifest) = statement;
         self.datasets.put(id, Dataset { pdc, terms: terms.clone(), manifest, ..entry });
         context.tell(Effect::DatasetUpdated { dataset: id });
         Ok(())

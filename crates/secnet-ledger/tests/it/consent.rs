@@ -443,13 +443,12 @@ fn a_delegate_does_what_it_may_where_and_while_it_may() {
     let elsewhere = grant_on(&w, other);
     w.refused("dan", elsewhere, "not-entitled");
     w.refused("dan", Operation::Revoke { grant, reason: Reason::Unstated }, "not-entitled");
-    let update = |w: &World, pdc: &str, level| Operation::UpdateDataset {
-        dataset,
-        pdc: id(pdc),
-        terms: Terms { level, ..w.terms(UNIT) },
-        manifest: digest(2),
+    let reprice = |w: &World| {
+        let terms = w.executor.state().dataset(dataset).unwrap().terms.clone();
+        let terms = Terms { price: Amount(2 * UNIT), ..terms };
+        Operation::UpdateDataset { dataset, pdc: id("pdc"), terms, manifest: digest(2) }
     };
-    let price = update(&w, "pdc", ServiceLevel::Sealed);
+    let price = reprice(&w);
     w.refused("dan", price, "not-entitled");
     w.refused("dan", Operation::WithdrawDataset { dataset }, "not-entitled");
     // Powers are not passed on, and ownership is never delegated.
@@ -459,12 +458,8 @@ fn a_delegate_does_what_it_may_where_and_while_it_may() {
     let operation = delegate(&w, &[Power::Revoke, Power::Price, Power::Erase], None);
     w.ok("ada", operation);
     w.ok("dan", Operation::Revoke { grant, reason: Reason::Misuse });
-    let price = update(&w, "pdc", ServiceLevel::Sealed);
+    let price = reprice(&w);
     w.ok("dan", price);
-    for (pdc, level) in [("pdc2", ServiceLevel::Sealed), ("pdc", ServiceLevel::Hosted)] {
-        let trust = update(&w, pdc, level);
-        w.refused("dan", trust, "not-entitled");
-    }
     let denial = w.denial_of(Some(other), Party::Member(id("bo")));
     let denial = DenialId::derive(id("dan"), w.ok("dan", Operation::Deny { denial }));
     w.refused("dan", Operation::LiftDenial { denial }, "not-entitled");
@@ -488,6 +483,41 @@ fn a_delegate_does_what_it_may_where_and_while_it_may() {
     w.ok("cy", Operation::AcceptDataset { dataset, pdc: id("pdc"), terms, manifest: digest(2) });
     let grant = w.grant_of(dataset, "bo");
     w.refused("dan", Operation::Grant { grant }, "not-entitled");
+}
+
+/// P3: a delegate for prices who could name who is paid would take the owner's whole revenue.
+#[test]
+fn p3_a_delegate_for_prices_changes_the_price_alone() {
+    let (mut w, dataset) = World::furnished();
+    let delegation = Delegation {
+        delegate: id("dan"),
+        powers: Powers::default().with(Power::Price),
+        dataset: None,
+        window: Window { from: w.now(), until: w.at(HOUR) },
+    };
+    w.ok("ada", Operation::Delegate { delegation });
+    let stated = w.executor.state().dataset(dataset).unwrap().clone();
+    let to_dan = Beneficiary { member: id("dan"), share: BasisPoints::new(10_000).unwrap() };
+    let changes: [&dyn Fn(&mut (MemberId, Terms, Digest)); 7] = [
+        &|s| s.0 = id("pdc2"),
+        &|s| s.1.level = ServiceLevel::Hosted,
+        &|s| s.1.beneficiaries = vec![to_dan],
+        &|s| s.1.expires = Timestamp::MAX,
+        &|s| s.1.max_uses = Some(1),
+        &|s| s.1.detail = digest(99),
+        &|s| s.2 = digest(99),
+    ];
+    for change in changes {
+        let mut statement = (stated.pdc, stated.terms.clone(), stated.manifest);
+        statement.1.price = Amount(2 * UNIT);
+        let update =
+            |(pdc, terms, manifest)| Operation::UpdateDataset { dataset, pdc, terms, manifest };
+        w.ok("dan", update(statement.clone()));
+        change(&mut statement);
+        w.refused("dan", update(statement.clone()), "not-entitled");
+        w.ok("ada", update(statement));
+        w.ok("ada", update((stated.pdc, stated.terms.clone(), stated.manifest)));
+    }
 }
 
 fn delegate_to_eve(dataset: DatasetId, w: &World) -> Operation {

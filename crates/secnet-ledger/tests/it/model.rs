@@ -256,6 +256,7 @@ impl Model {
                 g.2.retain(|m| !remove.contains(m));
             }
             Operation::RegisterDataset { pdc, terms, .. } => {
+                when(terms.expires.0 > self.now)?;
                 self.data.push(Data {
                     id: DatasetId::derive(author, cid),
                     owner: author,
@@ -267,8 +268,11 @@ impl Model {
             }
             Operation::UpdateDataset { dataset, pdc, terms, .. } => {
                 let before = self.active(*dataset)?;
+                when(terms.expires.0 > self.now)?;
                 when(self.may(author, before.owner, Some(*dataset), Power::Price))?;
-                when(author == before.owner || *pdc == before.pdc)?;
+                // Manifests are all the same here.
+                let repriced = Terms { price: terms.price, ..before.terms.clone() };
+                when(author == before.owner || (*pdc == before.pdc && *terms == repriced))?;
                 let d = self.data.iter_mut().find(|d| d.id == *dataset)?;
                 (d.pdc, d.terms) = (*pdc, terms.clone());
             }
@@ -284,6 +288,7 @@ impl Model {
             }
             Operation::AcceptDataset { dataset, pdc, terms, .. } => {
                 when(self.active(*dataset)?.offered == Some(author))?;
+                when(terms.expires.0 > self.now)?;
                 let d = self.data.iter_mut().find(|d| d.id == *dataset)?;
                 (d.owner, d.pdc, d.terms, d.offered) = (author, *pdc, terms.clone(), None);
                 self.orphan(*dataset);

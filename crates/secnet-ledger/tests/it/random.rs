@@ -144,8 +144,15 @@ impl Player {
                 (any, Operation::RegisterDataset { pdc: id(pdc), terms, manifest })
             }
             5 => {
-                let terms = self.terms(p[1]);
-                (owner, Operation::UpdateDataset { dataset, pdc: id(pdc), terms, manifest })
+                let other = self.terms(p[1]);
+                // Now and then only the price, as a delegate may.
+                let (pdc, terms) = match state.dataset(dataset) {
+                    Some(d) if p[2] % 2 == 0 => {
+                        (d.pdc, Terms { price: Self::price(p[3]), ..d.terms.clone() })
+                    }
+                    _ => (id(pdc), other),
+                };
+                (owner, Operation::UpdateDataset { dataset, pdc, terms, manifest })
             }
             6 if p[1] % 3 == 0 => (owner, Operation::WithdrawDataset { dataset }),
             6 if p[1] % 3 == 1 => {
