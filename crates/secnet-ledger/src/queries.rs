@@ -1,12 +1,12 @@
 //! Questions about the state that others build their facts and lists on.
 
 use secnet_types::{
-    Amount, AskId, DatasetId, DecisionId, DenialId, GrantId, GroupId, MemberId, Parameters, Party,
-    RequestId, RuleId, Timestamp,
+    Amount, AskId, DatasetId, DecisionId, Denial, DenialId, GrantId, GroupId, MemberId, Parameters,
+    Party, RequestId, RuleId, Timestamp,
 };
 
-use crate::State;
 use crate::entries::*;
+use crate::{Rejection, State};
 
 impl State {
     /// A member.
@@ -222,20 +222,42 @@ impl State {
         })
     }
 
-    /// Does a denial without detail forbid the use of this grant?
-    pub(crate) fn blanket_denial(
+    /// The grant, if `requester` may use it on `dataset` at this time: everything about it that time, the owner or the
+    /// governors can change after a decision was made. The ledger asks this before an allow counts, whoever releases asks
+    /// it again of a fresh view. Count and price are not in it: a decision has settled them.
+    ///
+    /// # Errors
+    /// Why not, as a command would be refused.
+    pub fn grant_usable(
         &self,
-        owner: MemberId,
-        dataset: DatasetId,
         requester: MemberId,
-        grant: &GrantState,
+        dataset: DatasetId,
+        grant: GrantId,
         time: Timestamp,
-    ) -> bool {
-        debug_assert!(self.datasets.find(&dataset).is_some_and(|d| d.owner == owner));
-        self.denials_against(dataset, requester, time).any(|(_, state)| {
-            state.denial.detail.is_none()
-                && (state.denial.even_in_emergency || !grant.grant.emergency)
-        })
+    ) -> Result<&GrantState, Rejection> {
+        if self.is_closed() {
+            return Err(Rejection::Closed);
+        }
+        let on = self.dataset_entry(dataset)?;
+        if on.status != DatasetStatus::Active || on.terms.expires <= time {
+            return Err(Rejection::DatasetNotActive);
+        }
+        let state = self.grants.find(&grant).ok_or(Rejection::UnknownGrant)?;
+        if state.grant.dataset != dataset || !self.grant_is_live(state, time) {
+            return Err(Rejection::GrantNotActive);
+        }
+        self.active_member(requester)?;
+        if !self.belongs(requester, state.grant.grantee) {
+            return Err(Rejection::NotTheGrantee);
+        }
+        self.not_suspended(state.grant.grantee)?;
+        let forbids = |denial: &Denial| {
+            denial.detail.is_none() && (denial.even_in_emergency || !state.grant.emergency)
+        };
+        if self.denials_against(dataset, requester, time).any(|(_, state)| forbids(&state.denial)) {
+            return Err(Rejection::Denied);
+        }
+        Ok(state)
     }
 
     /// The asks that wait for, or were answered by, an owner.

@@ -7,7 +7,7 @@ use secnet_types::{
 };
 
 use super::{Context, same_network};
-use crate::entries::{DatasetStatus, DecisionState, GrantState, ReviewState};
+use crate::entries::{DecisionState, GrantState, ReviewState};
 use crate::{Rejection, State};
 
 impl State {
@@ -141,30 +141,9 @@ impl State {
         let Verdict::Allow { price, .. } = decision.verdict else {
             return Err(Rejection::NothingReleased);
         };
-        let dataset = self.dataset_entry(request.dataset)?;
-        if dataset.status != DatasetStatus::Active || dataset.terms.expires <= context.time {
-            return Err(Rejection::DatasetNotActive);
-        }
-        let state = self.grants.find(&id).ok_or(Rejection::UnknownGrant)?;
-        if state.grant.dataset != request.dataset || !self.grant_is_live(state, context.time) {
-            return Err(Rejection::GrantNotActive);
-        }
+        let state = self.grant_usable(request.requester, request.dataset, id, context.time)?;
         if state.grant.uses.is_some_and(|uses| state.used >= uses) {
             return Err(Rejection::GrantUsedUp);
-        }
-        self.active_member(request.requester)?;
-        if !self.belongs(request.requester, state.grant.grantee) {
-            return Err(Rejection::NotTheGrantee);
-        }
-        self.not_suspended(state.grant.grantee)?;
-        if self.blanket_denial(
-            dataset.owner,
-            request.dataset,
-            request.requester,
-            state,
-            context.time,
-        ) {
-            return Err(Rejection::Denied);
         }
         if price != state.grant.price {
             return Err(Rejection::PriceMismatch { agreed: state.grant.price, given: price });

@@ -173,7 +173,7 @@ impl State {
     }
 
     /// A suspended member, or an organisation's staff, can neither be granted anything nor use what it was granted.
-    pub(super) fn not_suspended(&self, party: Party) -> Result<(), Rejection> {
+    pub(crate) fn not_suspended(&self, party: Party) -> Result<(), Rejection> {
         match party {
             Party::Member(member) | Party::Organisation(member) => {
                 self.active_member(member).map(drop)

@@ -27,3 +27,4 @@ mod random;
 mod support;
 mod sweep;
 mod twins;
+mod usable;
