@@ -95,6 +95,7 @@ rejections! {
     BadGovernors = 61 "bad-governors" "the governors or their threshold do not fit" hint "list members in ascending order; a majority must be needed",
     SelfDealing = 62 "self-dealing" "payer and payee are the same" hint "name another member",
     TooManyDenials = 63 "too-many-denials" "the owner has as many denials as an owner can have" hint "lift some, or deny a group instead of its members",
+    WrongVoucher = 64 "wrong-voucher" "the card does not name who admits the member: the organisation that vouches, or none for the governors" hint "let the new member sign a card that names it",
 }
 
 impl From<MoneyError> for Rejection {

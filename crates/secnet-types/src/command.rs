@@ -71,6 +71,9 @@ pub struct MemberCard {
     /// Digest of its X-Wing public key.
     #[n(2)]
     pub sealing_key: Digest,
+    /// The organisation that it lets vouch for it, and so suspend it; none if the governors are to admit it.
+    #[n(3)]
+    pub voucher: Option<MemberId>,
 }
 
 impl Payload for MemberCard {

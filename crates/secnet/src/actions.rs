@@ -81,8 +81,12 @@ pub(crate) async fn admit(
 ) -> Result<Identity, Failure> {
     let identity = Identity::generate(name, kind)?;
     node.save_identity(&identity)?;
-    let card =
-        MemberCard { network: node.pdc.network(), kind, sealing_key: identity.sealing_digest() };
+    let card = MemberCard {
+        network: node.pdc.network(),
+        kind,
+        sealing_key: identity.sealing_digest(),
+        voucher: voucher.map(Identity::member),
+    };
     let card = Signed::sign(card, &identity.signing);
     node.pdc.keep_sealing_key(&identity.sealing.public).await.map_err(access_failure)?;
     match voucher {

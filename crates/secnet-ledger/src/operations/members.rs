@@ -33,6 +33,10 @@ impl State {
         context: &mut Context,
     ) -> Result<(), Rejection> {
         same_network(self, card.value.network)?;
+        // Whoever vouches can suspend: that is for the new member to choose, not for whoever sees its card first.
+        if card.value.voucher != voucher {
+            return Err(Rejection::WrongVoucher);
+        }
         let key = acceptable(&card.envelope.key)?;
         let id = MemberId::from_key(&key);
         if self.members.contains(&id) {

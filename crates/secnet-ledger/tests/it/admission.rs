@@ -40,7 +40,7 @@ fn forged_inner_signatures_never_become_verified_commands() {
     let mut operations = vec![w.allowed("bo", dataset, grant)];
     let Operation::RecordDecision { decision } = &mut operations[0] else { unreachable!() };
     flip(&mut decision.request.envelope);
-    let mut forged_card = card(&w, "new", MemberKind::Person);
+    let mut forged_card = card(&w, "new", MemberKind::Person, Some("hospital-1"));
     flip(&mut forged_card.envelope);
     operations.push(Operation::Vouch { card: forged_card.clone() });
     let rotation = Rotation { network: w.network(), member: id("ada"), sealing_key: digest(1) };
@@ -117,7 +117,9 @@ fn after_a_rotation_only_the_new_key_signs() {
 #[test]
 fn organisations_vouch_and_disown() {
     let mut w = World::new();
-    let vouch = |w: &World, name: &str, kind| Operation::Vouch { card: card(w, name, kind) };
+    let vouch = |w: &World, name: &str, kind| Operation::Vouch {
+        card: card(w, name, kind, Some("hospital-1")),
+    };
     let person = vouch(&w, "new", MemberKind::Person);
     w.refused("ada", person.clone(), "wrong-kind");
     let organisation = vouch(&w, "org", MemberKind::Organisation);
@@ -136,17 +138,35 @@ fn organisations_vouch_and_disown() {
             network: NetworkId([1; 32]),
             kind: MemberKind::Person,
             sealing_key: digest(1),
+            voucher: Some(id("hospital-1")),
         },
         &key("other"),
     );
     w.refused("hospital-1", Operation::Vouch { card }, "wrong-network");
 }
 
+/// A card is seen by many before it is admitted: only whom it names may vouch, and so suspend later.
+#[test]
+fn nobody_vouches_for_a_card_that_does_not_name_it() {
+    let mut w = World::new();
+    let vouch =
+        |w: &World, voucher| Operation::Vouch { card: card(w, "new", MemberKind::Person, voucher) };
+    let for_hospital_1 = vouch(&w, Some("hospital-1"));
+    w.refused("hospital-10", for_hospital_1.clone(), "wrong-voucher");
+    let for_nobody = vouch(&w, None);
+    w.refused("hospital-1", for_nobody, "wrong-voucher");
+    w.ok("hospital-1", for_hospital_1);
+    w.refused("hospital-10", Operation::Disown { member: id("new") }, "not-vouched-by-author");
+    let node = card(&w, "node", MemberKind::Node, Some("hospital-1"));
+    assert_eq!(w.govern(Change::Admit(node.clone())), Err(secnet_ledger::Rejection::WrongVoucher));
+    w.ok("hospital-1", Operation::Vouch { card: node });
+}
+
 /// Disowned staff that the governors reinstate is no longer the organisation's.
 #[test]
 fn reinstated_staff_does_not_regain_the_organisation_that_disowned_it() {
     let (mut w, dataset) = World::furnished();
-    let vouch = Operation::Vouch { card: card(&w, "nurse", MemberKind::Person) };
+    let vouch = vouch(&w, "hospital-1", "nurse");
     w.ok("hospital-1", vouch);
     let grantee = Party::Organisation(id("hospital-1"));
     let grant = Grant { grantee, price: Amount::ZERO, ..w.grant_of(dataset, "bo") };
@@ -173,8 +193,12 @@ fn a_key_of_small_order_is_refused() {
     identity[0] = 1;
     let mut signature = [0; 64];
     signature[0] = 1;
-    let card =
-        MemberCard { network: w.network(), kind: MemberKind::Person, sealing_key: digest(1) };
+    let card = MemberCard {
+        network: w.network(),
+        kind: MemberKind::Person,
+        sealing_key: digest(1),
+        voucher: Some(id("hospital-1")),
+    };
     let payload = encode(&card);
     let envelope = SignedBytes { key: identity, payload, signature };
     assert_eq!(envelope.verify(Namespace::Card), Ok(()), "the forgery verifies");
@@ -297,7 +321,7 @@ fn sessions_sign_requests_until_they_end_or_are_spent() {
 #[test]
 fn the_suspended_neither_sign_nor_are_granted_nor_use_grants() {
     let (mut w, dataset) = World::furnished();
-    let vouch = Operation::Vouch { card: card(&w, "nurse", MemberKind::Person) };
+    let vouch = vouch(&w, "hospital-1", "nurse");
     w.ok("hospital-1", vouch);
     let to_bo = w.granted(dataset, "bo");
     let grantee = Party::Organisation(id("hospital-1"));

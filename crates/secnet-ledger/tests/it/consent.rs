@@ -299,7 +299,7 @@ fn either_side_ends_a_grant_and_nobody_else() {
     let grant = w.grant("ada", grant);
     w.refused("bo", revoke(grant), "not-entitled");
     w.ok("cy", revoke(grant));
-    let vouch = Operation::Vouch { card: card(&w, "nurse", MemberKind::Person) };
+    let vouch = vouch(&w, "hospital-1", "nurse");
     w.ok("hospital-1", vouch);
     let grantee = Party::Organisation(id("hospital-1"));
     let grant = Grant { grantee, ..w.grant_of(dataset, "bo") };
@@ -324,7 +324,7 @@ fn money_does_not_buy_a_say_in_somebody_elses_grant() {
 fn hospital_1_is_not_hospital_10() {
     let (mut w, dataset) = World::furnished();
     for (n, name) in ["hospital-1", "hospital-10"].into_iter().enumerate() {
-        let vouch = Operation::Vouch { card: card(&w, &format!("staff-{n}"), MemberKind::Person) };
+        let vouch = vouch(&w, name, &format!("staff-{n}"));
         w.ok(name, vouch);
     }
     let free = Grant { price: Amount::ZERO, ..w.grant_of(dataset, "bo") };

@@ -74,11 +74,11 @@ fn governors_change_only_to_governors_that_fit() {
 #[test]
 fn governors_admit_organisations_and_nodes() {
     let mut w = World::new();
-    let person = Change::Admit(card(&w, "new", MemberKind::Person));
+    let person = Change::Admit(card(&w, "new", MemberKind::Person, None));
     assert_eq!(w.govern(person).map_err(|r| r.code()), Err("wrong-kind"));
-    let organisation = Change::Admit(card(&w, "clinic", MemberKind::Organisation));
+    let organisation = Change::Admit(card(&w, "clinic", MemberKind::Organisation, None));
     w.govern(organisation).unwrap();
-    let vouch = Operation::Vouch { card: card(&w, "new", MemberKind::Person) };
+    let vouch = vouch(&w, "clinic", "new");
     w.ok("clinic", vouch);
 }
 

@@ -79,7 +79,7 @@ fn p4_a_revocation_wins_within_its_block_whatever_the_order() {
     for which in 0..4 {
         for revocation_first in [true, false] {
             let (mut w, dataset) = World::furnished();
-            let vouch = Operation::Vouch { card: card(&w, "nurse", MemberKind::Person) };
+            let vouch = vouch(&w, "hospital-1", "nurse");
             w.ok("hospital-1", vouch);
             let free = Grant { price: Amount::ZERO, ..w.grant_of(dataset, "nurse") };
             let grant = w.grant("ada", free);

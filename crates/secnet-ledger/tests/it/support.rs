@@ -389,9 +389,15 @@ pub(crate) fn entries(executor: &Executor) -> Vec<(u8, Vec<u8>, Vec<u8>)> {
     all
 }
 
-/// A card that `name` signs to be admitted.
-pub(crate) fn card(world: &World, name: &str, kind: MemberKind) -> Signed<MemberCard> {
-    let card = MemberCard { network: world.network(), kind, sealing_key: digest(9) };
+/// A card that `name` signs to be admitted by this organisation, or by the governors.
+pub(crate) fn card(
+    world: &World,
+    name: &str,
+    kind: MemberKind,
+    voucher: Option<&str>,
+) -> Signed<MemberCard> {
+    let voucher = voucher.map(id);
+    let card = MemberCard { network: world.network(), kind, sealing_key: digest(9), voucher };
     Signed::sign(card, &key(name))
 }
 
@@ -406,4 +412,9 @@ pub(crate) fn load_executor(
         digest.add_stored(table, &key, &value);
     }
     loader.finish(resume, digest)
+}
+
+/// An organisation vouches for a person of this name.
+pub(crate) fn vouch(world: &World, organisation: &str, name: &str) -> Operation {
+    Operation::Vouch { card: card(world, name, MemberKind::Person, Some(organisation)) }
 }

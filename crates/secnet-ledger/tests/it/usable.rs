@@ -30,7 +30,7 @@ fn changes(
 /// A nurse of a hospital, and the grant to the hospital that she uses.
 fn ward() -> (World, DatasetId, GrantId) {
     let (mut w, dataset) = World::furnished();
-    let vouch = Operation::Vouch { card: card(&w, "nurse", MemberKind::Person) };
+    let vouch = vouch(&w, "hospital-1", "nurse");
     w.ok("hospital-1", vouch);
     let grantee = Party::Organisation(id("hospital-1"));
     let grant = Grant { grantee, price: Amount::ZERO, ..w.grant_of(dataset, "bo") };

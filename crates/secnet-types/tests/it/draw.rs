@@ -174,7 +174,7 @@ fields! {
     Beneficiary { member, share }
     Terms { price, level, expires, max_uses, beneficiaries, detail }
     RuleListing { rule, price, evidence, expires }
-    MemberCard { network, kind, sealing_key }
+    MemberCard { network, kind, sealing_key, voucher }
     Rotation { network, member, sealing_key }
     Proposal { network, id, expires, change }
     GovernorApproval { governor, key, signature }

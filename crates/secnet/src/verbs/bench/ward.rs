@@ -123,6 +123,7 @@ pub(super) async fn member(
         network: node.pdc.network(),
         kind: MemberKind::Person,
         sealing_key: identity.sealing_digest(),
+        voucher: Some(hospital.member()),
     };
     let card = Signed::sign(card, &identity.signing);
     node.pdc.keep_sealing_key(&identity.sealing.public).await.map_err(access_failure)?;
