@@ -96,6 +96,7 @@ rejections! {
     SelfDealing = 62 "self-dealing" "payer and payee are the same" hint "name another member",
     TooManyDenials = 63 "too-many-denials" "the owner has as many denials as an owner can have" hint "lift some, or deny a group instead of its members",
     WrongVoucher = 64 "wrong-voucher" "the card does not name who admits the member: the organisation that vouches, or none for the governors" hint "let the new member sign a card that names it",
+    LimitReached = 65 "limit-reached" "there are as many of these as one member can have" hint "end or take back some of them first",
 }
 
 impl From<MoneyError> for Rejection {

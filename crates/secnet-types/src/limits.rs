@@ -32,6 +32,8 @@ pub const MAX_COLLECTION_MS: u64 = 24 * 60 * 60 * 1000;
 pub const MAX_ASK_LIFETIME_MS: u64 = 90 * 24 * 60 * 60 * 1000;
 /// How long a grant may run, in milliseconds (ten years).
 pub const MAX_GRANT_LIFETIME_MS: u64 = 3653 * 24 * 60 * 60 * 1000;
+/// Session keys that one member has open at a time.
+pub const MAX_SESSIONS_OF_MEMBER: usize = 64;
 /// How long a session key may live, in milliseconds (24 hours).
 pub const MAX_SESSION_LIFETIME_MS: u64 = 24 * 60 * 60 * 1000;
 /// Beneficiaries of one dataset.

@@ -102,6 +102,8 @@ impl State {
         let member = self.active_member(author)?.clone();
         let key = rotation.envelope.key;
         context.tell(Effect::KeyRotated { member: author, key });
+        // Whoever stole the old key may have opened them.
+        self.end_sessions(author, context);
         let member = Member { key, sealing_key: rotation.value.sealing_key, ..member };
         self.members.put(author, member);
         Ok(())

@@ -114,6 +114,71 @@ fn after_a_rotation_only_the_new_key_signs() {
     w.refused("cy", Operation::RotateKey { rotation }, "wrong-network");
 }
 
+/// Whoever stole a key may have opened sessions with it.
+#[test]
+fn a_rotation_ends_the_sessions_that_the_old_key_opened() {
+    let (mut w, dataset) = World::furnished();
+    let grant = w.granted(dataset, "bo");
+    let session_key = *key("thief").verifying_key().as_bytes();
+    let open = |w: &World, key| Operation::OpenSession {
+        session: Session { key, until: w.at(HOUR), limit: Amount(10 * UNIT) },
+    };
+    let opened = open(&w, session_key);
+    w.ok("bo", opened);
+    let of_cy = open(&w, session_key);
+    w.ok("cy", of_cy);
+    let by_thief = |w: &mut World, who: &str| {
+        let request = w.request(who, dataset);
+        let verdict = Verdict::Deny { reason: ReasonClass::Rule };
+        let decision = w.decide(Signed::sign(request, &key("thief")), verdict);
+        Operation::RecordDecision { decision }
+    };
+    let before = by_thief(&mut w, "bo");
+    w.ok("pdc", before);
+    let rotation = Rotation { network: w.network(), member: id("bo"), sealing_key: digest(1) };
+    let rotation = Signed::sign(rotation, &key("bo-new"));
+    let command = w.command("bo", Operation::RotateKey { rotation });
+    let block = w.block(vec![signed("bo", command)]);
+    let event: Event = decode("event", &block.events[0], limits::MAX_EVENT_BYTES).unwrap();
+    let ended = Effect::SessionEnded { member: id("bo"), key: session_key };
+    assert!(event.effects.contains(&ended), "the member is told");
+    let after = by_thief(&mut w, "bo");
+    w.refused("pdc", after, "request-mismatch");
+    // Another member's session with the same key is that member's affair.
+    let cys = by_thief(&mut w, "cy");
+    w.ok("pdc", cys);
+    // The new key opens new ones.
+    let session = Session { key: session_key, until: w.at(HOUR), limit: Amount(10 * UNIT) };
+    let again = w.command("bo", Operation::OpenSession { session });
+    assert!(matches!(w.try_sign("bo-new", again), Outcome::Applied { .. }));
+    let verdict = w.allow(grant, UNIT);
+    let request = w.request("bo", dataset);
+    let decision = w.decide(Signed::sign(request, &key("thief")), verdict);
+    w.ok("pdc", Operation::RecordDecision { decision });
+}
+
+#[test]
+fn a_member_has_so_many_sessions_open_at_most() {
+    let mut w = World::new();
+    let open = |w: &World, n: usize| Operation::OpenSession {
+        session: Session {
+            key: *key(&format!("session-{n}")).verifying_key().as_bytes(),
+            until: w.at(HOUR),
+            limit: Amount(1),
+        },
+    };
+    for n in 0..limits::MAX_SESSIONS_OF_MEMBER {
+        let one = open(&w, n);
+        w.ok("ada", one);
+    }
+    let one_more = open(&w, limits::MAX_SESSIONS_OF_MEMBER);
+    w.refused("ada", one_more.clone(), "limit-reached");
+    w.ok("bo", one_more.clone());
+    let first = *key("session-0").verifying_key().as_bytes();
+    w.ok("ada", Operation::EndSession { key: first });
+    w.ok("ada", one_more);
+}
+
 #[test]
 fn organisations_vouch_and_disown() {
     let mut w = World::new();
