@@ -180,6 +180,15 @@ impl State {
         Ok(())
     }
 
+    /// One use less. The grant may have ended meanwhile; that stays so.
+    pub(super) fn uncount_use(&mut self, id: GrantId) {
+        if let Some(state) = self.grants.find(&id).filter(|state| state.grant.uses.is_some()) {
+            let used = state.used.saturating_sub(1);
+            let state = GrantState { used, ..state.clone() };
+            self.grants.put(id, state);
+        }
+    }
+
     pub(super) fn summarise_denials(
         &mut self,
         author: MemberId,

@@ -1,6 +1,6 @@
 //! Charges: taken with the decision, held, then paid out or given back. Exactly one of the two.
 
-use secnet_types::{Amount, DecisionId, Effect, GrantId, MemberId, RequestId, limits};
+use secnet_types::{Amount, DecisionId, Effect, GrantId, MemberId, RequestId, Verdict, limits};
 
 use super::Context;
 use crate::entries::{Charge, ChargeStatus, DecisionState, Escrow, Only};
@@ -126,7 +126,7 @@ impl State {
     }
 }
 
-/// Give a held charge back.
+/// Give a held charge back, and the use it was for: what was not handed over was not used.
 pub(crate) fn refund(
     ledger: &mut State,
     key: (MemberId, RequestId),
@@ -136,6 +136,9 @@ pub(crate) fn refund(
     let Some(charge) = state.charge else { return Err(Rejection::NoCharge) };
     ledger.credit(charge.payer, charge.amount)?;
     context.tell(Effect::Refunded { decision: state.id, to: charge.payer, amount: charge.amount });
+    if let Verdict::Allow { grant, .. } = state.verdict {
+        ledger.uncount_use(grant);
+    }
     let charge = Some(Charge { status: ChargeStatus::Refunded, ..charge });
     ledger.decisions.put(key, DecisionState { charge, ..state });
     Ok(())

@@ -51,6 +51,8 @@ struct Decided {
     /// Another decision took its place.
     replaced: bool,
     payer: Option<MemberId>,
+    /// The payer has it back.
+    refunded: bool,
     split: Vec<Beneficiary>,
 }
 
@@ -162,6 +164,7 @@ impl Model {
             if held > 0 && !self.alive(&self.decisions[n]) {
                 let payer = self.decisions[n].payer.expect("somebody paid");
                 self.moves.push((Pot::Charge(n), Pot::Member(payer), held));
+                self.decisions[n].refunded = true;
             }
         }
     }
@@ -171,7 +174,9 @@ impl Model {
     }
 
     pub(crate) fn uses(&self, grant: GrantId) -> usize {
-        let of = |d: &&Decided| matches!(d.verdict, Verdict::Allow { grant: g, .. } if g == grant);
+        let of = |d: &&Decided| {
+            !d.refunded && matches!(d.verdict, Verdict::Allow { grant: g, .. } if g == grant)
+        };
         self.decisions.iter().filter(of).count()
     }
 
@@ -400,6 +405,7 @@ impl Model {
                 let payer = self.decisions[n].payer?;
                 let all = self.has(Pot::Charge(n));
                 self.shift(Pot::Charge(n), Pot::Member(payer), all)?;
+                self.decisions[n].refunded = true;
             }
             other => panic!("not in the model: {other:?}"),
         }
@@ -555,6 +561,7 @@ impl Model {
             answer: None,
             replaced: false,
             payer,
+            refunded: false,
             split: if payer.is_some() { data.terms.beneficiaries } else { vec![] },
         });
         Some(())

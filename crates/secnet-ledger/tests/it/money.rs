@@ -108,3 +108,39 @@ fn who_cannot_pay_does_not_read() {
     w.refused("pdc", Operation::RecordDecision { decision }, "insufficient-funds");
     assert_eq!(w.executor.state().session(id("eve"), session).unwrap().spent, Amount::ZERO);
 }
+
+/// What was not handed over was not used: the count comes back with the money, once, and only while it can be used.
+#[test]
+fn a_refund_gives_the_counted_use_back_once() {
+    let (mut w, dataset) = World::furnished();
+    let counted = |w: &mut World| {
+        let grant = Grant { uses: Some(1), ..w.grant_of(dataset, "bo") };
+        w.grant("ada", grant)
+    };
+    let used = |w: &World, grant| w.executor.state().grant(grant).unwrap().used;
+    // The PDC could not hand over.
+    let grant = counted(&mut w);
+    let request = w.used("bo", dataset, grant);
+    let second = w.allowed("bo", dataset, grant);
+    w.refused("pdc", second.clone(), "grant-used-up");
+    let failed = Operation::ReportFailure { requester: id("bo"), request };
+    w.ok("pdc", failed.clone());
+    w.refused("pdc", failed, "no-charge");
+    assert_eq!(used(&w, grant), 0);
+    w.ok("pdc", second);
+    // Nobody collected in time.
+    w.wait(2 * HOUR);
+    assert_eq!((used(&w, grant), w.balance("bo")), (0, 1000 * UNIT));
+    // What was collected stays used.
+    let request = w.used("bo", dataset, grant);
+    w.ok("pdc", Operation::ConfirmCollection { collected: vec![(id("bo"), request)] });
+    w.wait(2 * HOUR);
+    assert_eq!(used(&w, grant), 1);
+    // A grant that has ended meanwhile stays ended.
+    let grant = counted(&mut w);
+    let request = w.used("bo", dataset, grant);
+    w.ok("ada", Operation::Revoke { grant, reason: Reason::Unstated });
+    w.ok("pdc", Operation::ReportFailure { requester: id("bo"), request });
+    let again = w.allowed("bo", dataset, grant);
+    w.refused("pdc", again, "grant-not-active");
+}
