@@ -2,9 +2,9 @@
 
 use minicbor::{Decode, Encode};
 use secnet_types::{
-    Amount, Ask, Beneficiary, CommandId, DatasetId, DecisionId, Denial, Digest, Grant, GrantId,
-    GroupId, HoldAnswer, MemberId, MemberKind, Parameters, Powers, RequestId, RuleId, RuleListing,
-    Terms, Timestamp, Verdict, Window,
+    Amount, Ask, Bargain, Beneficiary, CommandId, DatasetId, DecisionId, Denial, Digest, Grant,
+    GrantId, GroupId, HoldAnswer, MemberId, MemberKind, Parameters, Powers, RequestId, RuleId,
+    RuleListing, Terms, Timestamp, Verdict, Window,
 };
 
 use crate::table::Key;
@@ -103,20 +103,6 @@ pub enum AskStatus {
     /// Refused.
     #[n(4)]
     Refused,
-}
-
-/// The conditions of a counter-offer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
-pub struct Bargain {
-    /// The price of one use.
-    #[n(0)]
-    pub price: Amount,
-    /// How many uses.
-    #[n(1)]
-    pub uses: Option<u32>,
-    /// When.
-    #[n(2)]
-    pub window: Window,
 }
 
 /// An ask with its state.

@@ -22,9 +22,9 @@ mod verified;
 
 pub use digest::StateDigest;
 pub use entries::{
-    AppliedState, AskState, AskStatus, Bargain, Charge, ChargeStatus, Dataset, DatasetStatus,
-    DecisionState, DelegationState, DenialState, Escrow, Governance, GrantState, GrantStatus,
-    Group, InstallState, Member, ReviewState, RuleState, SessionState, Totals,
+    AppliedState, AskState, AskStatus, Charge, ChargeStatus, Dataset, DatasetStatus, DecisionState,
+    DelegationState, DenialState, Escrow, Governance, GrantState, GrantStatus, Group, InstallState,
+    Member, ReviewState, RuleState, SessionState, Totals,
 };
 pub use executor::{EntryChange, ExecutedBlock, Executor, Outcome, Resume, commands_root};
 pub use load::{LoadError, Loader};

@@ -97,6 +97,7 @@ rejections! {
     TooManyDenials = 63 "too-many-denials" "the owner has as many denials as an owner can have" hint "lift some, or deny a group instead of its members",
     WrongVoucher = 64 "wrong-voucher" "the card does not name who admits the member: the organisation that vouches, or none for the governors" hint "let the new member sign a card that names it",
     LimitReached = 65 "limit-reached" "there are as many of these as one member can have" hint "end or take back some of them first",
+    OfferChanged = 66 "offer-changed" "the counter-offer is not the one that the author accepts" hint "look at the owner's latest offer, and accept that one if it suits",
 }
 
 impl From<MoneyError> for Rejection {

@@ -378,8 +378,8 @@ impl World {
         let (price, uses, window) = match state.status {
             AskStatus::Open => (state.ask.price, state.ask.uses, state.ask.window),
             AskStatus::Agreed(bargain) => (bargain.price, bargain.uses, bargain.window),
-            AskStatus::Countered(_) => {
-                return Ok(self.submit(asker, Operation::AcceptCounter { ask: id }));
+            AskStatus::Countered(bargain) => {
+                return Ok(self.submit(asker, Operation::AcceptCounter { ask: id, bargain }));
             }
             AskStatus::Approved(_) | AskStatus::Refused => return Ok(None),
         };

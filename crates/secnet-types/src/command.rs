@@ -4,8 +4,8 @@ use minicbor::{Decode, Encode};
 
 use crate::cose::Payload;
 use crate::{
-    Amount, Answer, Ask, AskId, CommandId, DatasetId, Decision, DecisionId, Delegation, Denial,
-    DenialId, DenialSummary, Digest, GovernorApproval, Grant, GrantId, GroupId, HoldAnswer,
+    Amount, Answer, Ask, AskId, Bargain, CommandId, DatasetId, Decision, DecisionId, Delegation,
+    Denial, DenialId, DenialSummary, Digest, GovernorApproval, Grant, GrantId, GroupId, HoldAnswer,
     MemberId, Namespace, NetworkId, Proposal, Reason, RequestId, Review, RuleId, RuleListing,
     Session, Signed, Terms, Timestamp, limits,
 };
@@ -239,6 +239,9 @@ pub enum Operation {
         /// The ask.
         #[n(0)]
         ask: AskId,
+        /// The counter-offer it saw; another is refused.
+        #[n(1)]
+        bargain: Bargain,
     },
     /// The asker no longer asks.
     #[n(14)]

@@ -100,6 +100,20 @@ pub enum Answer {
     },
 }
 
+/// What both sides of an ask must agree on: the conditions of a counter-offer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct Bargain {
+    /// The price of one use.
+    #[n(0)]
+    pub price: Amount,
+    /// How many uses.
+    #[n(1)]
+    pub uses: Option<u32>,
+    /// When.
+    #[n(2)]
+    pub window: Window,
+}
+
 /// The owner's signed permission: the part that `apply` judges. The rest is behind `detail`.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]

@@ -31,8 +31,8 @@ pub use block::{Block, Certificate, Header, SealedHeader};
 pub use codec::{DecodeError, decode, encode};
 pub use command::{Command, MemberCard, MemberKind, Operation, Rotation, SignedCommand};
 pub use consent::{
-    Answer, Ask, Delegation, Denial, Grant, GrantDetail, Party, Power, Powers, Reason, Session,
-    WrapDigest,
+    Answer, Ask, Bargain, Delegation, Denial, Grant, GrantDetail, Party, Power, Powers, Reason,
+    Session, WrapDigest,
 };
 pub use cose::{CoseError, Payload, Signed, SignedBytes, Signer};
 pub use decision::{

@@ -82,7 +82,8 @@ async fn an_ask_is_answered_with_a_counter_offer_and_a_grant() {
     let window = Window { from: now, until: now.plus_ms(200 * HOUR) };
     let answer = Answer::Counter { price: Some(Amount(900_000)), uses: Some(2), window };
     world.submit(&ada, Operation::AnswerAsk { ask: id, answer }).await;
-    world.submit(&bo, Operation::AcceptCounter { ask: id }).await;
+    let bargain = Bargain { price: Amount(900_000), uses: Some(2), window };
+    world.submit(&bo, Operation::AcceptCounter { ask: id, bargain }).await;
     let (grant, wraps) = world.grant(&detail, 900_000);
     let answer = Answer::Approve(grant);
     let command = world.sign(&ada, Operation::AnswerAsk { ask: id, answer });

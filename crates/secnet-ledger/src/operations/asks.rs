@@ -1,12 +1,13 @@
 //! Asks: open, countered, agreed, approved or refused.
 
 use secnet_types::{
-    Answer, Ask, AskId, CommandId, Effect, Grant, MemberId, Power, Timestamp, Window, limits,
+    Answer, Ask, AskId, Bargain, CommandId, Effect, Grant, MemberId, Power, Timestamp, Window,
+    limits,
 };
 
 use super::Context;
 use super::grants::check_window;
-use crate::entries::{AskState, AskStatus, Bargain};
+use crate::entries::{AskState, AskStatus};
 use crate::{Rejection, State};
 
 impl State {
@@ -92,15 +93,19 @@ impl State {
         &mut self,
         author: MemberId,
         key: AskId,
+        bargain: Bargain,
         context: &mut Context,
     ) -> Result<(), Rejection> {
         let state = self.live_ask(key, context.time)?.clone();
         if state.asker != author {
             return Err(Rejection::NotEntitled);
         }
-        let AskStatus::Countered(bargain) = state.status else {
-            return Err(Rejection::WrongAskState);
-        };
+        // The owner may have countered again since: nobody is bound to an offer it has not seen.
+        match state.status {
+            AskStatus::Countered(offered) if offered == bargain => {}
+            AskStatus::Countered(_) => return Err(Rejection::OfferChanged),
+            _ => return Err(Rejection::WrongAskState),
+        }
         self.asks.put(key, AskState { status: AskStatus::Agreed(bargain), ..state });
         context.tell(Effect::AskAgreed { ask: key });
         Ok(())

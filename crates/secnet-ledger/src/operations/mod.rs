@@ -117,7 +117,9 @@ impl State {
             Operation::AnswerAsk { ask, answer } => {
                 self.answer_ask(author, id, *ask, answer, context)
             }
-            Operation::AcceptCounter { ask } => self.accept_counter(author, *ask, context),
+            Operation::AcceptCounter { ask, bargain } => {
+                self.accept_counter(author, *ask, *bargain, context)
+            }
             Operation::WithdrawAsk { ask } => self.withdraw_ask(author, *ask, context),
             Operation::Grant { grant } => self.make_grant(author, id, grant, context).map(drop),
             Operation::Revoke { grant, reason } => self.revoke(author, *grant, *reason, context),

@@ -213,7 +213,9 @@ fn a_counter_offer_names_its_price_and_is_accepted_before_it_is_granted() {
     };
     w.refused("ada", counter(None, Some(1)), "counter-without-price");
     w.refused("ada", counter(Some(UNIT), Some(0)), "bad-terms");
-    w.refused("bo", Operation::AcceptCounter { ask }, "wrong-ask-state");
+    let bargain = Bargain { price: Amount(5 * UNIT), uses: Some(2), window: wish.window };
+    let accept = Operation::AcceptCounter { ask, bargain };
+    w.refused("bo", accept.clone(), "wrong-ask-state");
     w.ok("ada", counter(Some(5 * UNIT), Some(2)));
     let grant = |price: u64| Grant {
         price: Amount(price),
@@ -223,14 +225,41 @@ fn a_counter_offer_names_its_price_and_is_accepted_before_it_is_granted() {
     };
     let approve = |grant: Grant| Operation::AnswerAsk { ask, answer: Answer::Approve(grant) };
     w.refused("ada", approve(grant(5 * UNIT)), "wrong-ask-state");
-    w.refused("eve", Operation::AcceptCounter { ask }, "not-entitled");
-    w.ok("bo", Operation::AcceptCounter { ask });
+    w.refused("eve", accept.clone(), "not-entitled");
+    w.ok("bo", accept);
     w.refused("ada", approve(grant(UNIT)), "price-not-as-asked");
     let three = Grant { uses: Some(3), ..grant(5 * UNIT) };
     w.refused("ada", approve(three), "grant-not-as-asked");
     w.ok("ada", approve(grant(5 * UNIT)));
     let state = &w.executor.state().ask(ask).unwrap().status;
     assert!(matches!(state, AskStatus::Approved(_)));
+}
+
+/// The owner's second offer may be ordered before the answer to the first.
+#[test]
+fn nobody_is_bound_to_a_counter_offer_it_has_not_seen() {
+    let (mut w, dataset) = World::furnished();
+    let wish = w.ask_of(dataset, "bo");
+    let ask = AskId::derive(id("bo"), w.ok("bo", Operation::OpenAsk { ask: wish.clone() }));
+    let seen = Bargain { price: Amount(2 * UNIT), uses: Some(3), window: wish.window };
+    let shorter = Window { until: Timestamp(wish.window.until.0 - 1), ..wish.window };
+    let others = [
+        Bargain { price: Amount(200 * UNIT), ..seen },
+        Bargain { uses: Some(1), ..seen },
+        Bargain { uses: None, ..seen },
+        Bargain { window: shorter, ..seen },
+    ];
+    let counter = |b: Bargain| Operation::AnswerAsk {
+        ask,
+        answer: Answer::Counter { price: Some(b.price), uses: b.uses, window: b.window },
+    };
+    for other in others {
+        w.ok("ada", counter(seen));
+        w.ok("ada", counter(other));
+        w.refused("bo", Operation::AcceptCounter { ask, bargain: seen }, "offer-changed");
+    }
+    w.ok("ada", counter(seen));
+    w.ok("bo", Operation::AcceptCounter { ask, bargain: seen });
 }
 
 fn w_grant(dataset: DatasetId, window: Window) -> Grant {

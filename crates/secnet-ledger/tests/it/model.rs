@@ -364,9 +364,11 @@ impl Model {
                 });
             }
             Operation::AnswerAsk { ask, answer } => self.answer_ask(author, cid, *ask, answer)?,
-            Operation::AcceptCounter { ask } => {
+            Operation::AcceptCounter { ask, bargain } => {
                 let n = self.ask(*ask)?;
                 when(self.asks[n].asker == author)?;
+                let seen = (bargain.price, bargain.uses, bargain.window);
+                when(self.asks[n].countered == Some(seen))?;
                 self.asks[n].agreed = Some(self.asks[n].countered.take()?);
             }
             Operation::WithdrawAsk { ask } => {

@@ -21,6 +21,7 @@ fn p3_only_the_owner_or_a_delegate_changes_what_is_hers() {
     let (terms, manifest) = statement();
     let pdc = id("pdc");
     let window = denial.window;
+    let bargain = Bargain { price: Amount(0), uses: None, window };
     let counter = Answer::Counter { price: Some(Amount(0)), uses: None, window };
     let operations = vec![
         Operation::UpdateDataset { dataset, pdc, terms: terms.clone(), manifest },
@@ -29,7 +30,7 @@ fn p3_only_the_owner_or_a_delegate_changes_what_is_hers() {
         Operation::AcceptDataset { dataset, pdc, terms, manifest },
         Operation::AnswerAsk { ask, answer: counter },
         Operation::AnswerAsk { ask, answer: Answer::Refuse(Reason::Unstated) },
-        Operation::AcceptCounter { ask },
+        Operation::AcceptCounter { ask, bargain },
         Operation::WithdrawAsk { ask },
         Operation::Grant { grant: w.grant_of(dataset, "eve") },
         Operation::Revoke { grant, reason: Reason::Unstated },

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use secnet_ledger::Outcome;
+use secnet_ledger::{AskStatus, Outcome};
 use secnet_types::*;
 
 use crate::model::{Model, PEOPLE, Pot, people};
@@ -258,9 +258,14 @@ impl Player {
             17 => {
                 let by = state.ask(ask).map_or(any, |a| name(a.asker));
                 let by = if p[2] < 200 { by } else { any };
-                let accept = p[1] % 2 == 0;
-                let withdraw = Operation::WithdrawAsk { ask };
-                (by, if accept { Operation::AcceptCounter { ask } } else { withdraw })
+                let offered = match state.ask(ask).map(|a| &a.status) {
+                    Some(AskStatus::Countered(bargain)) if p[3] < 230 => *bargain,
+                    _ => {
+                        Bargain { price: Self::price(p[3]), uses: None, window: self.window(p[4]) }
+                    }
+                };
+                let accept = Operation::AcceptCounter { ask, bargain: offered };
+                (by, if p[1] % 2 == 0 { accept } else { Operation::WithdrawAsk { ask } })
             }
             18..=20 => self.decision(r),
             21 => {

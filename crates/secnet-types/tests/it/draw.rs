@@ -158,6 +158,7 @@ drawn! { d;
 
 fields! {
     Window { from, until }
+    Bargain { price, uses, window }
     Ask { dataset, grantee, price, uses, window, deadline, detail }
     Grant { dataset, grantee, window, uses, price, emergency, detail, wraps }
     GrantDetail { purposes, actions, scope, salt }
@@ -220,7 +221,7 @@ pub(crate) fn operation(d: &mut Draw, number: u64) -> Operation {
         10 => AcceptDataset { dataset: d.any(), pdc: d.any(), terms: d.any(), manifest: d.any() },
         11 => OpenAsk { ask: d.any() },
         12 => AnswerAsk { ask: d.any(), answer: d.any() },
-        13 => AcceptCounter { ask: d.any() },
+        13 => AcceptCounter { ask: d.any(), bargain: d.any() },
         14 => WithdrawAsk { ask: d.any() },
         15 => Grant { grant: d.any() },
         16 => Revoke { grant: d.any(), reason: d.any() },

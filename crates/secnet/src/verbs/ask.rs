@@ -1,7 +1,7 @@
 //! `secnet ask`
 
 use clap::Args;
-use secnet_types::{Amount, AskId, DatasetId, Operation};
+use secnet_types::{Amount, AskId, Bargain, DatasetId, Operation};
 use serde_json::json;
 
 use super::{PriceArgs, ScopeArgs};
@@ -12,6 +12,7 @@ use crate::node::Node;
 use crate::output::Output;
 use secnet_app::Enclosures;
 use secnet_app::ports::Clock as _;
+use secnet_ledger::AskStatus;
 
 /// How long an owner has to answer by default, in days.
 const ANSWER_DAYS: u64 = 14;
@@ -45,7 +46,9 @@ pub(crate) async fn run(
     let asker = node.identity(&args.asker)?;
     let change = match (args.accept, args.withdraw) {
         (Some(ask), _) => {
-            Some((Operation::AcceptCounter { ask }, format!("accepted the counter-offer to {ask}")))
+            let bargain = offered(node, ask)?;
+            let said = format!("accepted the counter-offer to {ask}: {} a use", bargain.price);
+            Some((Operation::AcceptCounter { ask, bargain }, said))
         }
         (_, Some(ask)) => Some((Operation::WithdrawAsk { ask }, format!("took {ask} back"))),
         (None, None) => None,
@@ -84,4 +87,14 @@ pub(crate) async fn run(
     let value = json!({ "ask": ask.to_string(), "price": wish.price.to_string(), "answer_by": deadline.to_string() });
     out.result(&value, |_| format!("asked: {ask}; the owner has until {deadline}"));
     Ok(())
+}
+
+/// The owner's counter-offer, as it stands.
+fn offered(node: &Node, ask: AskId) -> Result<Bargain, Failure> {
+    let status = node.pdc.view(|v| v.state.ask(ask).map(|asked| asked.status.clone())).flatten();
+    match status {
+        Some(AskStatus::Countered(bargain)) => Ok(bargain),
+        _ => Err(Failure::new("wrong-ask-state", format!("there is no counter-offer to {ask}"))
+            .hint("`secnet inbox` lists what waits for an answer")),
+    }
 }
