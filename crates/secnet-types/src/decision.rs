@@ -3,7 +3,8 @@
 use minicbor::{Decode, Encode};
 
 use crate::{
-    AccessRequest, Amount, DecisionId, Digest, GrantId, MemberId, RequestId, Signed, Timestamp,
+    AccessRequest, Amount, DatasetId, DecisionId, Digest, GrantId, MemberId, RequestId, Signed,
+    Timestamp,
 };
 
 /// What kind of reason; the sentence behind it is in the PDC, for those entitled to it.
@@ -161,6 +162,9 @@ pub struct DenialSummary {
     /// Salted digest of the denied requests, kept in the PDC.
     #[n(4)]
     pub requests: Digest,
+    /// On which dataset; its PDC alone can say so.
+    #[n(5)]
+    pub dataset: DatasetId,
 }
 
 /// The owner's answer to a hold.

@@ -82,7 +82,7 @@ pub enum Effect {
     #[n(25)] SessionOpened { #[n(0)] member: MemberId, #[n(1)] #[cbor(with = "minicbor::bytes")] key: [u8; 32] },
     #[n(26)] SessionEnded { #[n(0)] member: MemberId, #[n(1)] #[cbor(with = "minicbor::bytes")] key: [u8; 32] },
     #[n(27)] Decided { #[n(0)] decision: DecisionId, #[n(1)] dataset: DatasetId, #[n(2)] requester: MemberId, #[n(3)] request: RequestId, #[n(4)] verdict: Verdict },
-    #[n(28)] DenialsSummarised { #[n(0)] requester: MemberId, #[n(1)] count: u32 },
+    #[n(28)] DenialsSummarised { #[n(0)] requester: MemberId, #[n(1)] dataset: DatasetId, #[n(2)] count: u32 },
     #[n(29)] HoldReleased { #[n(0)] decision: DecisionId },
     #[n(30)] HoldRefused { #[n(0)] decision: DecisionId },
     #[n(31)] Charged { #[n(0)] decision: DecisionId, #[n(1)] from: MemberId, #[n(2)] amount: Amount, #[n(3)] escrow: Option<GrantId> },

@@ -28,6 +28,12 @@ pub const MAX_PROPOSAL_LIFETIME_MS: u64 = 30 * 24 * 60 * 60 * 1000;
 pub const MAX_REQUEST_LIFETIME_MS: u64 = 60 * 60 * 1000;
 /// How long a granted decision may be collected, in milliseconds.
 pub const MAX_COLLECTION_MS: u64 = 24 * 60 * 60 * 1000;
+/// Denials counted in one summary.
+pub const MAX_SUMMARISED: u32 = 1_000_000;
+/// How long a summary's window may be, and how long ago it may have ended, in milliseconds (24 hours).
+pub const MAX_SUMMARY_MS: u64 = 24 * 60 * 60 * 1000;
+/// How far a PDC's clock may be ahead of block time in what it states, in milliseconds.
+pub const MAX_CLOCK_AHEAD_MS: u64 = 60 * 1000;
 /// How long an ask may stay open, in milliseconds (90 days).
 pub const MAX_ASK_LIFETIME_MS: u64 = 90 * 24 * 60 * 60 * 1000;
 /// How long a grant may run, in milliseconds (ten years).

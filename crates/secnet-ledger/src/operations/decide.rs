@@ -3,7 +3,7 @@
 
 use secnet_types::{
     Amount, CommandId, Decision, DecisionId, DenialSummary, Effect, GrantId, HoldAnswer, MemberId,
-    MemberKind, Timestamp, Verdict, limits,
+    Timestamp, Verdict, limits,
 };
 
 use super::{Context, same_network};
@@ -195,17 +195,30 @@ impl State {
         summary: &DenialSummary,
         context: &mut Context,
     ) -> Result<(), Rejection> {
-        if self.active_member(author)?.kind != MemberKind::Node {
-            return Err(Rejection::WrongKind);
+        if self.dataset_entry(summary.dataset)?.pdc != author {
+            return Err(Rejection::NotThePdc);
         }
         if !self.members.contains(&summary.requester) {
             return Err(Rejection::UnknownMember);
         }
-        if summary.count == 0 || summary.from > summary.until {
+        if summary.count == 0 || summary.count > limits::MAX_SUMMARISED {
+            return Err(Rejection::TooMany);
+        }
+        // The window is in the PDC's time: it may be a little ahead, but speaks of the last day.
+        let DenialSummary { requester, from, until, dataset, count, .. } = *summary;
+        let (earliest, latest) = (
+            until.plus_ms(limits::MAX_SUMMARY_MS),
+            context.time.plus_ms(limits::MAX_CLOCK_AHEAD_MS),
+        );
+        let length = until.since_ms(from);
+        if from > until
+            || length > limits::MAX_SUMMARY_MS
+            || until > latest
+            || earliest < context.time
+        {
             return Err(Rejection::BadWindow);
         }
-        context
-            .tell(Effect::DenialsSummarised { requester: summary.requester, count: summary.count });
+        context.tell(Effect::DenialsSummarised { requester, dataset, count });
         Ok(())
     }
 }

@@ -245,23 +245,38 @@ fn denials_are_recorded_and_summarised() {
     let deny = Verdict::Deny { reason: ReasonClass::Consent };
     let decision = w.decide(Signed::sign(request, &key("eve")), deny);
     w.ok("pdc", record(decision));
+    let now = w.now();
     let sound = DenialSummary {
         requester: id("eve"),
         from: Timestamp(START),
-        until: Timestamp(START + 5),
+        until: now,
         count: 100,
         requests: digest(1),
+        dataset,
     };
     let summarise = |summary| Operation::SummariseDenials { summary };
-    w.refused("ada", summarise(sound.clone()), "wrong-kind");
-    let nobody = DenialSummary { requester: id("nobody"), ..sound.clone() };
-    w.refused("pdc", summarise(nobody), "unknown-member");
-    w.refused("pdc", summarise(DenialSummary { count: 0, ..sound.clone() }), "bad-window");
-    w.refused(
-        "pdc",
-        summarise(DenialSummary { from: Timestamp::MAX, ..sound.clone() }),
-        "bad-window",
-    );
+    // Only the PDC of that dataset: another's word could blacken anybody.
+    for stranger in ["ada", "pdc2", "eve"] {
+        w.refused(stranger, summarise(sound.clone()), "not-the-pdc");
+    }
+    let cases: [(&dyn Fn(&mut DenialSummary), &str); 9] = [
+        (&|s| s.dataset = DatasetId([1; 16]), "unknown-dataset"),
+        (&|s| s.requester = id("nobody"), "unknown-member"),
+        (&|s| s.count = 0, "too-many"),
+        (&|s| s.count = limits::MAX_SUMMARISED + 1, "too-many"),
+        (&|s| s.from = now.plus_ms(1), "bad-window"),
+        (&|s| s.from = Timestamp(now.0 - limits::MAX_SUMMARY_MS - 1), "bad-window"),
+        (&|s| s.until = now.plus_ms(limits::MAX_CLOCK_AHEAD_MS + 100), "bad-window"),
+        (&|s| s.until = Timestamp::MAX, "bad-window"),
+        (&|s| (s.from, s.until) = (Timestamp(0), Timestamp(START - DAY - 1)), "bad-window"),
+    ];
+    for (change, code) in cases {
+        let mut summary = sound.clone();
+        change(&mut summary);
+        w.refused("pdc", summarise(summary), code);
+    }
+    let yesterday = Timestamp(START - DAY + MINUTE);
+    w.ok("pdc", summarise(DenialSummary { from: yesterday, until: yesterday, ..sound.clone() }));
     w.ok("pdc", summarise(sound));
 }
 

@@ -166,7 +166,7 @@ fields! {
     Delegation { delegate, powers, dataset, window }
     Session { key, until, limit }
     Decision { request, height, facts, policy, rules, model, score, verdict, lifts }
-    DenialSummary { requester, from, until, count, requests }
+    DenialSummary { requester, from, until, count, requests, dataset }
     Review { requester, request, finding }
     AccessRequest { network, requester, dataset, id, expires, max_price, receiving_key, detail }
     RequestDetail { action, purpose, scope, salt }
@@ -281,7 +281,7 @@ impl Drawn for Effect {
             25 => SessionOpened { member: d.any(), key: d.any() },
             26 => SessionEnded { member: d.any(), key: d.any() },
             27 => Decided { decision: d.any(), dataset: d.any(), requester: d.any(), request: d.any(), verdict: d.any() },
-            28 => DenialsSummarised { requester: d.any(), count: d.any() },
+            28 => DenialsSummarised { requester: d.any(), dataset: d.any(), count: d.any() },
             29 => HoldReleased { decision: d.any() },
             30 => HoldRefused { decision: d.any() },
             31 => Charged { decision: d.any(), from: d.any(), amount: d.any(), escrow: d.any() },
