@@ -123,6 +123,14 @@ pub struct AskState {
     pub status: AskStatus,
 }
 
+impl AskState {
+    /// Has everything been said about it?
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        matches!(self.status, AskStatus::Approved(_) | AskStatus::Refused)
+    }
+}
+
 /// What becomes of a grant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 #[cbor(index_only)]
@@ -283,6 +291,14 @@ pub struct DecisionState {
     /// Who shares in the charge, by the terms at the time; empty without a charge.
     #[n(12)]
     pub beneficiaries: Vec<Beneficiary>,
+}
+
+impl DecisionState {
+    /// Is it a hold that the owner has not refused?
+    #[must_use]
+    pub fn is_open_hold(&self) -> bool {
+        matches!(self.verdict, Verdict::Hold { .. }) && self.answer != Some(HoldAnswer::Refuse)
+    }
 }
 
 /// An emergency use that must be reviewed.

@@ -280,6 +280,21 @@ impl State {
             .filter_map(|e| Some((e.1, self.asks.find(&e.1)?)))
     }
 
+    /// The asks on a dataset that are not over.
+    pub(crate) fn open_asks_on(&self, dataset: DatasetId) -> impl Iterator<Item = AskId> {
+        let first = (dataset, AskId([0; 16]));
+        self.index.open_asks_on.range(first..).take_while(move |e| e.0 == dataset).map(|e| e.1)
+    }
+
+    /// The holds on a dataset that the owner has not refused.
+    pub(crate) fn open_holds_on(
+        &self,
+        dataset: DatasetId,
+    ) -> impl Iterator<Item = (MemberId, RequestId)> {
+        let first = (dataset, (MemberId([0; 32]), RequestId([0; 16])));
+        self.index.open_holds_on.range(first..).take_while(move |e| e.0 == dataset).map(|e| e.1)
+    }
+
     /// The holds that wait for an owner's answer, and answered ones not yet decided anew.
     pub fn holds_of(
         &self,

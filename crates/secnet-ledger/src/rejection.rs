@@ -98,6 +98,7 @@ rejections! {
     WrongVoucher = 64 "wrong-voucher" "the card does not name who admits the member: the organisation that vouches, or none for the governors" hint "let the new member sign a card that names it",
     LimitReached = 65 "limit-reached" "there are as many of these as one member can have" hint "end or take back some of them first",
     OfferChanged = 66 "offer-changed" "the counter-offer is not the one that the author accepts" hint "look at the owner's latest offer, and accept that one if it suits",
+    DatasetBusy = 67 "dataset-busy" "as many asks or holds on the dataset wait for its owner as can wait" hint "try again when the owner has answered some",
 }
 
 impl From<MoneyError> for Rejection {

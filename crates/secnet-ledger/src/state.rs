@@ -166,6 +166,10 @@ pub(crate) struct Index {
     pub denials_by: BTreeSet<(MemberId, DenialId)>,
     pub asks_to: BTreeSet<(MemberId, AskId)>,
     pub asks_by: BTreeSet<(MemberId, AskId)>,
+    /// Asks on a dataset that somebody can still say something to.
+    pub open_asks_on: BTreeSet<(DatasetId, AskId)>,
+    /// Holds on a dataset that may still be lifted.
+    pub open_holds_on: BTreeSet<(DatasetId, (MemberId, RequestId))>,
     pub groups_of: BTreeSet<(MemberId, GroupId)>,
     pub decisions: BTreeMap<DecisionId, (MemberId, RequestId)>,
     pub due: BTreeSet<(Timestamp, Due)>,
@@ -290,8 +294,6 @@ fn denial_consent(
 indexed!((GroupId, MemberId) => Present, |k, _v| { groups_of: (k.1, k.0) } due None::<(Timestamp, Due)>);
 indexed!(DatasetId => Dataset, |k, v| { datasets_of: (v.owner, *k) } due None::<(Timestamp, Due)>,
     consent dataset_consent);
-indexed!(AskId => AskState, |k, v| { asks_to: (v.owner, *k), asks_by: (v.asker, *k) }
-    due Some((v.ask.deadline, Due::Ask(*k))));
 indexed!(GrantId => GrantState, |k, v| { grants_on: (v.grant.dataset, *k), grants_to: (v.grant.grantee, *k) }
     due (v.status == GrantStatus::Active && v.grant.window.until != Timestamp::MAX)
         .then_some((v.grant.window.until, Due::Grant(*k))),
@@ -304,17 +306,43 @@ indexed!((MemberId, RequestId) => ReviewState, |k, v| {}
     due (!v.overdue).then_some((v.due, Due::Review(k.0, k.1))));
 indexed!((MemberId, CommandId) => AppliedState, |k, v| {} due Some((v.expires, Due::Applied(k.0, k.1))));
 
+impl Indexed<AskId> for AskState {
+    fn index(&self, key: &AskId, index: &mut Index) {
+        index.asks_to.insert((self.owner, *key));
+        index.asks_by.insert((self.asker, *key));
+        index.due.insert((self.ask.deadline, Due::Ask(*key)));
+        if !self.is_over() {
+            index.open_asks_on.insert((self.ask.dataset, *key));
+        }
+    }
+    fn unindex(&self, key: &AskId, index: &mut Index) {
+        index.asks_to.remove(&(self.owner, *key));
+        index.asks_by.remove(&(self.asker, *key));
+        index.due.remove(&(self.ask.deadline, Due::Ask(*key)));
+        index.open_asks_on.remove(&(self.ask.dataset, *key));
+    }
+    fn same_index(&self, _: &AskId, other: &Self) -> bool {
+        // What is asked for, by whom and until when never changes.
+        (self.owner, self.is_over()) == (other.owner, other.is_over())
+    }
+}
+
 impl Indexed<(MemberId, RequestId)> for DecisionState {
     fn index(&self, key: &(MemberId, RequestId), index: &mut Index) {
         index.decisions.insert(self.id, *key);
+        if self.is_open_hold() {
+            index.open_holds_on.insert((self.dataset, *key));
+        }
         index.due.insert((self.due(), Due::Decision(key.0, key.1)));
     }
     fn unindex(&self, key: &(MemberId, RequestId), index: &mut Index) {
         index.decisions.remove(&self.id);
+        index.open_holds_on.remove(&(self.dataset, *key));
         index.due.remove(&(self.due(), Due::Decision(key.0, key.1)));
     }
     fn same_index(&self, _: &(MemberId, RequestId), other: &Self) -> bool {
-        self.id == other.id && self.due() == other.due()
+        let shown = |state: &Self| (state.id, state.due(), state.is_open_hold());
+        shown(self) == shown(other)
     }
 }
 

@@ -1,11 +1,10 @@
 //! Deadlines: what the ledger does by itself when block time has passed them, at the start of a block.
 
 use secnet_types::{
-    AskId, CommandId, DenialId, Effect, GrantId, HoldAnswer, MemberId, RequestId, Timestamp,
-    Verdict, limits,
+    AskId, CommandId, DenialId, Effect, GrantId, MemberId, RequestId, Timestamp, Verdict, limits,
 };
 
-use crate::entries::{AskStatus, Charge, ChargeStatus, DecisionState, GrantStatus, ReviewState};
+use crate::entries::{Charge, ChargeStatus, DecisionState, GrantStatus, ReviewState};
 use crate::operations::{Context, end_grant, refund};
 use crate::{Rejection, State};
 
@@ -54,8 +53,7 @@ impl State {
     fn expire(&mut self, due: Due, context: &mut Context) -> Result<(), Rejection> {
         match due {
             Due::Ask(key) => {
-                let over = |s: &AskStatus| matches!(s, AskStatus::Approved(_) | AskStatus::Refused);
-                if self.asks.find(&key).is_some_and(|ask| !over(&ask.status)) {
+                if self.asks.find(&key).is_some_and(|ask| !ask.is_over()) {
                     context.tell(Effect::AskExpired { ask: key });
                 }
                 self.asks.remove(&key);
@@ -95,8 +93,7 @@ impl State {
         if matches!(state.charge, Some(Charge { status: ChargeStatus::Held, .. })) {
             refund(self, key, state.clone(), context)?;
         }
-        let unanswered = state.answer != Some(HoldAnswer::Refuse);
-        if matches!(state.verdict, Verdict::Hold { .. }) && unanswered {
+        if state.is_open_hold() {
             context.tell(Effect::HoldExpired { decision: state.id });
         }
         self.decisions.remove(&key);

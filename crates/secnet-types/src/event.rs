@@ -107,4 +107,6 @@ pub enum Effect {
     #[n(50)] GovernorsSet,
     #[n(51)] Closed { #[n(0)] successor: Digest },
     #[n(52)] HoldExpired { #[n(0)] decision: DecisionId },
+    #[n(53)] AskLapsed { #[n(0)] ask: AskId, #[n(1)] dataset: DatasetId },
+    #[n(54)] HoldLapsed { #[n(0)] decision: DecisionId, #[n(1)] dataset: DatasetId },
 }

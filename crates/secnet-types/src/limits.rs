@@ -34,6 +34,10 @@ pub const MAX_SUMMARISED: u32 = 1_000_000;
 pub const MAX_SUMMARY_MS: u64 = 24 * 60 * 60 * 1000;
 /// How far a PDC's clock may be ahead of block time in what it states, in milliseconds.
 pub const MAX_CLOCK_AHEAD_MS: u64 = 60 * 1000;
+/// Asks on one dataset that are not over; with the holds on it, what a withdrawal or transfer ends in one event.
+pub const MAX_OPEN_ASKS_ON_DATASET: usize = 128;
+/// Holds on one dataset that the owner has not refused.
+pub const MAX_OPEN_HOLDS_ON_DATASET: usize = 256;
 /// How long an ask may stay open, in milliseconds (90 days).
 pub const MAX_ASK_LIFETIME_MS: u64 = 90 * 24 * 60 * 60 * 1000;
 /// How long a grant may run, in milliseconds (ten years).

@@ -33,6 +33,9 @@ impl State {
         if ask.uses == Some(0) {
             return Err(Rejection::BadTerms);
         }
+        if self.open_asks_on(ask.dataset).count() >= limits::MAX_OPEN_ASKS_ON_DATASET {
+            return Err(Rejection::DatasetBusy);
+        }
         let key = AskId::derive(author, id);
         if self.asks.contains(&key) {
             return Err(Rejection::AlreadyExists);
@@ -52,10 +55,9 @@ impl State {
         context: &mut Context,
     ) -> Result<(), Rejection> {
         let mut state = self.live_ask(key, context.time)?.clone();
-        // The dataset may have changed hands since: the owner of today answers.
-        let owner = self.usable_dataset(state.ask.dataset)?.owner;
-        self.entitled(author, owner, Some(state.ask.dataset), Power::Grant, context.time)?;
-        state.owner = owner;
+        // INVARIANT: an ask lapses when its dataset changes hands, so whom it was put to is the owner of today.
+        self.usable_dataset(state.ask.dataset)?;
+        self.entitled(author, state.owner, Some(state.ask.dataset), Power::Grant, context.time)?;
         let agreed = match &state.status {
             AskStatus::Open => wished(&state.ask),
             AskStatus::Agreed(bargain) => *bargain,
@@ -121,7 +123,7 @@ impl State {
         if state.asker != author {
             return Err(Rejection::NotEntitled);
         }
-        if matches!(state.status, AskStatus::Approved(_) | AskStatus::Refused) {
+        if state.is_over() {
             return Err(Rejection::WrongAskState);
         }
         self.asks.remove(&key);

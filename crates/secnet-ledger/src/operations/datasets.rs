@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use secnet_types::{
-    CommandId, DatasetId, Digest, Effect, MemberId, MemberKind, Power, Terms, Timestamp, limits,
+    CommandId, DatasetId, Digest, Effect, HoldAnswer, MemberId, MemberKind, Power, Terms,
+    Timestamp, limits,
 };
 
 use super::Context;
-use crate::entries::{Dataset, DatasetStatus};
+use crate::entries::{Dataset, DatasetStatus, DecisionState};
 use crate::{Rejection, State};
 
 /// PDC, terms and manifest: what an owner states of a dataset.
@@ -74,6 +75,7 @@ impl State {
         let entry = ended(entry, DatasetStatus::Withdrawn);
         self.datasets.put(id, entry);
         context.tell(Effect::DatasetWithdrawn { dataset: id });
+        self.lapse_what_is_open(id, context);
         Ok(())
     }
 
@@ -122,6 +124,7 @@ impl State {
         };
         self.datasets.put(id, entry);
         context.tell(Effect::DatasetTransferred { dataset: id, from, to: author });
+        self.lapse_what_is_open(id, context);
         Ok(())
     }
 
@@ -142,13 +145,30 @@ impl State {
         if erased.is_empty() || erased.len() > limits::MAX_ERASED {
             return Err(Rejection::TooMany);
         }
+        let items = u32::try_from(erased.len()).map_err(|_| Rejection::TooMany)?;
+        context.tell(Effect::Erased { dataset: id, items, last_backup_dies });
         if whole {
             let entry = ended(entry, DatasetStatus::Erased);
             self.datasets.put(id, entry);
+            self.lapse_what_is_open(id, context);
         }
-        let items = u32::try_from(erased.len()).map_err(|_| Rejection::TooMany)?;
-        context.tell(Effect::Erased { dataset: id, items, last_backup_dies });
         Ok(())
+    }
+
+    /// Whom an ask or a hold was put to has no say any more, and what was asked for is in the old PDC: both sides are
+    /// told, and whoever still wants something asks the new owner.
+    fn lapse_what_is_open(&mut self, dataset: DatasetId, context: &mut Context) {
+        for ask in self.open_asks_on(dataset).collect::<Vec<_>>() {
+            self.asks.remove(&ask);
+            context.tell(Effect::AskLapsed { ask, dataset });
+        }
+        for key in self.open_holds_on(dataset).collect::<Vec<_>>() {
+            if let Some(state) = self.decisions.find(&key).cloned() {
+                context.tell(Effect::HoldLapsed { decision: state.id, dataset });
+                let answer = Some(HoldAnswer::Refuse);
+                self.decisions.put(key, DecisionState { answer, ..state });
+            }
+        }
     }
 
     /// The dataset, if anything may still be done with it by its owner.

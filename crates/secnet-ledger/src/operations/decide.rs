@@ -58,6 +58,10 @@ impl State {
             Verdict::Hold { answer_by, .. } => {
                 let longest = self.governance()?.parameters.hold_ms;
                 check_deadline(answer_by, context.time, longest)?;
+                let open = self.open_holds_on(request.dataset).count();
+                if open >= limits::MAX_OPEN_HOLDS_ON_DATASET {
+                    return Err(Rejection::DatasetBusy);
+                }
             }
             Verdict::Deny { .. } => {}
         }

@@ -22,8 +22,8 @@ impl State {
         if state.answer.is_some() || answer_by <= context.time {
             return Err(Rejection::NotHeld);
         }
-        let owner = self.dataset_entry(state.dataset)?.owner;
-        self.entitled(author, owner, Some(state.dataset), Power::Grant, context.time)?;
+        // INVARIANT: a hold lapses when its dataset changes hands, so its owner is the owner of today.
+        self.entitled(author, state.owner, Some(state.dataset), Power::Grant, context.time)?;
         self.decisions.put(key, DecisionState { answer: Some(answer), ..state });
         context.tell(match answer {
             HoldAnswer::Release => Effect::HoldReleased { decision: id },

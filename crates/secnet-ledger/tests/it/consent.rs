@@ -103,6 +103,105 @@ fn a_transfer_of_ownership_ends_every_grant() {
     assert_eq!(w.balance("bo"), 1000 * UNIT);
 }
 
+fn effects_of(block: &secnet_ledger::ExecutedBlock) -> Vec<Effect> {
+    let event = |bytes: &Vec<u8>| decode::<Event>("event", bytes, limits::MAX_EVENT_BYTES).unwrap();
+    block.events.iter().flat_map(|bytes| event(bytes).effects).collect()
+}
+
+/// Whom they were put to has no say any more; nobody waits for an answer that cannot come.
+#[test]
+fn asks_and_holds_lapse_when_a_dataset_changes_hands_or_is_gone() {
+    for which in 0..3 {
+        let (mut w, dataset) = World::furnished();
+        let other = w.dataset("ada");
+        let open = |w: &mut World, who: &str, dataset| {
+            let ask = w.ask_of(dataset, who);
+            AskId::derive(id(who), w.ok(who, Operation::OpenAsk { ask }))
+        };
+        let ask = open(&mut w, "bo", dataset);
+        let countered = open(&mut w, "dan", dataset);
+        let window = w.executor.state().ask(countered).unwrap().ask.window;
+        let bargain = Bargain { price: Amount(UNIT), uses: None, window };
+        let counter = Answer::Counter { price: Some(bargain.price), uses: None, window };
+        w.ok("ada", Operation::AnswerAsk { ask: countered, answer: counter });
+        let elsewhere = open(&mut w, "bo", other);
+        let (held, request) = w.held("bo", dataset);
+        w.ok("ada", Operation::AnswerHold { decision: held, answer: HoldAnswer::Release });
+        let (waiting, _) = w.held("dan", dataset);
+        let (held_elsewhere, _) = w.held("bo", other);
+        w.ok("ada", Operation::OfferDataset { dataset, to: Some(id("cy")) });
+        let terms = w.terms(UNIT);
+        let (who, operation) = [
+            (
+                "cy",
+                Operation::AcceptDataset { dataset, pdc: id("pdc2"), terms, manifest: digest(3) },
+            ),
+            ("ada", Operation::WithdrawDataset { dataset }),
+            (
+                "ada",
+                Operation::RecordErasure {
+                    dataset,
+                    erased: vec![digest(1)],
+                    last_backup_dies: Timestamp(START),
+                    whole: true,
+                },
+            ),
+        ][which]
+            .clone();
+        let command = w.command(who, operation);
+        let told = effects_of(&w.block(vec![signed(who, command)]));
+        for ask in [ask, countered] {
+            assert!(told.contains(&Effect::AskLapsed { ask, dataset }), "{told:?}");
+        }
+        for decision in [held, waiting] {
+            assert!(told.contains(&Effect::HoldLapsed { decision, dataset }), "{told:?}");
+        }
+        assert_eq!(told.len(), 5, "{told:?}");
+        let state = w.executor.state();
+        assert_eq!((state.asks_to(id("ada")).count(), state.asks_to(id("cy")).count()), (1, 0));
+        // Neither the old owner nor the new one can be asked about them any more.
+        w.refused("dan", Operation::AcceptCounter { ask: countered, bargain }, "unknown-ask");
+        let refuse = |ask| Operation::AnswerAsk { ask, answer: Answer::Refuse(Reason::Unstated) };
+        w.refused("ada", refuse(ask), "unknown-ask");
+        w.refused("cy", refuse(ask), "unknown-ask");
+        let release = |decision| Operation::AnswerHold { decision, answer: HoldAnswer::Release };
+        w.refused("ada", release(waiting), "not-held");
+        let deny = Verdict::Deny { reason: ReasonClass::Consent };
+        let lifted = Decision { lifts: Some(held), ..w.decide(request, deny) };
+        let pdc = if which == 0 { "pdc2" } else { "pdc" };
+        w.refused(pdc, Operation::RecordDecision { decision: lifted }, "not-held");
+        // What is on another dataset waits on.
+        w.ok("ada", refuse(elsewhere));
+        w.ok("ada", release(held_elsewhere));
+        let reloaded = w.reloaded();
+        assert_eq!(format!("{:?}", reloaded.state()), format!("{:?}", w.executor.state()));
+    }
+}
+
+/// A full dataset can still change hands: what lapses fits into the event.
+#[test]
+fn so_many_asks_and_holds_wait_for_an_owner_at_most() {
+    let (mut w, dataset) = World::furnished();
+    let ask = w.ask_of(dataset, "bo");
+    let asks: Vec<_> = (0..limits::MAX_OPEN_ASKS_ON_DATASET)
+        .map(|_| w.ok("bo", Operation::OpenAsk { ask: ask.clone() }))
+        .collect();
+    w.refused("cy", Operation::OpenAsk { ask: w.ask_of(dataset, "cy") }, "dataset-busy");
+    let first = AskId::derive(id("bo"), asks[0]);
+    w.ok("ada", Operation::AnswerAsk { ask: first, answer: Answer::Refuse(Reason::Scope) });
+    w.ok("bo", Operation::OpenAsk { ask });
+    for _ in 0..limits::MAX_OPEN_HOLDS_ON_DATASET {
+        w.held("bo", dataset);
+    }
+    let request = w.request("bo", dataset);
+    let verdict = Verdict::Hold { reason: ReasonClass::Guard, answer_by: w.at(DAY) };
+    let decision = w.decide(Signed::sign(request, &key("bo")), verdict);
+    w.refused("pdc", Operation::RecordDecision { decision }, "dataset-busy");
+    w.ok("ada", Operation::OfferDataset { dataset, to: Some(id("cy")) });
+    let terms = w.terms(UNIT);
+    w.ok("cy", Operation::AcceptDataset { dataset, pdc: id("pdc2"), terms, manifest: digest(3) });
+}
+
 #[test]
 fn erasure_is_stated_once_for_the_whole() {
     let (mut w, dataset) = World::furnished();

@@ -424,6 +424,15 @@ impl Model {
                 d.offered = None;
             }
         }
+        for ask in &mut self.asks {
+            ask.gone |= ask.ask.dataset == dataset && !ask.over;
+        }
+        for n in 0..self.decisions.len() {
+            let hold = matches!(self.decisions[n].verdict, Verdict::Hold { .. });
+            if hold && self.decisions[n].request.dataset == dataset {
+                self.decisions[n].answer = Some(HoldAnswer::Refuse);
+            }
+        }
     }
 
     fn end_delegation(&mut self, owner: MemberId, to: MemberId, on: Option<DatasetId>) -> bool {

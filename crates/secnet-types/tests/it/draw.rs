@@ -252,7 +252,7 @@ impl Drawn for Effect {
     #[rustfmt::skip]
     fn draw(d: &mut Draw) -> Self {
         use Effect::*;
-        match d.below(53) {
+        match d.below(55) {
             0 => MemberAdmitted { member: d.any(), kind: d.any(), voucher: d.any() },
             1 => MemberSuspended { member: d.any() },
             2 => MemberReinstated { member: d.any() },
@@ -311,7 +311,9 @@ impl Drawn for Effect {
             49 => ParametersSet,
             50 => GovernorsSet,
             51 => Closed { successor: d.any() },
-            _ => HoldExpired { decision: d.any() },
+            52 => HoldExpired { decision: d.any() },
+            53 => AskLapsed { ask: d.any(), dataset: d.any() },
+            _ => HoldLapsed { decision: d.any(), dataset: d.any() },
         }
     }
 }
