@@ -241,8 +241,8 @@ impl Pdc {
         Verdict::Hold { reason, answer_by }
     }
 
-    /// Steps 7 and 8: facts kept, decision ordered and applied. If the ledger refuses an allow, because consent, count
-    /// or funds have changed since the snapshot, that refusal is recorded as a denial instead.
+    /// Steps 7 and 8: facts kept, decision ordered and applied. If the ledger refuses an allow or a hold, because
+    /// consent, count or funds have changed since the snapshot or too much waits for the owner, that refusal is recorded as a denial instead.
     async fn record(
         &self,
         caller: &Authenticated,
@@ -251,7 +251,7 @@ impl Pdc {
         match self.commit(&concluded).await {
             Ok(committed) => Ok((concluded, committed)),
             Err(AccessError::Rejected(rejection))
-                if matches!(concluded.decision.verdict, Verdict::Allow { .. })
+                if !matches!(concluded.decision.verdict, Verdict::Deny { .. })
                     && !matches!(
                         rejection,
                         Rejection::AlreadyDecided | Rejection::RequestReused

@@ -4,7 +4,7 @@ use minicbor::{Decode, Encode};
 use secnet_types::{
     Amount, Ask, Bargain, Beneficiary, CommandId, DatasetId, DecisionId, Denial, Digest, Grant,
     GrantId, GroupId, HoldAnswer, MemberId, MemberKind, Parameters, Powers, RequestId, RuleId,
-    RuleListing, Terms, Timestamp, Verdict, Window,
+    RuleListing, Terms, Timestamp, Verdict, Window, limits,
 };
 
 use crate::table::Key;
@@ -299,6 +299,12 @@ impl DecisionState {
     pub fn is_open_hold(&self) -> bool {
         matches!(self.verdict, Verdict::Hold { .. }) && self.answer != Some(HoldAnswer::Refuse)
     }
+
+    /// Whose money is held for it, if any is.
+    #[must_use]
+    pub fn held_from(&self) -> Option<MemberId> {
+        self.charge.filter(|charge| charge.status == ChargeStatus::Held).map(|charge| charge.payer)
+    }
 }
 
 /// An emergency use that must be reviewed.
@@ -314,6 +320,16 @@ pub struct ReviewState {
     /// Not done in time.
     #[n(2)]
     pub overdue: bool,
+    /// Whose data was used, and who therefore reviews.
+    #[n(3)]
+    pub owner: MemberId,
+}
+
+impl ReviewState {
+    /// When the next thing happens to it by itself.
+    pub(crate) fn deadline(&self) -> Timestamp {
+        if self.overdue { self.due.plus_ms(limits::MAX_REVIEW_OVERDUE_MS) } else { self.due }
+    }
 }
 
 /// A command that was applied.

@@ -1,5 +1,7 @@
 //! Questions about the state that others build their facts and lists on.
 
+use std::collections::BTreeSet;
+
 use secnet_types::{
     Amount, AskId, DatasetId, DecisionId, Denial, DenialId, GrantId, GroupId, MemberId, Parameters,
     Party, RequestId, RuleId, Timestamp,
@@ -104,11 +106,42 @@ impl State {
         member: MemberId,
         time: Timestamp,
     ) -> impl Iterator<Item = (RuleId, InstallState)> {
+        self.installs_of(member).filter(move |(_, install)| install.until > time)
+    }
+
+    /// The rules that a member has installed, those past their end included.
+    pub(crate) fn installs_of(
+        &self,
+        member: MemberId,
+    ) -> impl Iterator<Item = (RuleId, InstallState)> {
         self.installs
             .starting_at((member, RuleId([0; 32])))
             .take_while(move |((who, _), _)| *who == member)
-            .filter(move |(_, install)| install.until > time)
             .map(|((_, rule), install)| (*rule, *install))
+    }
+
+    /// How many rules a member has on offer.
+    pub(crate) fn rules_by(&self, author: MemberId) -> usize {
+        let first = (author, RuleId([0; 32]));
+        self.index.rules_by.range(first..).take_while(|e| e.0 == author).count()
+    }
+
+    /// How many groups a member runs.
+    pub(crate) fn groups_run_by(&self, admin: MemberId) -> usize {
+        let first = (admin, GroupId([0; 16]));
+        self.index.groups_run_by.range(first..).take_while(|e| e.0 == admin).count()
+    }
+
+    /// How many delegations an owner has made.
+    pub(crate) fn delegations_of(&self, owner: MemberId) -> usize {
+        let first = ((owner, MemberId([0; 32])), Reach(None));
+        self.delegations.starting_at(first).take_while(|(key, _)| key.0.0 == owner).count()
+    }
+
+    /// The groups that a member is in.
+    pub(crate) fn groups_of(&self, member: MemberId) -> impl Iterator<Item = GroupId> {
+        let first = (member, GroupId([0; 16]));
+        self.index.groups_of.range(first..).take_while(move |e| e.0 == member).map(|e| e.1)
     }
 
     /// The datasets of an owner.
@@ -149,9 +182,7 @@ impl State {
         if let Some(voucher) = self.members.find(&member).and_then(|m| m.voucher) {
             parties.push(Party::Organisation(voucher));
         }
-        let first = (member, GroupId([0; 16]));
-        let groups = self.index.groups_of.range(first..).take_while(|e| e.0 == member);
-        parties.extend(groups.map(|e| Party::Group(e.1)));
+        parties.extend(self.groups_of(member).map(Party::Group));
         parties
     }
 
@@ -280,6 +311,12 @@ impl State {
             .filter_map(|e| Some((e.1, self.asks.find(&e.1)?)))
     }
 
+    /// How many asks of an asker are kept.
+    pub(crate) fn kept_asks_by(&self, asker: MemberId) -> usize {
+        let first = (asker, AskId([0; 16]));
+        self.index.asks_by.range(first..).take_while(|e| e.0 == asker).count()
+    }
+
     /// The asks on a dataset that are not over.
     pub(crate) fn open_asks_on(&self, dataset: DatasetId) -> impl Iterator<Item = AskId> {
         let first = (dataset, AskId([0; 16]));
@@ -295,17 +332,12 @@ impl State {
         self.index.open_holds_on.range(first..).take_while(move |e| e.0 == dataset).map(|e| e.1)
     }
 
-    /// The holds that wait for an owner's answer, and answered ones not yet decided anew.
+    /// The holds that wait for an owner's answer, and released ones not yet decided anew.
     pub fn holds_of(
         &self,
         owner: MemberId,
     ) -> impl Iterator<Item = ((MemberId, RequestId), &DecisionState)> {
-        self.decisions
-            .iter()
-            .filter(move |(_, state)| {
-                state.owner == owner && matches!(state.verdict, secnet_types::Verdict::Hold { .. })
-            })
-            .map(|(key, state)| (*key, state))
+        of(&self.index.holds_of, owner).filter_map(|key| Some((key, self.decisions.find(&key)?)))
     }
 
     /// The emergency uses of an owner's data that wait for review.
@@ -313,33 +345,26 @@ impl State {
         &self,
         owner: MemberId,
     ) -> impl Iterator<Item = ((MemberId, RequestId), ReviewState)> {
-        self.reviews
-            .iter()
-            .filter(move |(_, review)| {
-                self.datasets.find(&review.dataset).is_some_and(|d| d.owner == owner)
-            })
-            .map(|(key, review)| (*key, *review))
+        of(&self.index.reviews_of, owner).filter_map(|key| Some((key, *self.reviews.find(&key)?)))
     }
 
     /// Charges taken and neither paid out nor given back: the PDC owes collection or refund.
     pub fn held_charges(&self) -> impl Iterator<Item = ((MemberId, RequestId), &DecisionState)> {
-        self.decisions
-            .iter()
-            .filter(|(_, s)| matches!(s.charge, Some(Charge { status: ChargeStatus::Held, .. })))
-            .map(|(key, state)| (*key, state))
+        let all = self.index.held_charges.iter();
+        all.filter_map(|(_, key)| Some((*key, self.decisions.find(key)?)))
     }
 
     /// What a member has set aside, grant by grant.
     pub fn escrows_of(&self, funder: MemberId) -> impl Iterator<Item = Amount> {
-        self.escrows.iter().filter(move |(_, e)| e.funder == funder).map(|(_, e)| e.amount)
+        let first = (funder, GrantId([0; 16]));
+        let all = self.index.escrows_of.range(first..).take_while(move |e| e.0 == funder);
+        all.filter_map(|e| Some(self.escrows.find(&e.1)?.amount))
     }
 
     /// What was taken from a member and neither paid out nor given back yet.
     pub fn charges_of(&self, payer: MemberId) -> impl Iterator<Item = Amount> {
-        self.held_charges()
-            .filter_map(|(_, state)| state.charge)
-            .filter(move |charge| charge.payer == payer)
-            .map(|charge| charge.amount)
+        of(&self.index.held_charges, payer)
+            .filter_map(|key| Some(self.decisions.find(&key)?.charge?.amount))
     }
 
     /// May `author` use this power over everything that `owner` owns?
@@ -380,4 +405,13 @@ impl State {
     pub fn sizes(&self) -> (usize, usize, usize) {
         (self.members.len(), self.datasets.len(), self.grants.len())
     }
+}
+
+/// What an index of requests has under a member.
+fn of(
+    index: &BTreeSet<(MemberId, (MemberId, RequestId))>,
+    member: MemberId,
+) -> impl Iterator<Item = (MemberId, RequestId)> {
+    let first = (member, (MemberId([0; 32]), RequestId([0; 16])));
+    index.range(first..).take_while(move |e| e.0 == member).map(|e| e.1)
 }

@@ -171,6 +171,13 @@ pub(crate) struct Index {
     /// Holds on a dataset that may still be lifted.
     pub open_holds_on: BTreeSet<(DatasetId, (MemberId, RequestId))>,
     pub groups_of: BTreeSet<(MemberId, GroupId)>,
+    pub groups_run_by: BTreeSet<(MemberId, GroupId)>,
+    pub holds_of: BTreeSet<(MemberId, (MemberId, RequestId))>,
+    pub reviews_of: BTreeSet<(MemberId, (MemberId, RequestId))>,
+    /// Charges neither paid out nor given back, by payer.
+    pub held_charges: BTreeSet<(MemberId, (MemberId, RequestId))>,
+    pub escrows_of: BTreeSet<(MemberId, GrantId)>,
+    pub rules_by: BTreeSet<(MemberId, RuleId)>,
     pub decisions: BTreeMap<DecisionId, (MemberId, RequestId)>,
     pub due: BTreeSet<(Timestamp, Due)>,
     pub consent: ConsentHeights,
@@ -215,9 +222,7 @@ macro_rules! not_indexed {
     ($($key:ty => $value:ty),* $(,)?) => {$(impl Indexed<$key> for $value {})*};
 }
 not_indexed! {
-    MemberId => Member, GroupId => Group, MemberId => Amount, Only => Totals, RuleId => RuleState,
-    (RuleId, MemberId) => Present, (MemberId, RuleId) => InstallState, Only => Governance, GrantId => Escrow,
-    ((MemberId, MemberId), Reach) => DelegationState,
+    MemberId => Member, MemberId => Amount, Only => Totals, (RuleId, MemberId) => Present, Only => Governance,
 }
 
 macro_rules! indexed {
@@ -291,6 +296,12 @@ fn denial_consent(
     };
 }
 
+indexed!(GroupId => Group, |k, v| { groups_run_by: (v.admin, *k) } due None::<(Timestamp, Due)>);
+indexed!(GrantId => Escrow, |k, v| { escrows_of: (v.funder, *k) } due None::<(Timestamp, Due)>);
+indexed!(RuleId => RuleState, |k, v| { rules_by: (v.author, *k) } due None::<(Timestamp, Due)>);
+indexed!((MemberId, RuleId) => InstallState, |k, v| {} due Some((v.until, Due::Install(k.0, k.1))));
+indexed!(((MemberId, MemberId), Reach) => DelegationState, |k, v| {}
+    due Some((v.window.until, Due::Delegation(k.0, k.1))));
 indexed!((GroupId, MemberId) => Present, |k, _v| { groups_of: (k.1, k.0) } due None::<(Timestamp, Due)>);
 indexed!(DatasetId => Dataset, |k, v| { datasets_of: (v.owner, *k) } due None::<(Timestamp, Due)>,
     consent dataset_consent);
@@ -302,8 +313,8 @@ indexed!(DenialId => DenialState, |k, v| { denials_by: (v.owner, *k) }
     due (v.denial.window.until != Timestamp::MAX).then_some((v.denial.window.until, Due::Denial(*k))),
     consent denial_consent);
 indexed!((MemberId, [u8; 32]) => SessionState, |k, v| {} due Some((v.until, Due::Session(k.0, k.1))));
-indexed!((MemberId, RequestId) => ReviewState, |k, v| {}
-    due (!v.overdue).then_some((v.due, Due::Review(k.0, k.1))));
+indexed!((MemberId, RequestId) => ReviewState, |k, v| { reviews_of: (v.owner, *k) }
+    due Some((v.deadline(), Due::Review(k.0, k.1))));
 indexed!((MemberId, CommandId) => AppliedState, |k, v| {} due Some((v.expires, Due::Applied(k.0, k.1))));
 
 impl Indexed<AskId> for AskState {
@@ -332,16 +343,24 @@ impl Indexed<(MemberId, RequestId)> for DecisionState {
         index.decisions.insert(self.id, *key);
         if self.is_open_hold() {
             index.open_holds_on.insert((self.dataset, *key));
+            index.holds_of.insert((self.owner, *key));
+        }
+        if let Some(payer) = self.held_from() {
+            index.held_charges.insert((payer, *key));
         }
         index.due.insert((self.due(), Due::Decision(key.0, key.1)));
     }
     fn unindex(&self, key: &(MemberId, RequestId), index: &mut Index) {
         index.decisions.remove(&self.id);
         index.open_holds_on.remove(&(self.dataset, *key));
+        index.holds_of.remove(&(self.owner, *key));
+        if let Some(payer) = self.held_from() {
+            index.held_charges.remove(&(payer, *key));
+        }
         index.due.remove(&(self.due(), Due::Decision(key.0, key.1)));
     }
     fn same_index(&self, _: &(MemberId, RequestId), other: &Self) -> bool {
-        let shown = |state: &Self| (state.id, state.due(), state.is_open_hold());
+        let shown = |state: &Self| (state.id, state.due(), state.is_open_hold(), state.held_from());
         shown(self) == shown(other)
     }
 }

@@ -1,10 +1,11 @@
 //! Deadlines: what the ledger does by itself when block time has passed them, at the start of a block.
 
 use secnet_types::{
-    AskId, CommandId, DenialId, Effect, GrantId, MemberId, RequestId, Timestamp, Verdict, limits,
+    AskId, CommandId, DenialId, Effect, GrantId, MemberId, RequestId, RuleId, Timestamp, Verdict,
+    limits,
 };
 
-use crate::entries::{Charge, ChargeStatus, DecisionState, GrantStatus, ReviewState};
+use crate::entries::{Charge, ChargeStatus, DecisionState, GrantStatus, Reach, ReviewState};
 use crate::operations::{Context, end_grant, refund};
 use crate::{Rejection, State};
 
@@ -18,6 +19,8 @@ pub(crate) enum Due {
     Decision(MemberId, RequestId),
     Review(MemberId, RequestId),
     Applied(MemberId, CommandId),
+    Install(MemberId, RuleId),
+    Delegation((MemberId, MemberId), Reach),
 }
 
 impl DecisionState {
@@ -73,10 +76,25 @@ impl State {
             Due::Decision(member, request) => self.expire_decision((member, request), context)?,
             Due::Review(member, request) => {
                 let key = (member, request);
-                if let Some(review) = self.reviews.find(&key).copied() {
-                    self.reviews.put(key, ReviewState { overdue: true, ..review });
-                    context.tell(Effect::ReviewOverdue { requester: member, request });
+                match self.reviews.find(&key).copied() {
+                    Some(review) if !review.overdue => {
+                        self.reviews.put(key, ReviewState { overdue: true, ..review });
+                        context.tell(Effect::ReviewOverdue { requester: member, request });
+                    }
+                    _ => {
+                        self.reviews.remove(&key);
+                        context.tell(Effect::ReviewAbandoned { requester: member, request });
+                    }
                 }
+            }
+            Due::Install(by, rule) => {
+                self.installs.remove(&(by, rule));
+                context.tell(Effect::RuleRemoved { rule, by });
+            }
+            Due::Delegation(parties, reach) => {
+                self.delegations.remove(&(parties, reach));
+                let (owner, delegate) = parties;
+                context.tell(Effect::DelegationEnded { owner, delegate });
             }
             Due::Applied(author, id) => self.applied.remove(&(author, id)),
         }

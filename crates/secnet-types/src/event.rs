@@ -109,4 +109,5 @@ pub enum Effect {
     #[n(52)] HoldExpired { #[n(0)] decision: DecisionId },
     #[n(53)] AskLapsed { #[n(0)] ask: AskId, #[n(1)] dataset: DatasetId },
     #[n(54)] HoldLapsed { #[n(0)] decision: DecisionId, #[n(1)] dataset: DatasetId },
+    #[n(55)] ReviewAbandoned { #[n(0)] requester: MemberId, #[n(1)] request: RequestId },
 }

@@ -35,9 +35,23 @@ pub const MAX_SUMMARY_MS: u64 = 24 * 60 * 60 * 1000;
 /// How far a PDC's clock may be ahead of block time in what it states, in milliseconds.
 pub const MAX_CLOCK_AHEAD_MS: u64 = 60 * 1000;
 /// Asks on one dataset that are not over; with the holds on it, what a withdrawal or transfer ends in one event.
-pub const MAX_OPEN_ASKS_ON_DATASET: usize = 128;
+pub const MAX_OPEN_ASKS_ON_DATASET: usize = 256;
 /// Holds on one dataset that the owner has not refused.
-pub const MAX_OPEN_HOLDS_ON_DATASET: usize = 256;
+pub const MAX_OPEN_HOLDS_ON_DATASET: usize = 248;
+/// How long an overdue review may still be made, in milliseconds (365 days).
+pub const MAX_REVIEW_OVERDUE_MS: u64 = 365 * 24 * 60 * 60 * 1000;
+/// Asks of one member that the ledger keeps, those that are over and not yet past their deadline included.
+pub const MAX_ASKS_OF_MEMBER: usize = 4096;
+/// Groups that one member runs.
+pub const MAX_GROUPS_RUN_BY_MEMBER: usize = 1024;
+/// Groups that one member is in: every decision on its requests reads them.
+pub const MAX_GROUPS_OF_MEMBER: usize = 1024;
+/// Delegations that one owner has made.
+pub const MAX_DELEGATIONS_OF_OWNER: usize = 256;
+/// Rules that one member has on offer.
+pub const MAX_LISTINGS_OF_MEMBER: usize = 1024;
+/// Rules that one member has in force.
+pub const MAX_INSTALLS_OF_MEMBER: usize = 16_384;
 /// How long an ask may stay open, in milliseconds (90 days).
 pub const MAX_ASK_LIFETIME_MS: u64 = 90 * 24 * 60 * 60 * 1000;
 /// How long a grant may run, in milliseconds (ten years).

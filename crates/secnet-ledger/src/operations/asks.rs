@@ -33,6 +33,9 @@ impl State {
         if ask.uses == Some(0) {
             return Err(Rejection::BadTerms);
         }
+        if self.kept_asks_by(author) >= limits::MAX_ASKS_OF_MEMBER {
+            return Err(Rejection::LimitReached);
+        }
         if self.open_asks_on(ask.dataset).count() >= limits::MAX_OPEN_ASKS_ON_DATASET {
             return Err(Rejection::DatasetBusy);
         }

@@ -172,7 +172,8 @@ impl State {
                 return Err(Rejection::RequestReused);
             }
             let due = context.time.plus_ms(self.governance()?.parameters.review_ms);
-            let review = ReviewState { dataset: state.grant.dataset, due, overdue: false };
+            let (dataset, owner) = (state.grant.dataset, state.owner);
+            let review = ReviewState { dataset, due, overdue: false, owner };
             self.reviews.put(key, review);
             context.tell(Effect::ReviewDue { requester: key.0, request: key.1, by: due });
         }

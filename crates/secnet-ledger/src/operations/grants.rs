@@ -139,6 +139,10 @@ impl State {
             return Err(Rejection::TooMany);
         }
         let key = ((author, delegation.delegate), Reach(delegation.dataset));
+        let full = self.delegations_of(author) >= limits::MAX_DELEGATIONS_OF_OWNER;
+        if full && !self.delegations.contains(&key) {
+            return Err(Rejection::LimitReached);
+        }
         let state = DelegationState { powers: delegation.powers, window: delegation.window };
         self.delegations.put(key, state);
         context.tell(Effect::Delegated { owner: author, delegate: delegation.delegate });

@@ -40,12 +40,11 @@ impl State {
     ) -> Result<(), Rejection> {
         let key = (review.requester, review.request);
         let state = self.reviews.find(&key).ok_or(Rejection::UnknownReview)?;
-        let owner = self.dataset_entry(state.dataset)?.owner;
         // Whoever used it does not review it.
         if author == review.requester {
             return Err(Rejection::NotEntitled);
         }
-        self.entitled(author, owner, Some(state.dataset), Power::Revoke, context.time)?;
+        self.entitled(author, state.owner, Some(state.dataset), Power::Revoke, context.time)?;
         self.reviews.remove(&key);
         context.tell(Effect::Reviewed {
             requester: review.requester,

@@ -119,6 +119,9 @@ impl State {
         if self.groups.contains(&group) {
             return Err(Rejection::AlreadyExists);
         }
+        if self.groups_run_by(author) >= limits::MAX_GROUPS_RUN_BY_MEMBER {
+            return Err(Rejection::LimitReached);
+        }
         self.groups.put(group, Group { admin: author, members: 0 });
         context.tell(Effect::GroupCreated { group, admin: author });
         Ok(())
@@ -133,7 +136,9 @@ impl State {
         context: &mut Context,
     ) -> Result<(), Rejection> {
         let mut group = self.groups.find(&id).ok_or(Rejection::UnknownGroup)?.clone();
-        if group.admin != author {
+        // Nobody was asked before being put into it, so whoever is may leave.
+        let leaves = add.is_empty() && remove == [author];
+        if group.admin != author && !leaves {
             return Err(Rejection::NotEntitled);
         }
         let changes = add.len().saturating_add(remove.len());
@@ -146,6 +151,9 @@ impl State {
                 return Err(Rejection::UnknownMember);
             }
             if !self.group_members.contains(&(id, *member)) {
+                if self.groups_of(*member).count() >= limits::MAX_GROUPS_OF_MEMBER {
+                    return Err(Rejection::LimitReached);
+                }
                 self.group_members.put((id, *member), Present);
                 added += 1;
             }

@@ -1,6 +1,6 @@
 //! Security rules: offered, bought, put in force.
 
-use secnet_types::{Amount, Effect, MemberId, RuleId, RuleListing, Timestamp};
+use secnet_types::{Amount, Effect, MemberId, RuleId, RuleListing, Timestamp, limits};
 
 use super::Context;
 use crate::entries::{InstallState, Only, Present, RuleState};
@@ -21,6 +21,8 @@ impl State {
             if before.author != author {
                 return Err(Rejection::AlreadyExists);
             }
+        } else if self.rules_by(author) >= limits::MAX_LISTINGS_OF_MEMBER {
+            return Err(Rejection::LimitReached);
         }
         self.rules.put(listing.rule, RuleState { listing: listing.clone(), author });
         self.licences.put((listing.rule, author), Present);
@@ -69,6 +71,10 @@ impl State {
         }
         if !self.licences.contains(&(rule, author)) {
             return Err(Rejection::NotLicensed);
+        }
+        let full = self.installs_of(author).count() >= limits::MAX_INSTALLS_OF_MEMBER;
+        if full && !self.installs.contains(&(author, rule)) {
+            return Err(Rejection::LimitReached);
         }
         self.installs.put((author, rule), InstallState { until, simulate });
         context.tell(Effect::RuleInstalled { rule, by: author, simulate });

@@ -592,13 +592,15 @@ fn a_delegate_does_what_it_may_where_and_while_it_may() {
     let denial = DenialId::derive(id("dan"), w.ok("dan", Operation::Deny { denial }));
     w.refused("dan", Operation::LiftDenial { denial }, "not-entitled");
     w.ok("dan", Operation::WithdrawDataset { dataset: other });
-    w.wait(HOUR);
-    w.refused("dan", allowed.clone(), "not-entitled");
-
     let end = Operation::EndDelegation { owner: id("ada"), delegate: id("dan"), dataset: None };
     w.refused("eve", end.clone(), "not-entitled");
     w.ok("dan", end.clone());
     w.refused("ada", end, "unknown-delegation");
+    let hour = delegate(&w, &[Power::Grant], None);
+    w.ok("ada", hour);
+    w.ok("dan", allowed.clone());
+    w.wait(HOUR);
+    w.refused("dan", allowed, "not-entitled");
     let operation = delegate(&w, &[], None);
     w.refused("ada", operation, "too-many");
     let operation = delegate(&w, &[Power::Grant], None);

@@ -20,6 +20,7 @@ mod coverage;
 mod decisions;
 mod governance;
 mod idempotency;
+mod limits;
 mod model;
 mod money;
 mod promises;

@@ -159,6 +159,7 @@ impl Model {
                 self.give_back_escrow(self.grants[n].id);
             }
         }
+        self.delegations.retain(|(_, d)| d.window.until.0 > now);
         for n in 0..self.decisions.len() {
             let held = self.has(Pot::Charge(n));
             if held > 0 && !self.alive(&self.decisions[n]) {
@@ -256,7 +257,8 @@ impl Model {
             }
             Operation::ChangeGroup { group, add, remove } => {
                 let g = self.groups.iter_mut().find(|g| g.0 == *group)?;
-                when(g.1 == author && add.len() + remove.len() > 0)?;
+                let leaves = add.is_empty() && *remove == [author];
+                when((g.1 == author || leaves) && add.len() + remove.len() > 0)?;
                 g.2.extend(add);
                 g.2.retain(|m| !remove.contains(m));
             }

@@ -20,7 +20,8 @@ struct Rough {
 
 fn rough() -> impl Strategy<Value = Rough> {
     // Decisions are what it is all about: they come most often.
-    let kind = prop_oneof![3 => 0u8..24, 2 => Just(18u8), 1 => Just(7u8)];
+    // Bargaining takes several that fit together.
+    let kind = prop_oneof![3 => 0u8..24, 2 => Just(18u8), 1 => Just(7u8), 1 => 15u8..18];
     (kind, any::<u8>(), any::<[u8; 6]>()).prop_map(|(kind, by, pick)| Rough { kind, by, pick })
 }
 

@@ -21,7 +21,8 @@ fn crowded() -> World {
     for _ in 0..3 {
         let commands = (0..1500)
             .map(|_| {
-                let command = w.command("ada", Operation::CreateGroup);
+                let transfer = Operation::Transfer { to: id("cy"), amount: Amount(1) };
+                let command = w.command("ada", transfer);
                 signed("ada", command)
             })
             .collect();
@@ -66,7 +67,8 @@ fn a_backlog_lends_no_life() {
     for _ in 0..4 {
         let commands = (0..1500)
             .map(|_| {
-                let command = w.command("ada", Operation::CreateGroup);
+                let transfer = Operation::Transfer { to: id("cy"), amount: Amount(1) };
+                let command = w.command("ada", transfer);
                 signed("ada", command)
             })
             .collect();

@@ -252,7 +252,7 @@ impl Drawn for Effect {
     #[rustfmt::skip]
     fn draw(d: &mut Draw) -> Self {
         use Effect::*;
-        match d.below(55) {
+        match d.below(56) {
             0 => MemberAdmitted { member: d.any(), kind: d.any(), voucher: d.any() },
             1 => MemberSuspended { member: d.any() },
             2 => MemberReinstated { member: d.any() },
@@ -313,6 +313,7 @@ impl Drawn for Effect {
             51 => Closed { successor: d.any() },
             52 => HoldExpired { decision: d.any() },
             53 => AskLapsed { ask: d.any(), dataset: d.any() },
+            55 => ReviewAbandoned { requester: d.any(), request: d.any() },
             _ => HoldLapsed { decision: d.any(), dataset: d.any() },
         }
     }
