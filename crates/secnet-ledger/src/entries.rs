@@ -2,9 +2,9 @@
 
 use minicbor::{Decode, Encode};
 use secnet_types::{
-    Amount, Ask, Bargain, Beneficiary, CommandId, DatasetId, DecisionId, Denial, Digest, Grant,
-    GrantId, GroupId, HoldAnswer, MemberId, MemberKind, Parameters, Powers, RequestId, RuleId,
-    RuleListing, Terms, Timestamp, Verdict, Window, limits,
+    Amount, Ask, Bargain, Beneficiary, CommandId, DatasetId, DecisionId, Denial, Digest, Founder,
+    Genesis, Grant, GrantId, GroupId, HoldAnswer, MemberId, MemberKind, Parameters, Powers,
+    RequestId, RuleId, RuleListing, Terms, Timestamp, Verdict, Window, limits,
 };
 
 use crate::table::Key;
@@ -29,6 +29,18 @@ pub struct Member {
     /// Suspended members can neither sign nor use grants.
     #[n(4)]
     pub suspended: bool,
+}
+
+impl From<&Founder> for Member {
+    fn from(founder: &Founder) -> Self {
+        Self {
+            kind: founder.kind,
+            voucher: None,
+            key: founder.member.0,
+            sealing_key: founder.sealing_key,
+            suspended: false,
+        }
+    }
 }
 
 /// A group.
@@ -387,6 +399,17 @@ pub struct Governance {
     /// The successor, once the chain is closed.
     #[n(3)]
     pub closed: Option<Digest>,
+}
+
+impl Governance {
+    pub(crate) fn of(genesis: &Genesis) -> Self {
+        Self {
+            governors: genesis.governors.clone(),
+            threshold: genesis.threshold,
+            parameters: genesis.parameters.clone(),
+            closed: None,
+        }
+    }
 }
 
 /// Sums.

@@ -4,7 +4,7 @@ use minicbor::{Decode, Encode};
 use secnet_crypto::{Frontier, Hash, leaf_hash};
 use secnet_types::{Cause, Digest, Effect, Event, Genesis, Header, NetworkId, Timestamp, encode};
 
-use crate::operations::Context;
+use crate::operations::{Context, same_network};
 use crate::{Rejection, State, StateDigest, TableId, Verified};
 
 /// Effects that one event tells at most; deadlines that pass at once are told in several events.
@@ -99,7 +99,7 @@ pub struct Executor {
 }
 
 impl Executor {
-    /// At the beginning of a network. Also returns the entries that the genesis makes.
+    /// At the beginning of a network that continues no other (else see [`Executor::successor`]). Also returns the entries that the genesis makes.
     #[must_use]
     pub fn genesis(genesis: &Genesis) -> (Self, Vec<EntryChange>) {
         let mut state = State::genesis(genesis);
@@ -236,6 +236,10 @@ impl Executor {
 
 fn apply_one(state: &mut State, command: &Verified, events: &mut Events<'_>) -> Outcome {
     let value = &command.command.value;
+    // First of all: a closed chain's ids are remembered by its successor, but their events are in the old log.
+    if let Err(rejection) = same_network(state, value.network) {
+        return Outcome::Rejected(rejection);
+    }
     if let Some(before) = state.applied(value.author, value.id) {
         return if before.digest == command.digest {
             Outcome::Repeated { event: before.event }

@@ -16,6 +16,7 @@ mod operations;
 mod queries;
 mod rejection;
 mod state;
+mod successor;
 mod sweep;
 mod table;
 mod verified;
@@ -30,4 +31,5 @@ pub use executor::{EntryChange, ExecutedBlock, Executor, Outcome, Resume, comman
 pub use load::{LoadError, Loader};
 pub use rejection::Rejection;
 pub use state::{State, TableId};
+pub use successor::SuccessorError;
 pub use verified::{Invalid, Verified, VerifyingPool};

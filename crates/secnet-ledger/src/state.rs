@@ -371,22 +371,9 @@ impl State {
     pub fn genesis(genesis: &Genesis) -> Self {
         let mut state = Self::empty(genesis.network());
         for founder in &genesis.founders {
-            let member = Member {
-                kind: founder.kind,
-                voucher: None,
-                key: founder.member.0,
-                sealing_key: founder.sealing_key,
-                suspended: false,
-            };
-            state.members.put(founder.member, member);
+            state.members.put(founder.member, founder.into());
         }
-        let governance = Governance {
-            governors: genesis.governors.clone(),
-            threshold: genesis.threshold,
-            parameters: genesis.parameters.clone(),
-            closed: None,
-        };
-        state.governance.put(Only, governance);
+        state.governance.put(Only, Governance::of(genesis));
         state.totals.put(Only, Totals::default());
         state.keep(0);
         state

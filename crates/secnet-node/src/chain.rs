@@ -109,6 +109,9 @@ impl Chain {
         }
         genesis.check()?;
         check_key(&genesis, &key)?;
+        if genesis.predecessor.is_some() {
+            return Err(GenesisError::Inconsistent("it continues another network's state").into());
+        }
         let (executor, changes) = Executor::genesis(&genesis);
         store.commit(Commit {
             entries: changes.into_iter().map(|(t, k, v)| (EntryKey::new(t as u8, k), v)).collect(),

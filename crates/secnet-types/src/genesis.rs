@@ -57,6 +57,21 @@ pub struct Founder {
     pub sealing_key: Digest,
 }
 
+/// Where the chain that a network continues stood at its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Predecessor {
+    /// The network that was closed.
+    #[n(0)]
+    pub network: NetworkId,
+    /// Digest of its last header.
+    #[n(1)]
+    pub header: Digest,
+    /// Digest of its state after that block, which is taken over.
+    #[n(2)]
+    pub state: Digest,
+}
+
 /// The first state of a network; its digest is the network's id.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
@@ -90,9 +105,9 @@ pub struct Genesis {
     /// The first parameters.
     #[n(8)]
     pub parameters: Parameters,
-    /// Digest of the last header of the chain that this one continues.
+    /// The closed chain that this one continues.
     #[n(9)]
-    pub predecessor: Option<Digest>,
+    pub predecessor: Option<Predecessor>,
 }
 
 impl Genesis {
@@ -134,6 +149,13 @@ impl Genesis {
             return bad("a governor is not a founder");
         }
         Ok(())
+    }
+
+    /// Digest of everything but the predecessor: what the governors of the chain to be closed agree on, since how that
+    /// chain will end is not known before.
+    #[must_use]
+    pub fn configuration(&self) -> Digest {
+        Digest::of_value(&Self { predecessor: None, ..self.clone() })
     }
 
     /// The network's id.

@@ -52,10 +52,10 @@ pub enum Change {
         #[n(1)]
         threshold: u32,
     },
-    /// Close this chain; its last block is the genesis of the network with this configuration.
+    /// Close this chain; the network with this configuration goes on from its last block.
     #[n(7)]
     Close {
-        /// Digest of the successor's configuration.
+        /// The successor's [`Genesis::configuration`](crate::Genesis::configuration).
         #[n(0)]
         successor: Digest,
     },

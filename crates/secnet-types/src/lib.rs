@@ -39,7 +39,7 @@ pub use decision::{
     Decision, DenialSummary, HoldAnswer, Obligation, ReasonClass, Review, ReviewFinding, Verdict,
 };
 pub use event::{Cause, Effect, Event};
-pub use genesis::{Founder, Genesis, GenesisError, Parameters, governors_fit};
+pub use genesis::{Founder, Genesis, GenesisError, Parameters, Predecessor, governors_fit};
 pub use governance::{Change, GovernorApproval, Proposal};
 pub use ids::{
     AskId, CommandId, DatasetId, DecisionId, DenialId, Digest, GrantId, GroupId, IdError, MemberId,

@@ -44,12 +44,9 @@ impl Context {
 }
 
 impl State {
-    /// What every command must pass before anything else: network, time, author, key.
+    /// What every command for this network must pass before anything else: time, author, key.
     pub(crate) fn admit(&self, verified: &Verified, time: Timestamp) -> Result<(), Rejection> {
         let command = &verified.command.value;
-        if command.network != self.network() {
-            return Err(Rejection::WrongNetwork);
-        }
         if self.governance()?.closed.is_some() {
             return Err(Rejection::Closed);
         }

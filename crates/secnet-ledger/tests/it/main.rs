@@ -19,6 +19,7 @@ mod consent;
 mod coverage;
 mod decisions;
 mod governance;
+mod handover;
 mod idempotency;
 mod limits;
 mod model;

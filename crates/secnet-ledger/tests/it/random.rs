@@ -12,7 +12,7 @@ use crate::support::*;
 
 /// One command in the rough: what kind, and choices that pick among what is there.
 #[derive(Debug, Clone)]
-struct Rough {
+pub(crate) struct Rough {
     kind: u8,
     by: u8,
     pick: [u8; 6],
@@ -35,9 +35,12 @@ fn pause() -> impl Strategy<Value = u64> {
     ]
 }
 
-fn life() -> impl Strategy<Value = Vec<(u64, Vec<Rough>)>> {
+pub(crate) fn life() -> impl Strategy<Value = Vec<(u64, Vec<Rough>)>> {
     prop::collection::vec((pause(), prop::collection::vec(rough(), 0..16)), 1..24)
 }
+
+/// Signed bytes and what they say.
+pub(crate) type Sent = (Vec<u8>, Command);
 
 /// Names of what was made so far, whether or not the making was applied.
 #[derive(Default)]
@@ -49,7 +52,7 @@ struct Known {
     asks: Vec<AskId>,
     requests: Vec<(usize, Signed<AccessRequest>)>,
     holds: Vec<(DecisionId, Signed<AccessRequest>)>,
-    sent: Vec<(Vec<u8>, Command)>,
+    sent: Vec<Sent>,
 }
 
 /// The chosen one, mostly a late one.
@@ -384,7 +387,7 @@ impl Player {
 }
 
 /// How often something of each kind was applied, and how often anything was refused.
-type Tally = (BTreeMap<&'static str, usize>, usize);
+pub(crate) type Tally = (BTreeMap<&'static str, usize>, usize);
 
 fn kind(operation: &Operation) -> &'static str {
     match operation {
@@ -425,6 +428,11 @@ fn kind(operation: &Operation) -> &'static str {
 }
 
 fn live(blocks: &[(u64, Vec<Rough>)]) -> Tally {
+    lived(blocks).1
+}
+
+/// The world after such a life, all that was sent in it, and what became of that.
+pub(crate) fn lived(blocks: &[(u64, Vec<Rough>)]) -> ((World, Vec<Sent>), Tally) {
     let mut player = Player { w: World::new(), known: Known::default() };
     let mut model = Model::default();
     for person in PEOPLE {
@@ -495,7 +503,7 @@ fn live(blocks: &[(u64, Vec<Rough>)]) -> Tally {
     }
     let reloaded = player.w.reloaded();
     assert_eq!(format!("{:?}", reloaded.state()), format!("{:?}", player.w.executor.state()));
-    (applied, refused)
+    ((player.w, player.known.sent), (applied, refused))
 }
 
 fn agree(w: &World, model: &Model, known: &Known) {

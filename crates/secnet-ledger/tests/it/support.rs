@@ -93,6 +93,20 @@ impl World {
         world
     }
 
+    /// The network that goes on from a closed one.
+    pub(crate) fn going_on(
+        genesis: Genesis,
+        executor: Executor,
+        entries: Vec<EntryChange>,
+        old: &Self,
+    ) -> Self {
+        let (twin, stored) = (executor.clone(), BTreeMap::new());
+        let Self { time, counter, .. } = *old;
+        let mut world = Self { genesis, executor, twin, stored, time, counter };
+        world.store(entries);
+        world
+    }
+
     fn store(&mut self, changes: Vec<EntryChange>) {
         for (table, key, value) in changes {
             let key = (table as u8, key);

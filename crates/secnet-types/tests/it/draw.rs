@@ -181,6 +181,7 @@ fields! {
     GovernorApproval { governor, key, signature }
     Parameters { fee, review_ms, hold_ms }
     Founder { member, kind, sealing_key }
+    Predecessor { network, header, state }
     Genesis {
         version, name, time, salt, founders, governors, threshold, sequencer, parameters, predecessor,
     }
