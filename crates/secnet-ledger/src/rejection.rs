@@ -10,6 +10,9 @@ macro_rules! rejections {
         pub enum Rejection { $($(#[$doc])* #[error($message)] $variant $({ $($field: $ty),* })?,)* }
 
         impl Rejection {
+            /// Number and code of each, by number.
+            pub const ALL: &'static [(u16, &'static str)] = &[$(($number, $code),)*];
+
             /// A stable code for programs.
             #[must_use]
             pub const fn code(&self) -> &'static str {

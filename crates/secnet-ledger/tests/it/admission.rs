@@ -12,7 +12,7 @@ fn invalid(bytes: Vec<u8>) -> Invalid {
 }
 
 #[test]
-fn forged_signatures_never_become_verified_commands() {
+pub(crate) fn forged_signatures_never_become_verified_commands() {
     let mut w = World::new();
     let command = w.command("ada", Operation::CreateGroup);
     let good = signed("ada", command);
@@ -33,7 +33,7 @@ fn forged_signatures_never_become_verified_commands() {
 
 /// The signatures inside count as well: request, card, rotation, approval.
 #[test]
-fn forged_inner_signatures_never_become_verified_commands() {
+pub(crate) fn forged_inner_signatures_never_become_verified_commands() {
     let (mut w, dataset) = World::furnished();
     let grant = w.granted(dataset, "bo");
     let flip = |envelope: &mut SignedBytes| envelope.signature[40] ^= 1;
@@ -61,7 +61,7 @@ fn forged_inner_signatures_never_become_verified_commands() {
 }
 
 #[test]
-fn network_time_author_and_key_are_judged_first() {
+pub(crate) fn network_time_author_and_key_are_judged_first() {
     let mut w = World::new();
     let sound = w.command("ada", Operation::CreateGroup);
     let with = |change: &dyn Fn(&mut Command)| {
@@ -87,7 +87,7 @@ fn network_time_author_and_key_are_judged_first() {
 }
 
 #[test]
-fn after_a_rotation_only_the_new_key_signs() {
+pub(crate) fn after_a_rotation_only_the_new_key_signs() {
     let (mut w, dataset) = World::furnished();
     let grant = w.granted(dataset, "bo");
     let rotation = |w: &World, member: &str| {
@@ -116,7 +116,7 @@ fn after_a_rotation_only_the_new_key_signs() {
 
 /// Whoever stole a key may have opened sessions with it.
 #[test]
-fn a_rotation_ends_the_sessions_that_the_old_key_opened() {
+pub(crate) fn a_rotation_ends_the_sessions_that_the_old_key_opened() {
     let (mut w, dataset) = World::furnished();
     let grant = w.granted(dataset, "bo");
     let session_key = *key("thief").verifying_key().as_bytes();
@@ -158,7 +158,7 @@ fn a_rotation_ends_the_sessions_that_the_old_key_opened() {
 }
 
 #[test]
-fn a_member_has_so_many_sessions_open_at_most() {
+pub(crate) fn a_member_has_so_many_sessions_open_at_most() {
     let mut w = World::new();
     let open = |w: &World, n: usize| Operation::OpenSession {
         session: Session {
@@ -180,7 +180,7 @@ fn a_member_has_so_many_sessions_open_at_most() {
 }
 
 #[test]
-fn organisations_vouch_and_disown() {
+pub(crate) fn organisations_vouch_and_disown() {
     let mut w = World::new();
     let vouch = |w: &World, name: &str, kind| Operation::Vouch {
         card: card(w, name, kind, Some("hospital-1")),
@@ -212,7 +212,7 @@ fn organisations_vouch_and_disown() {
 
 /// A card is seen by many before it is admitted: only whom it names may vouch, and so suspend later.
 #[test]
-fn nobody_vouches_for_a_card_that_does_not_name_it() {
+pub(crate) fn nobody_vouches_for_a_card_that_does_not_name_it() {
     let mut w = World::new();
     let vouch =
         |w: &World, voucher| Operation::Vouch { card: card(w, "new", MemberKind::Person, voucher) };
@@ -229,7 +229,7 @@ fn nobody_vouches_for_a_card_that_does_not_name_it() {
 
 /// Disowned staff that the governors reinstate is no longer the organisation's.
 #[test]
-fn reinstated_staff_does_not_regain_the_organisation_that_disowned_it() {
+pub(crate) fn reinstated_staff_does_not_regain_the_organisation_that_disowned_it() {
     let (mut w, dataset) = World::furnished();
     let vouch = vouch(&w, "hospital-1", "nurse");
     w.ok("hospital-1", vouch);
@@ -252,7 +252,7 @@ fn reinstated_staff_does_not_regain_the_organisation_that_disowned_it() {
 
 /// Under ZIP-215 the point of order one verifies whatever it is shown; such a key must not become a member.
 #[test]
-fn a_key_of_small_order_is_refused() {
+pub(crate) fn a_key_of_small_order_is_refused() {
     let mut w = World::new();
     let mut identity = [0; 32];
     identity[0] = 1;
@@ -274,7 +274,7 @@ fn a_key_of_small_order_is_refused() {
 }
 
 #[test]
-fn groups_are_changed_by_their_admin_within_limits() {
+pub(crate) fn groups_are_changed_by_their_admin_within_limits() {
     let mut w = World::new();
     let group = GroupId::derive(id("ada"), w.ok("ada", Operation::CreateGroup));
     let change = |add: &[&str], remove: &[&str]| Operation::ChangeGroup {
@@ -299,7 +299,7 @@ fn groups_are_changed_by_their_admin_within_limits() {
 }
 
 #[test]
-fn a_group_has_a_size_limit() {
+pub(crate) fn a_group_has_a_size_limit() {
     let mut genesis = genesis();
     let crowd: Vec<MemberId> = (0..=limits::MAX_GROUP_MEMBERS as u32)
         .map(|n| {
@@ -338,7 +338,7 @@ fn a_group_has_a_size_limit() {
 }
 
 #[test]
-fn sessions_sign_requests_until_they_end_or_are_spent() {
+pub(crate) fn sessions_sign_requests_until_they_end_or_are_spent() {
     let (mut w, dataset) = World::furnished();
     let grant = w.granted(dataset, "bo");
     let session_key = *key("bo-session").verifying_key().as_bytes();
@@ -384,7 +384,7 @@ fn sessions_sign_requests_until_they_end_or_are_spent() {
 }
 
 #[test]
-fn the_suspended_neither_sign_nor_are_granted_nor_use_grants() {
+pub(crate) fn the_suspended_neither_sign_nor_are_granted_nor_use_grants() {
     let (mut w, dataset) = World::furnished();
     let vouch = vouch(&w, "hospital-1", "nurse");
     w.ok("hospital-1", vouch);

@@ -6,7 +6,7 @@ use secnet_types::*;
 use crate::support::*;
 
 #[test]
-fn terms_must_hold_together() {
+pub(crate) fn terms_must_hold_together() {
     let mut w = World::new();
     let register = |w: &World, pdc: &str, change: &dyn Fn(&mut Terms)| {
         let mut terms = w.terms(UNIT);
@@ -38,7 +38,7 @@ fn terms_must_hold_together() {
 }
 
 #[test]
-fn a_dataset_is_its_owners() {
+pub(crate) fn a_dataset_is_its_owners() {
     let (mut w, dataset) = World::furnished();
     let update = |w: &World, pdc: &str| Operation::UpdateDataset {
         dataset,
@@ -68,7 +68,7 @@ fn a_dataset_is_its_owners() {
 }
 
 #[test]
-fn a_transfer_of_ownership_ends_every_grant() {
+pub(crate) fn a_transfer_of_ownership_ends_every_grant() {
     let (mut w, dataset) = World::furnished();
     let grant = w.granted(dataset, "bo");
     w.ok("bo", Operation::FundGrant { grant, amount: Amount(10 * UNIT) });
@@ -110,7 +110,7 @@ fn effects_of(block: &secnet_ledger::ExecutedBlock) -> Vec<Effect> {
 
 /// Whom they were put to has no say any more; nobody waits for an answer that cannot come.
 #[test]
-fn asks_and_holds_lapse_when_a_dataset_changes_hands_or_is_gone() {
+pub(crate) fn asks_and_holds_lapse_when_a_dataset_changes_hands_or_is_gone() {
     for which in 0..3 {
         let (mut w, dataset) = World::furnished();
         let other = w.dataset("ada");
@@ -180,7 +180,7 @@ fn asks_and_holds_lapse_when_a_dataset_changes_hands_or_is_gone() {
 
 /// A full dataset can still change hands: what lapses fits into the event.
 #[test]
-fn so_many_asks_and_holds_wait_for_an_owner_at_most() {
+pub(crate) fn so_many_asks_and_holds_wait_for_an_owner_at_most() {
     let (mut w, dataset) = World::furnished();
     let ask = w.ask_of(dataset, "bo");
     let asks: Vec<_> = (0..limits::MAX_OPEN_ASKS_ON_DATASET)
@@ -203,7 +203,7 @@ fn so_many_asks_and_holds_wait_for_an_owner_at_most() {
 }
 
 #[test]
-fn erasure_is_stated_once_for_the_whole() {
+pub(crate) fn erasure_is_stated_once_for_the_whole() {
     let (mut w, dataset) = World::furnished();
     let grant = w.granted(dataset, "bo");
     let erase = |count, whole| Operation::RecordErasure {
@@ -226,7 +226,7 @@ fn erasure_is_stated_once_for_the_whole() {
 }
 
 #[test]
-fn windows_parties_and_counts_of_a_grant() {
+pub(crate) fn windows_parties_and_counts_of_a_grant() {
     let (mut w, dataset) = World::furnished();
     let sound = w.grant_of(dataset, "bo");
     let now = w.now();
@@ -267,7 +267,7 @@ fn windows_parties_and_counts_of_a_grant() {
 }
 
 #[test]
-fn a_grant_at_another_price_than_asked_is_refused() {
+pub(crate) fn a_grant_at_another_price_than_asked_is_refused() {
     let (mut w, dataset) = World::furnished();
     let ask_op = Operation::OpenAsk { ask: w.ask_of(dataset, "bo") };
     let ask = AskId::derive(id("bo"), w.ok("bo", ask_op));
@@ -302,7 +302,7 @@ fn a_grant_at_another_price_than_asked_is_refused() {
 }
 
 #[test]
-fn a_counter_offer_names_its_price_and_is_accepted_before_it_is_granted() {
+pub(crate) fn a_counter_offer_names_its_price_and_is_accepted_before_it_is_granted() {
     let (mut w, dataset) = World::furnished();
     let wish = w.ask_of(dataset, "bo");
     let ask = AskId::derive(id("bo"), w.ok("bo", Operation::OpenAsk { ask: wish.clone() }));
@@ -336,7 +336,7 @@ fn a_counter_offer_names_its_price_and_is_accepted_before_it_is_granted() {
 
 /// The owner's second offer may be ordered before the answer to the first.
 #[test]
-fn nobody_is_bound_to_a_counter_offer_it_has_not_seen() {
+pub(crate) fn nobody_is_bound_to_a_counter_offer_it_has_not_seen() {
     let (mut w, dataset) = World::furnished();
     let wish = w.ask_of(dataset, "bo");
     let ask = AskId::derive(id("bo"), w.ok("bo", Operation::OpenAsk { ask: wish.clone() }));
@@ -375,7 +375,7 @@ fn w_grant(dataset: DatasetId, window: Window) -> Grant {
 }
 
 #[test]
-fn asks_are_for_oneself_and_have_deadlines() {
+pub(crate) fn asks_are_for_oneself_and_have_deadlines() {
     let (mut w, dataset) = World::furnished();
     let sound = w.ask_of(dataset, "bo");
     let group = GroupId::derive(id("cy"), w.ok("cy", Operation::CreateGroup));
@@ -408,7 +408,7 @@ fn asks_are_for_oneself_and_have_deadlines() {
 }
 
 #[test]
-fn either_side_ends_a_grant_and_nobody_else() {
+pub(crate) fn either_side_ends_a_grant_and_nobody_else() {
     let (mut w, dataset) = World::furnished();
     let revoke = |grant| Operation::Revoke { grant, reason: Reason::Unstated };
     w.refused("ada", revoke(GrantId([1; 16])), "unknown-grant");
@@ -439,7 +439,7 @@ fn either_side_ends_a_grant_and_nobody_else() {
 
 /// A stranger's small change in the escrow once gave it the right to end the grant.
 #[test]
-fn money_does_not_buy_a_say_in_somebody_elses_grant() {
+pub(crate) fn money_does_not_buy_a_say_in_somebody_elses_grant() {
     let (mut w, dataset) = World::furnished();
     let grant = w.granted(dataset, "bo");
     w.refused("cy", Operation::FundGrant { grant, amount: Amount(1) }, "not-entitled");
@@ -449,7 +449,7 @@ fn money_does_not_buy_a_say_in_somebody_elses_grant() {
 
 /// Identity is equality of ids: `hospital-1` is not `hospital-10`.
 #[test]
-fn hospital_1_is_not_hospital_10() {
+pub(crate) fn hospital_1_is_not_hospital_10() {
     let (mut w, dataset) = World::furnished();
     for (n, name) in ["hospital-1", "hospital-10"].into_iter().enumerate() {
         let vouch = vouch(&w, name, &format!("staff-{n}"));
@@ -483,7 +483,7 @@ fn hospital_1_is_not_hospital_10() {
 }
 
 #[test]
-fn a_denial_beats_every_ordinary_grant() {
+pub(crate) fn a_denial_beats_every_ordinary_grant() {
     let (mut w, dataset) = World::furnished();
     let other = w.dataset("ada");
     let group = GroupId::derive(id("cy"), w.ok("cy", Operation::CreateGroup));
@@ -526,7 +526,7 @@ fn a_denial_beats_every_ordinary_grant() {
 }
 
 #[test]
-fn a_denial_is_the_owners_and_sound() {
+pub(crate) fn a_denial_is_the_owners_and_sound() {
     let (mut w, dataset) = World::furnished();
     let sound = w.denial_of(Some(dataset), Party::Member(id("bo")));
     w.refused("eve", Operation::Deny { denial: sound.clone() }, "not-entitled");
@@ -552,7 +552,7 @@ fn a_denial_is_the_owners_and_sound() {
 }
 
 #[test]
-fn a_delegate_does_what_it_may_where_and_while_it_may() {
+pub(crate) fn a_delegate_does_what_it_may_where_and_while_it_may() {
     let (mut w, dataset) = World::furnished();
     let other = w.dataset("ada");
     let delegate = |w: &World, powers: &[Power], on| Operation::Delegate {
@@ -617,7 +617,7 @@ fn a_delegate_does_what_it_may_where_and_while_it_may() {
 
 /// P3: a delegate for prices who could name who is paid would take the owner's whole revenue.
 #[test]
-fn p3_a_delegate_for_prices_changes_the_price_alone() {
+pub(crate) fn p3_a_delegate_for_prices_changes_the_price_alone() {
     let (mut w, dataset) = World::furnished();
     let delegation = Delegation {
         delegate: id("dan"),

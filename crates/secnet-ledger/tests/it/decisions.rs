@@ -9,7 +9,7 @@ fn record(decision: Decision) -> Operation {
 }
 
 #[test]
-fn an_allow_is_judged_by_the_ledger_itself() {
+pub(crate) fn an_allow_is_judged_by_the_ledger_itself() {
     let (mut w, dataset) = World::furnished();
     let other = w.dataset("ada");
     let grant = w.granted(dataset, "bo");
@@ -73,7 +73,7 @@ fn an_allow_is_judged_by_the_ledger_itself() {
 
 /// The facts of a decision are of a block before the one it is in.
 #[test]
-fn facts_are_of_the_past() {
+pub(crate) fn facts_are_of_the_past() {
     let (mut w, dataset) = World::furnished();
     let request = w.request("bo", dataset);
     let deny = Verdict::Deny { reason: ReasonClass::Consent };
@@ -88,7 +88,7 @@ fn facts_are_of_the_past() {
 }
 
 #[test]
-fn a_request_is_decided_once() {
+pub(crate) fn a_request_is_decided_once() {
     let (mut w, dataset) = World::furnished();
     let grant = w.granted(dataset, "bo");
     let request = w.request("bo", dataset);
@@ -108,7 +108,7 @@ fn a_request_is_decided_once() {
 }
 
 #[test]
-fn a_count_is_never_exceeded() {
+pub(crate) fn a_count_is_never_exceeded() {
     let (mut w, dataset) = World::furnished();
     let grant = Grant { uses: Some(2), ..w.grant_of(dataset, "bo") };
     let grant = w.grant("ada", grant);
@@ -127,7 +127,7 @@ fn a_count_is_never_exceeded() {
 }
 
 #[test]
-fn only_the_owner_lifts_a_hold_and_then_it_is_decided_anew() {
+pub(crate) fn only_the_owner_lifts_a_hold_and_then_it_is_decided_anew() {
     let (mut w, dataset) = World::furnished();
     let grant = w.granted(dataset, "bo");
     let (held, request) = w.held("bo", dataset);
@@ -165,7 +165,7 @@ fn only_the_owner_lifts_a_hold_and_then_it_is_decided_anew() {
 /// Command ids are forgotten after minutes, decisions live for a day: a PDC that draws an id twice must not make two
 /// decisions of one id, or a restarted node would know another answer than a running one.
 #[test]
-fn a_decision_id_is_not_given_twice_while_the_first_lives() {
+pub(crate) fn a_decision_id_is_not_given_twice_while_the_first_lives() {
     let (mut w, dataset) = World::furnished();
     let (first, _) = w.held("bo", dataset);
     let key_of_first = w.executor.state().decided_request(first).unwrap();
@@ -190,7 +190,7 @@ fn a_decision_id_is_not_given_twice_while_the_first_lives() {
 }
 
 #[test]
-fn an_emergency_grant_is_free_and_its_use_is_reviewed_by_another() {
+pub(crate) fn an_emergency_grant_is_free_and_its_use_is_reviewed_by_another() {
     let (mut w, dataset) = World::furnished();
     let grant = Grant { emergency: true, price: Amount::ZERO, ..w.grant_of(dataset, "bo") };
     let grant = w.grant("ada", grant);
@@ -239,7 +239,7 @@ fn an_emergency_grant_is_free_and_its_use_is_reviewed_by_another() {
 }
 
 #[test]
-fn denials_are_recorded_and_summarised() {
+pub(crate) fn denials_are_recorded_and_summarised() {
     let (mut w, dataset) = World::furnished();
     let request = w.request("eve", dataset);
     let deny = Verdict::Deny { reason: ReasonClass::Consent };
@@ -281,7 +281,7 @@ fn denials_are_recorded_and_summarised() {
 }
 
 #[test]
-fn what_was_charged_is_paid_or_given_back_exactly_once() {
+pub(crate) fn what_was_charged_is_paid_or_given_back_exactly_once() {
     let (mut w, dataset) = World::furnished();
     let grant = w.granted(dataset, "bo");
     let first = w.used("bo", dataset, grant);
@@ -312,7 +312,7 @@ fn what_was_charged_is_paid_or_given_back_exactly_once() {
 /// What was sold is split by the terms it was sold under, and the PDC that handed over says so, whatever the owner, a
 /// new owner or a delegate changes between decision and payout.
 #[test]
-fn a_later_change_does_not_redirect_an_earlier_sale() {
+pub(crate) fn a_later_change_does_not_redirect_an_earlier_sale() {
     let (mut w, dataset) = World::furnished();
     let share =
         |who: &str| Beneficiary { member: id(who), share: BasisPoints::new(5_000).unwrap() };
@@ -348,7 +348,7 @@ fn a_later_change_does_not_redirect_an_earlier_sale() {
 
 /// An event larger than its limit could be read by nobody.
 #[test]
-fn a_collection_statement_whose_event_would_be_too_long_is_refused() {
+pub(crate) fn a_collection_statement_whose_event_would_be_too_long_is_refused() {
     let mut genesis = genesis();
     for n in 0..16 {
         let member = id(&format!("beneficiary-{n}"));

@@ -5,7 +5,7 @@ use secnet_types::*;
 use crate::support::*;
 
 #[test]
-fn a_proposal_takes_a_quorum_and_effect_once() {
+pub(crate) fn a_proposal_takes_a_quorum_and_effect_once() {
     let mut w = World::new();
     let change = Change::Issue { to: id("ada"), amount: Amount(UNIT) };
     let proposal = w.proposal(change);
@@ -50,7 +50,7 @@ fn a_proposal_takes_a_quorum_and_effect_once() {
 }
 
 #[test]
-fn governors_change_only_to_governors_that_fit() {
+pub(crate) fn governors_change_only_to_governors_that_fit() {
     let mut w = World::new();
     let set = |names: &[&str], threshold| {
         let mut governors: Vec<_> = names.iter().map(|n| id(n)).collect();
@@ -72,7 +72,7 @@ fn governors_change_only_to_governors_that_fit() {
 }
 
 #[test]
-fn governors_admit_organisations_and_nodes() {
+pub(crate) fn governors_admit_organisations_and_nodes() {
     let mut w = World::new();
     let person = Change::Admit(card(&w, "new", MemberKind::Person, None));
     assert_eq!(w.govern(person).map_err(|r| r.code()), Err("wrong-kind"));
@@ -83,7 +83,7 @@ fn governors_admit_organisations_and_nodes() {
 }
 
 #[test]
-fn fees_follow_the_parameters_and_are_paid_out() {
+pub(crate) fn fees_follow_the_parameters_and_are_paid_out() {
     let (mut w, dataset) = World::furnished();
     let grant = w.granted(dataset, "bo");
     let fee = BasisPoints::new(1_000).unwrap();
@@ -95,7 +95,7 @@ fn fees_follow_the_parameters_and_are_paid_out() {
 }
 
 #[test]
-fn nothing_is_applied_after_the_end() {
+pub(crate) fn nothing_is_applied_after_the_end() {
     let (mut w, dataset) = World::furnished();
     let grant = w.granted(dataset, "bo");
     w.used("bo", dataset, grant);
@@ -109,7 +109,7 @@ fn nothing_is_applied_after_the_end() {
 }
 
 #[test]
-fn rules_are_offered_bought_and_installed() {
+pub(crate) fn rules_are_offered_bought_and_installed() {
     let (mut w, _) = World::furnished();
     let rule = RuleId([1; 32]);
     let sound =

@@ -6,7 +6,7 @@ use secnet_types::*;
 use crate::support::*;
 
 #[test]
-fn a_repeated_command_gets_its_first_outcome() {
+pub(crate) fn a_repeated_command_gets_its_first_outcome() {
     let (mut w, _) = World::furnished();
     let transfer = Operation::Transfer { to: id("bo"), amount: Amount(UNIT) };
     let command = w.command("ada", transfer);
@@ -30,7 +30,7 @@ fn a_repeated_command_gets_its_first_outcome() {
 }
 
 #[test]
-fn a_refused_command_does_not_use_up_its_id() {
+pub(crate) fn a_refused_command_does_not_use_up_its_id() {
     let mut w = World::new();
     let transfer = Operation::Transfer { to: id("bo"), amount: Amount(1) };
     let command = w.command("ada", transfer);
@@ -40,7 +40,7 @@ fn a_refused_command_does_not_use_up_its_id() {
 }
 
 #[test]
-fn a_forger_cannot_use_up_somebodys_id() {
+pub(crate) fn a_forger_cannot_use_up_somebodys_id() {
     let mut w = World::new();
     let command = w.command("ada", Operation::CreateGroup);
     w.refuses(signed("eve", command.clone()), "wrong-key");

@@ -20,6 +20,7 @@ mod coverage;
 mod decisions;
 mod governance;
 mod handover;
+mod heights;
 mod idempotency;
 mod limits;
 mod model;

@@ -5,7 +5,7 @@ use secnet_types::*;
 use crate::support::*;
 
 #[test]
-fn accounts_neither_overflow_nor_go_below_zero() {
+pub(crate) fn accounts_neither_overflow_nor_go_below_zero() {
     let mut w = World::new();
     let issue = |to: &str, amount| Change::Issue { to: id(to), amount: Amount(amount) };
     let code = |w: &mut World, change| w.govern(change).map_err(|r| r.code());
@@ -33,7 +33,7 @@ fn accounts_neither_overflow_nor_go_below_zero() {
 }
 
 #[test]
-fn escrow_pays_first_and_comes_back_when_the_grant_ends() {
+pub(crate) fn escrow_pays_first_and_comes_back_when_the_grant_ends() {
     let (mut w, dataset) = World::furnished();
     let fund = |grant, amount| Operation::FundGrant { grant, amount: Amount(amount) };
     let group = GroupId::derive(id("cy"), w.ok("cy", Operation::CreateGroup));
@@ -68,7 +68,7 @@ fn escrow_pays_first_and_comes_back_when_the_grant_ends() {
 
 /// Money set aside for a grant that was revoked before it began once stayed there for ever.
 #[test]
-fn a_dead_grant_that_has_not_begun_takes_no_money() {
+pub(crate) fn a_dead_grant_that_has_not_begun_takes_no_money() {
     let (mut w, dataset) = World::furnished();
     let later = Grant {
         window: Window { from: w.at(DAY), until: w.at(2 * DAY) },
@@ -86,7 +86,7 @@ fn a_dead_grant_that_has_not_begun_takes_no_money() {
 }
 
 #[test]
-fn who_cannot_pay_does_not_read() {
+pub(crate) fn who_cannot_pay_does_not_read() {
     let (mut w, dataset) = World::furnished();
     let grant = w.granted(dataset, "eve");
     let attempt = w.allowed("eve", dataset, grant);
@@ -111,7 +111,7 @@ fn who_cannot_pay_does_not_read() {
 
 /// What was not handed over was not used: the count comes back with the money, once, and only while it can be used.
 #[test]
-fn a_refund_gives_the_counted_use_back_once() {
+pub(crate) fn a_refund_gives_the_counted_use_back_once() {
     let (mut w, dataset) = World::furnished();
     let counted = |w: &mut World| {
         let grant = Grant { uses: Some(1), ..w.grant_of(dataset, "bo") };

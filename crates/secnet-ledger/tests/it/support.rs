@@ -1,6 +1,7 @@
 //! A small world with everybody in it, and short ways to say what they do.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -163,6 +164,11 @@ impl World {
     pub(crate) fn block(&mut self, commands: Vec<Vec<u8>>) -> ExecutedBlock {
         self.time += 1;
         let block = self.executor.execute(self.now(), &verified(commands));
+        for outcome in &block.outcomes {
+            if let Outcome::Rejected(rejection) = outcome {
+                REFUSALS.with_borrow_mut(|codes| codes.insert(rejection.code()));
+            }
+        }
         let replayed = self.twin.execute(self.now(), &verified(block.commands.clone()));
         assert_eq!(replayed.header, block.header, "P10: same blocks, same headers");
         assert_eq!(replayed.events, block.events, "P10: same blocks, same events");
@@ -384,6 +390,15 @@ impl World {
     pub(crate) fn balance(&self, who: &str) -> u64 {
         self.executor.state().balance(id(who)).0
     }
+}
+
+thread_local! {
+    static REFUSALS: RefCell<BTreeSet<&'static str>> = const { RefCell::new(BTreeSet::new()) };
+}
+
+/// What was refused in this thread so far, by code.
+pub(crate) fn refusals() -> BTreeSet<&'static str> {
+    REFUSALS.with_borrow(Clone::clone)
 }
 
 pub(crate) fn signed(who: &str, command: Command) -> Vec<u8> {

@@ -45,7 +45,7 @@ fn busy() -> (World, DatasetId, GrantId) {
 }
 
 #[test]
-fn p10_a_loaded_state_goes_on_as_the_running_one() {
+pub(crate) fn p10_a_loaded_state_goes_on_as_the_running_one() {
     let (mut w, dataset, grant) = busy();
     let mut seen: Vec<u8> = entries(&w.executor).iter().map(|(table, _, _)| *table).collect();
     seen.dedup();
@@ -77,7 +77,7 @@ fn p10_a_loaded_state_goes_on_as_the_running_one() {
 
 /// What goes out as changed entries, put together from the genesis on, is the state.
 #[test]
-fn changes_add_up_to_the_entries() {
+pub(crate) fn changes_add_up_to_the_entries() {
     let (mut w, ..) = busy();
     for ms in [1, HOUR, DAY, 40 * DAY] {
         w.wait(ms);
@@ -87,7 +87,7 @@ fn changes_add_up_to_the_entries() {
 }
 
 #[test]
-fn p10_one_block_or_many_come_to_the_same() {
+pub(crate) fn p10_one_block_or_many_come_to_the_same() {
     let (mut w, dataset) = World::furnished();
     let mut commands = Vec::new();
     let mut add = |w: &mut World, who: &str, operation| {
@@ -135,7 +135,7 @@ fn p10_one_block_or_many_come_to_the_same() {
 }
 
 #[test]
-fn a_damaged_snapshot_is_refused() {
+pub(crate) fn a_damaged_snapshot_is_refused() {
     let (w, ..) = busy();
     let sound = entries(&w.executor);
     let position = w.executor.position();
