@@ -9,4 +9,5 @@
 
 mod compile_fail;
 mod flow;
+mod shared_part;
 mod world;
