@@ -16,7 +16,7 @@ fn configuration() -> Genesis {
         sealing_key: digest(9),
     });
     founders.sort_by_key(|f| f.member);
-    let mut governors = vec![id("gov1"), id("gov2"), id("hospital-1")];
+    let mut governors = vec![id("gov1"), id("gov2"), id("hospital-10")];
     governors.sort();
     Genesis { name: "network".into(), salt: [8; 32], founders, governors, ..genesis() }
 }
@@ -123,7 +123,7 @@ pub(crate) fn grants_accounts_and_held_charges_go_on_under_new_governors() {
     let approvals = next.approvals(&proposal, &["gov2", "gov3"]);
     next.refused("gov2", Operation::Govern { proposal, approvals }, "bad-approval");
     let proposal = next.proposal(Change::Suspend(id("eve")));
-    let approvals = next.approvals(&proposal, &["gov2", "hospital-1"]);
+    let approvals = next.approvals(&proposal, &["gov2", "hospital-10"]);
     next.ok("gov2", Operation::Govern { proposal, approvals });
 }
 
@@ -158,8 +158,8 @@ pub(crate) fn only_the_agreed_network_goes_on_from_the_end_of_a_closed_chain() {
     assert!(w.executor.clone().successor(&named(&w, &|_| ())).is_ok());
 
     let (mut w, _) = World::furnished();
-    w.govern(Change::Suspend(id("hospital-1"))).unwrap();
+    w.govern(Change::Suspend(id("hospital-10"))).unwrap();
     w.govern(Change::Close { successor: sound.configuration() }).unwrap();
-    let suspended = SuccessorError::SuspendedGovernor(id("hospital-1"));
+    let suspended = SuccessorError::SuspendedGovernor(id("hospital-10"));
     assert_eq!(refused(&w, &named(&w, &|_| ())), suspended);
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use secnet_types::*;
 
-use crate::support::id;
+use crate::support::{genesis, id};
 
 /// Where money is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +25,7 @@ struct Data {
     pdc: MemberId,
     terms: Terms,
     withdrawn: bool,
+    erased: bool,
     offered: Option<MemberId>,
 }
 
@@ -68,6 +69,30 @@ struct Asked {
     gone: bool,
 }
 
+#[derive(Debug, Clone)]
+pub(crate) struct Someone {
+    pub id: MemberId,
+    kind: MemberKind,
+    key: [u8; 32],
+    voucher: Option<MemberId>,
+    pub suspended: bool,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Opened {
+    pub member: MemberId,
+    pub session: Session,
+    pub spent: u64,
+}
+
+#[derive(Debug, Clone)]
+struct Emergency {
+    key: (MemberId, RequestId),
+    owner: MemberId,
+    dataset: DatasetId,
+    due: u64,
+}
+
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Model {
     pub now: u64,
@@ -80,7 +105,12 @@ pub(crate) struct Model {
     delegations: Vec<(MemberId, Delegation)>,
     asks: Vec<Asked>,
     decisions: Vec<Decided>,
-    reviews: Vec<(MemberId, RequestId)>,
+    reviews: Vec<Emergency>,
+    pub members: Vec<Someone>,
+    pub sessions: Vec<Opened>,
+    rules: Vec<(MemberId, RuleListing)>,
+    licences: BTreeSet<(RuleId, MemberId)>,
+    pub installs: Vec<(MemberId, RuleId, Timestamp)>,
 }
 
 /// Yes or no; a no may leave the model half changed, the caller keeps a copy.
@@ -91,6 +121,62 @@ fn when(yes: bool) -> Answered {
 }
 
 impl Model {
+    /// The founders, with the keys they were founded with.
+    pub(crate) fn founded() -> Self {
+        let founders = genesis().founders.into_iter().map(|f| Someone {
+            id: f.member,
+            kind: f.kind,
+            key: f.member.0,
+            voucher: None,
+            suspended: false,
+        });
+        Self { members: founders.collect(), ..Self::default() }
+    }
+
+    fn member(&self, id: MemberId) -> Option<&Someone> {
+        self.members.iter().find(|m| m.id == id)
+    }
+
+    fn unsuspended(&self, id: MemberId) -> Option<&Someone> {
+        self.member(id).filter(|m| !m.suspended)
+    }
+
+    fn known(&self, party: Party) -> Answered {
+        match party {
+            Party::Member(m) => self.member(m).map(drop),
+            Party::Organisation(m) => when(self.member(m)?.kind == MemberKind::Organisation),
+            Party::Group(group) => when(self.groups.iter().any(|g| g.0 == group)),
+        }
+    }
+
+    fn not_suspended(&self, party: Party) -> Answered {
+        match party {
+            Party::Member(m) | Party::Organisation(m) => self.unsuspended(m).map(drop),
+            Party::Group(_) => Some(()),
+        }
+    }
+
+    fn statement(&self, terms: &Terms) -> Answered {
+        when(terms.expires.0 > self.now)?;
+        when(terms.beneficiaries.iter().all(|b| self.unsuspended(b.member).is_some()))
+    }
+
+    /// The member's key, or a session of it that can pay, signed this.
+    fn signs(&mut self, member: MemberId, signer: [u8; 32], price: u64) -> Answered {
+        if self.unsuspended(member)?.key == signer {
+            return Some(());
+        }
+        let open = |s: &&mut Opened| s.member == member && s.session.key == signer;
+        let session = self.sessions.iter_mut().find(open)?;
+        session.spent += price;
+        when(session.spent <= session.session.limit.0)
+    }
+
+    fn rule(&self, rule: RuleId) -> Option<(MemberId, RuleListing)> {
+        let there = |r: &&(MemberId, RuleListing)| r.1.rule == rule;
+        self.rules.iter().find(there).filter(|r| r.1.expires.0 > self.now).cloned()
+    }
+
     pub(crate) fn has(&self, pot: Pot) -> u64 {
         let mut sum = 0;
         for (from, to, amount) in &self.moves {
@@ -160,6 +246,9 @@ impl Model {
             }
         }
         self.delegations.retain(|(_, d)| d.window.until.0 > now);
+        self.sessions.retain(|s| s.session.until.0 > now);
+        self.installs.retain(|i| i.2.0 > now);
+        self.reviews.retain(|r| r.due + limits::MAX_REVIEW_OVERDUE_MS > now);
         for n in 0..self.decisions.len() {
             let held = self.has(Pot::Charge(n));
             if held > 0 && !self.alive(&self.decisions[n]) {
@@ -192,7 +281,10 @@ impl Model {
 
     fn is(&self, member: MemberId, party: Party) -> bool {
         match party {
-            Party::Member(m) | Party::Organisation(m) => m == member,
+            Party::Member(m) => m == member,
+            Party::Organisation(m) => {
+                m == member || self.member(member).is_some_and(|x| x.voucher == Some(m))
+            }
             Party::Group(g) => self.groups.iter().any(|x| x.0 == g && x.2.contains(&member)),
         }
     }
@@ -220,7 +312,7 @@ impl Model {
     }
 
     fn active(&self, dataset: DatasetId) -> Option<Data> {
-        self.data(dataset).filter(|d| !d.withdrawn).cloned()
+        self.data(dataset).filter(|d| !d.withdrawn && !d.erased).cloned()
     }
 
     fn usable(&self, g: &Granted, at: u64) -> bool {
@@ -240,12 +332,104 @@ impl Model {
         when(t.0 > self.now && t.0 - self.now <= most)
     }
 
-    /// Would the ledger apply it? If so the model has.
-    pub(crate) fn apply(&mut self, command: &Command) -> Answered {
+    /// Would the ledger apply it, signed with this key? If so the model has.
+    pub(crate) fn apply(&mut self, command: &Command, signer: [u8; 32]) -> Answered {
         let (author, cid) = (command.author, command.id);
+        when(self.unsuspended(author)?.key == signer)?;
         match &command.operation {
+            Operation::Govern { proposal, .. } => {
+                // The governors agree on whatever is proposed here.
+                let (who, suspended) = match proposal.change {
+                    Change::Suspend(who) => (who, true),
+                    Change::Reinstate(who) => (who, false),
+                    ref other => panic!("not in the model: {other:?}"),
+                };
+                self.members.iter_mut().find(|m| m.id == who)?.suspended = suspended;
+            }
+            Operation::Vouch { card } => {
+                when(self.member(author)?.kind == MemberKind::Organisation)?;
+                let (id, key) = (MemberId(card.envelope.key), card.envelope.key);
+                let (kind, voucher) = (card.value.kind, card.value.voucher);
+                when(kind != MemberKind::Organisation && voucher == Some(author))?;
+                when(self.member(id).is_none())?;
+                self.members.push(Someone { id, kind, key, voucher, suspended: false });
+            }
+            Operation::Disown { member } => {
+                let one = self.members.iter_mut().find(|m| m.id == *member)?;
+                when(one.voucher == Some(author))?;
+                (one.voucher, one.suspended) = (None, true);
+            }
+            Operation::RotateKey { rotation } => {
+                when(rotation.value.member == author)?;
+                let one = self.members.iter_mut().find(|m| m.id == author)?;
+                one.key = rotation.envelope.key;
+                self.sessions.retain(|s| s.member != author);
+            }
+            Operation::OpenSession { session } => {
+                self.soon(session.until, limits::MAX_SESSION_LIFETIME_MS)?;
+                let same = |s: &Opened| s.member == author && s.session.key == session.key;
+                when(!self.sessions.iter().any(same))?;
+                self.sessions.push(Opened { member: author, session: session.clone(), spent: 0 });
+            }
+            Operation::EndSession { key } => {
+                let before = self.sessions.len();
+                self.sessions.retain(|s| s.member != author || s.session.key != *key);
+                when(self.sessions.len() < before)?;
+            }
+            Operation::SummariseDenials { summary } => {
+                when(self.data(summary.dataset)?.pdc == author && summary.count > 0)?;
+                self.member(summary.requester)?;
+                let (from, until) = (summary.from.0, summary.until.0);
+                when(from <= until && until - from <= limits::MAX_SUMMARY_MS)?;
+                when(until <= self.now + limits::MAX_CLOCK_AHEAD_MS)?;
+                when(until + limits::MAX_SUMMARY_MS >= self.now)?;
+            }
+            Operation::ReviewEmergency { review } => {
+                let key = (review.requester, review.request);
+                let found = self.reviews.iter().find(|r| r.key == key)?.clone();
+                when(author != review.requester)?;
+                when(self.may(author, found.owner, Some(found.dataset), Power::Revoke))?;
+                self.reviews.retain(|r| r.key != key);
+            }
+            Operation::PublishRule { listing } => {
+                when(listing.expires.0 > self.now)?;
+                let other = |r: &(MemberId, RuleListing)| r.1.rule == listing.rule && r.0 != author;
+                when(!self.rules.iter().any(other))?;
+                self.rules.retain(|r| r.1.rule != listing.rule);
+                self.rules.push((author, listing.clone()));
+                self.licences.insert((listing.rule, author));
+            }
+            Operation::BuyRule { rule, price } => {
+                let (seller, listing) = self.rule(*rule)?;
+                when(listing.price == *price && self.licences.insert((*rule, author)))?;
+                let fee = price.0 / 100;
+                self.shift(Pot::Member(author), Pot::Treasury, fee)?;
+                self.shift(Pot::Member(author), Pot::Member(seller), price.0 - fee)?;
+            }
+            Operation::InstallRule { rule, until, .. } => {
+                let (_, listing) = self.rule(*rule)?;
+                when(*until <= listing.expires && until.0 > self.now)?;
+                when(self.licences.contains(&(*rule, author)))?;
+                self.installs.retain(|i| (i.0, i.1) != (author, *rule));
+                self.installs.push((author, *rule, *until));
+            }
+            Operation::RemoveRule { rule } => {
+                let before = self.installs.len();
+                self.installs.retain(|i| (i.0, i.1) != (author, *rule));
+                when(self.installs.len() < before)?;
+            }
+            Operation::RecordErasure { dataset, erased, whole, .. } => {
+                let before = self.data(*dataset).filter(|d| !d.erased)?.clone();
+                when(self.may(author, before.owner, Some(*dataset), Power::Erase))?;
+                when(!erased.is_empty())?;
+                if *whole {
+                    self.data.iter_mut().find(|d| d.id == *dataset)?.erased = true;
+                    self.orphan(*dataset);
+                }
+            }
             Operation::Transfer { to, amount } => {
                 when(amount.0 > 0 && author != *to)?;
+                self.unsuspended(*to)?;
                 self.shift(Pot::Member(author), Pot::Member(*to), amount.0)?;
             }
             Operation::Redeem { amount } => {
@@ -263,19 +447,20 @@ impl Model {
                 g.2.retain(|m| !remove.contains(m));
             }
             Operation::RegisterDataset { pdc, terms, .. } => {
-                when(terms.expires.0 > self.now)?;
+                self.statement(terms)?;
                 self.data.push(Data {
                     id: DatasetId::derive(author, cid),
                     owner: author,
                     pdc: *pdc,
                     terms: terms.clone(),
                     withdrawn: false,
+                    erased: false,
                     offered: None,
                 });
             }
             Operation::UpdateDataset { dataset, pdc, terms, .. } => {
                 let before = self.active(*dataset)?;
-                when(terms.expires.0 > self.now)?;
+                self.statement(terms)?;
                 when(self.may(author, before.owner, Some(*dataset), Power::Price))?;
                 // Manifests are all the same here.
                 let repriced = Terms { price: terms.price, ..before.terms.clone() };
@@ -291,11 +476,12 @@ impl Model {
             }
             Operation::OfferDataset { dataset, to } => {
                 when(self.active(*dataset)?.owner == author && *to != Some(author))?;
+                when(to.is_none_or(|heir| self.unsuspended(heir).is_some()))?;
                 self.data.iter_mut().find(|d| d.id == *dataset)?.offered = *to;
             }
             Operation::AcceptDataset { dataset, pdc, terms, .. } => {
                 when(self.active(*dataset)?.offered == Some(author))?;
-                when(terms.expires.0 > self.now)?;
+                self.statement(terms)?;
                 let d = self.data.iter_mut().find(|d| d.id == *dataset)?;
                 (d.owner, d.pdc, d.terms, d.offered) = (author, *pdc, terms.clone(), None);
                 self.orphan(*dataset);
@@ -327,6 +513,7 @@ impl Model {
                 };
                 when(self.may(author, owner, denial.dataset, Power::Revoke))?;
                 when(denial.window.from < denial.window.until && denial.window.until.0 > self.now)?;
+                self.known(denial.party)?;
                 self.denials.push((DenialId::derive(author, cid), owner, denial.clone()));
             }
             Operation::LiftDenial { denial } => {
@@ -338,6 +525,7 @@ impl Model {
                 self.denials.retain(|d| d.0 != *denial);
             }
             Operation::Delegate { delegation } => {
+                self.unsuspended(delegation.delegate)?;
                 when(delegation.delegate != author && !delegation.powers.is_empty())?;
                 if let Some(dataset) = delegation.dataset {
                     when(self.active(dataset)?.owner == author)?;
@@ -411,7 +599,6 @@ impl Model {
                 self.shift(Pot::Charge(n), Pot::Member(payer), all)?;
                 self.decisions[n].refunded = true;
             }
-            other => panic!("not in the model: {other:?}"),
         }
         self.applied.push((author, cid, command.expires));
         Some(())
@@ -447,9 +634,8 @@ impl Model {
         let data = self.active(grant.dataset)?;
         when(self.may(author, data.owner, Some(grant.dataset), Power::Grant))?;
         self.window(grant.window)?;
-        if let Party::Group(group) = grant.grantee {
-            when(self.groups.iter().any(|g| g.0 == group))?;
-        }
+        self.known(grant.grantee)?;
+        self.not_suspended(grant.grantee)?;
         when(!grant.emergency || grant.price.0 == 0)?;
         when(grant.uses != Some(0) && grant.window.from < data.terms.expires)?;
         if let Some(most) = data.terms.max_uses {
@@ -505,8 +691,11 @@ impl Model {
         let request = &decision.request.value;
         let data = self.data(request.dataset)?.clone();
         when(data.pdc == author)?;
-        // Everybody's key is its id here.
-        when(decision.request.envelope.key == request.requester.0)?;
+        let price = match decision.verdict {
+            Verdict::Allow { price, .. } => price.0,
+            Verdict::Hold { .. } | Verdict::Deny { .. } => 0,
+        };
+        self.signs(request.requester, decision.request.envelope.key, price)?;
         let same =
             |d: &Decided| d.request.requester == request.requester && d.request.id == request.id;
         let before = self.decisions.iter().position(|d| same(d) && self.alive(d));
@@ -533,6 +722,7 @@ impl Model {
                 when(g.grant.dataset == request.dataset && self.usable(&g, self.now))?;
                 when(g.grant.uses.is_none_or(|most| self.uses(grant) < most as usize))?;
                 when(self.is(request.requester, g.grant.grantee))?;
+                self.not_suspended(g.grant.grantee)?;
                 let forbids = |d: &(DenialId, MemberId, Denial)| {
                     d.1 == data.owner
                         && d.2.dataset.is_none_or(|x| x == request.dataset)
@@ -545,8 +735,10 @@ impl Model {
                 when(price == g.grant.price && price <= request.max_price)?;
                 if g.grant.emergency {
                     let key = (request.requester, request.id);
-                    when(!self.reviews.contains(&key))?;
-                    self.reviews.push(key);
+                    when(!self.reviews.iter().any(|r| r.key == key))?;
+                    let (owner, dataset) = (g.owner, g.grant.dataset);
+                    let due = self.now + Parameters::default().review_ms;
+                    self.reviews.push(Emergency { key, owner, dataset, due });
                 }
                 if price.0 > 0 {
                     let escrow = Pot::Escrow(grant);

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
+use secnet_crypto::SigningKey;
 use secnet_ledger::{AskStatus, Outcome};
 use secnet_types::*;
 
@@ -21,7 +22,7 @@ pub(crate) struct Rough {
 fn rough() -> impl Strategy<Value = Rough> {
     // Decisions are what it is all about: they come most often.
     // Bargaining takes several that fit together.
-    let kind = prop_oneof![3 => 0u8..24, 2 => Just(18u8), 1 => Just(7u8), 1 => 15u8..18];
+    let kind = prop_oneof![4 => 0u8..31, 2 => Just(18u8), 1 => Just(7u8), 1 => 15u8..18];
     (kind, any::<u8>(), any::<[u8; 6]>()).prop_map(|(kind, by, pick)| Rough { kind, by, pick })
 }
 
@@ -65,12 +66,39 @@ fn person(pick: u8) -> &'static str {
     PEOPLE[usize::from(pick) % PEOPLE.len()]
 }
 
+/// Whom an organisation of the random lives vouches for.
+const STAFF: [&str; 3] = ["staff-0", "staff-1", "staff-2"];
+
+/// Keys of sessions; whose, and whether open, is found out.
+const SESSIONS: [&str; 3] = ["session-0", "session-1", "session-2"];
+
+fn rule(pick: u8) -> RuleId {
+    RuleId([pick % 3; 32])
+}
+
 struct Player {
     w: World,
     known: Known,
 }
 
 impl Player {
+    /// Names a key of this member by how often it was rotated.
+    fn key_name(who: &str, rotations: usize) -> String {
+        if rotations == 0 { who.to_owned() } else { format!("{who}/{rotations}") }
+    }
+
+    fn rotations(&self, who: &str) -> usize {
+        let now = self.w.executor.state().member(id(who)).map(|m| m.key);
+        let named =
+            |n: &usize| Some(*key(&Self::key_name(who, *n)).verifying_key().as_bytes()) == now;
+        (0..64).find(named).unwrap_or(0)
+    }
+
+    /// The key that the member signs with, as far as the last block tells.
+    fn signer(&self, who: &str) -> SigningKey {
+        key(&Self::key_name(who, self.rotations(who)))
+    }
+
     fn party(&self, pick: u8, other: u8) -> Party {
         match pick % 4 {
             0 => Party::Group(choose(&self.known.groups, other).unwrap_or(GroupId([0; 16]))),
@@ -281,6 +309,88 @@ impl Player {
                 let answer = [HoldAnswer::Release, HoldAnswer::Refuse][usize::from(p[1] % 4 == 0)];
                 (by, Operation::AnswerHold { decision, answer })
             }
+            24 => {
+                let key = *key(SESSIONS[usize::from(p[1]) % 3]).verifying_key().as_bytes();
+                let until = self.w.at([HOUR, 20 * HOUR, 30 * HOUR][usize::from(p[2]) % 3]);
+                let session = Session { key, until, limit: Self::price(p[3]) };
+                let open = Operation::OpenSession { session };
+                (any, if p[4] % 4 > 0 { open } else { Operation::EndSession { key } })
+            }
+            25 => {
+                let rule = rule(p[0]);
+                let on_offer = state.rule(rule).map(|r| r.listing.clone());
+                let expires = self.w.at([HOUR, 40 * DAY, 0][usize::from(p[2]) % 3]);
+                let price = Self::price(p[3]);
+                let operation = match p[1] % 6 {
+                    0 => Operation::PublishRule {
+                        listing: RuleListing { rule, price, evidence: digest(1), expires },
+                    },
+                    1 | 2 => {
+                        let price = on_offer.filter(|_| p[4] < 230).map_or(price, |l| l.price);
+                        Operation::BuyRule { rule, price }
+                    }
+                    3 | 4 => {
+                        Operation::InstallRule { rule, until: self.w.at(HOUR), simulate: true }
+                    }
+                    _ => Operation::RemoveRule { rule },
+                };
+                (any, operation)
+            }
+            26 => {
+                let erased = vec![digest(1); usize::from(p[1] % 5 > 0)];
+                let whole = p[2].is_multiple_of(6);
+                let last_backup_dies = self.w.now();
+                (owner, Operation::RecordErasure { dataset, erased, last_backup_dies, whole })
+            }
+            27 => {
+                let open = |n: &&str| state.reviews_of(id(n)).next().is_some();
+                let by = PEOPLE.iter().copied().find(open).filter(|_| p[1] < 220).unwrap_or(any);
+                let waiting = state.reviews_of(id(by)).next().map(|(key, _)| key);
+                let (requester, request) = waiting.unwrap_or((id(any), RequestId([0; 16])));
+                let finding = ReviewFinding::Justified;
+                (by, Operation::ReviewEmergency { review: Review { requester, request, finding } })
+            }
+            28 => {
+                let summary = DenialSummary {
+                    requester: id(person(p[1])),
+                    from: Timestamp(self.w.time - u64::from(p[2]) * 10 * MINUTE),
+                    until: self.w.at([0, MINUTE / 2, HOUR][usize::from(p[3]) % 3]),
+                    count: u32::from(p[4]),
+                    requests: digest(1),
+                    dataset,
+                };
+                (pdc, Operation::SummariseDenials { summary })
+            }
+            29 => {
+                let staff = STAFF[usize::from(p[1]) % 3];
+                let voucher = if p[2] < 200 { "hospital-1" } else { "hospital-10" };
+                let vouch = Operation::Vouch {
+                    card: card(&self.w, staff, MemberKind::Person, Some(voucher)),
+                };
+                let by = if p[3] < 220 { "hospital-1" } else { any };
+                (by, if p[4] % 4 > 0 { vouch } else { Operation::Disown { member: id(staff) } })
+            }
+            30 => {
+                let suspended = |n: &&str| state.member(id(n)).is_some_and(|m| m.suspended);
+                let found = PEOPLE.iter().chain(&STAFF).copied().find(suspended);
+                if p[1] < 60 {
+                    let new = Self::key_name(any, self.rotations(any) + 1);
+                    let rotation = Rotation {
+                        network: self.w.network(),
+                        member: if p[2] < 230 { id(any) } else { id(person(p[2])) },
+                        sealing_key: digest(1),
+                    };
+                    let rotation = Signed::sign(rotation, &key(&new));
+                    return (any, Operation::RotateKey { rotation });
+                }
+                let change = match found {
+                    Some(who) if p[2] < 230 => Change::Reinstate(id(who)),
+                    _ => Change::Suspend(id(person(p[2]))),
+                };
+                let proposal = self.w.proposal(change);
+                let approvals = self.w.approvals(&proposal, &["gov1", "gov2"]);
+                ("gov1", Operation::Govern { proposal, approvals })
+            }
             _ => {
                 let keys = self.known.requests.iter().map(|(_, r)| (r.value.requester, r.value.id));
                 let keys: Vec<_> = keys.collect();
@@ -308,7 +418,11 @@ impl Player {
             Some(Party::Organisation(m)) if p[1] < 220 => m,
             _ => id(person(p[1])),
         };
-        let requester = PEOPLE.into_iter().find(|n| id(n) == requester).unwrap_or("bo");
+        let staff = STAFF[usize::from(p[2]) % 3];
+        let requester = match granted.as_ref().map(|g| g.grant.grantee) {
+            Some(Party::Organisation(_)) if p[2] < 160 => staff,
+            _ => PEOPLE.into_iter().find(|n| id(n) == requester).unwrap_or("bo"),
+        };
         let named = state.dataset(dataset).is_some_and(|d| d.pdc == id("pdc2"));
         let pdc = if named != p[3].is_multiple_of(29) { "pdc2" } else { "pdc" };
         let price = granted.as_ref().map_or(UNIT, |g| g.grant.price.0);
@@ -328,9 +442,13 @@ impl Player {
             if p[4] % 16 == 1 {
                 request.max_price = Amount(UNIT);
             }
-            // Now and then somebody signs for somebody else.
-            let signer = if p[4] % 16 == 2 { "eve" } else { requester };
-            Signed::sign(request, &key(signer))
+            // Now and then somebody signs for somebody else, or a session key for its member.
+            let signer = match p[4] % 16 {
+                2 => key("eve"),
+                3..6 => key(SESSIONS[usize::from(p[3]) % 3]),
+                _ => self.signer(requester),
+            };
+            Signed::sign(request, &signer)
         };
         let verdict = match p[5] % 7 {
             5 => Verdict::Hold {
@@ -423,7 +541,24 @@ fn kind(operation: &Operation) -> &'static str {
         Operation::AnswerHold { .. } => "answer hold",
         Operation::ConfirmCollection { .. } => "confirm",
         Operation::ReportFailure { .. } => "report failure",
-        _ => "other",
+        Operation::Govern { proposal, .. } => match proposal.change {
+            Change::Suspend(_) => "suspend",
+            _ => "reinstate",
+        },
+        Operation::Vouch { .. } => "vouch",
+        Operation::Disown { .. } => "disown",
+        Operation::RotateKey { .. } => "rotate key",
+        Operation::OpenSession { .. } => "open session",
+        Operation::EndSession { .. } => "end session",
+        Operation::SummariseDenials { .. } => "summarise denials",
+        Operation::ReviewEmergency { .. } => "review",
+        Operation::PublishRule { .. } => "publish rule",
+        Operation::BuyRule { .. } => "buy rule",
+        Operation::InstallRule { .. } => "install rule",
+        Operation::RemoveRule { .. } => "remove rule",
+        Operation::RecordErasure { .. } => "erase",
+        Operation::CreateGroup => "create group",
+        Operation::RegisterDataset { .. } => "register dataset",
     }
 }
 
@@ -434,7 +569,7 @@ fn live(blocks: &[(u64, Vec<Rough>)]) -> Tally {
 /// The world after such a life, all that was sent in it, and what became of that.
 pub(crate) fn lived(blocks: &[(u64, Vec<Rough>)]) -> ((World, Vec<Sent>), Tally) {
     let mut player = Player { w: World::new(), known: Known::default() };
-    let mut model = Model::default();
+    let mut model = Model::founded();
     for person in PEOPLE {
         let amount = 500 * UNIT;
         player.w.govern(Change::Issue { to: id(person), amount: Amount(amount) }).unwrap();
@@ -457,19 +592,20 @@ pub(crate) fn lived(blocks: &[(u64, Vec<Rough>)]) -> ((World, Vec<Sent>), Tally)
         for rough in roughs {
             // Now and then an old command again, or a forged one.
             let old = choose(&player.known.sent, rough.pick[0]).filter(|_| rough.by % 16 == 15);
-            let (who, bytes, command) = if let Some((bytes, command)) = old {
-                (true, bytes, command)
+            let (signer, bytes, command) = if let Some((bytes, command)) = old {
+                (SignedCommand::parse(&bytes).unwrap().envelope.key, bytes, command)
             } else {
                 let (who, operation) = player.operation(rough);
                 let command = player.w.command(who, operation);
                 let forged = rough.by % 16 == 14;
-                let bytes = signed(if forged { "eve" } else { who }, command.clone());
+                let signer = if forged { key("eve") } else { player.signer(who) };
+                let bytes = SignedCommand::sign(command.clone(), &signer).to_bytes();
                 if !forged {
                     player.note(&command, &bytes);
                 }
-                (!forged, bytes, command)
+                (*signer.verifying_key().as_bytes(), bytes, command)
             };
-            batch.push((who, bytes, command));
+            batch.push((signer, bytes, command));
         }
         let block = player.w.block(batch.iter().map(|(_, bytes, _)| bytes.clone()).collect());
         model.tick(player.w.time);
@@ -477,14 +613,14 @@ pub(crate) fn lived(blocks: &[(u64, Vec<Rough>)]) -> ((World, Vec<Sent>), Tally)
             |n: &usize| matches!(batch[*n].2.operation, Operation::RecordDecision { .. });
         let (last, first): (Vec<usize>, Vec<usize>) = (0..batch.len()).partition(is_decision);
         for n in first.into_iter().chain(last) {
-            let (sound, _, command) = &batch[n];
+            let (signer, _, command) = &batch[n];
             let outcome = block.outcomes[n];
-            if model.remembers(command.author, command.id) && *sound {
+            if model.remembers(command.author, command.id) {
                 assert!(matches!(outcome, Outcome::Repeated { .. }), "{outcome:?} {command:?}");
                 continue;
             }
             let before = model.clone();
-            let yes = *sound && command.expires.0 > model.now && model.apply(command).is_some();
+            let yes = command.expires.0 > model.now && model.apply(command, *signer).is_some();
             if !yes {
                 model = before;
             }
@@ -522,6 +658,18 @@ fn agree(w: &World, model: &Model, known: &Known) {
             assert!(grant.used <= most, "the count is never exceeded");
         }
     }
+    for member in &model.members {
+        let suspended = state.member(member.id).map(|m| m.suspended);
+        assert_eq!(suspended, Some(member.suspended), "{}", member.id);
+    }
+    for opened in &model.sessions {
+        let spent = state.session(opened.member, opened.session.key).map(|s| s.spent.0);
+        assert_eq!(spent, Some(opened.spent), "a session of {}", opened.member);
+    }
+    for member in people() {
+        let installed = state.installed_rules(member, w.now()).count();
+        assert_eq!(installed, model.installs.iter().filter(|i| i.0 == member).count());
+    }
     for (_, request) in &known.requests {
         let times = model.charged(request.value.requester, request.value.id);
         assert!(times <= 1, "charged {times} times for one request");
@@ -552,6 +700,6 @@ fn random_lives_are_eventful() {
         refused += no;
     }
     println!("{applied:?}, {refused} refused");
-    assert_eq!(applied.len(), 29, "every kind happened: {applied:?}");
+    assert_eq!(applied.len(), 44, "every kind happened: {applied:?}");
     assert!(applied["allow for money"] > 100 && refused > 1000, "{applied:?}, {refused} refused");
 }
