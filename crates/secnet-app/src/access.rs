@@ -242,7 +242,8 @@ impl Pdc {
     }
 
     /// Steps 7 and 8: facts kept, decision ordered and applied. If the ledger refuses an allow or a hold, because
-    /// consent, count or funds have changed since the snapshot or too much waits for the owner, that refusal is recorded as a denial instead.
+    /// consent, count or funds have changed since the snapshot or too much waits for the owner, that refusal is recorded
+    /// as a denial instead.
     async fn record(
         &self,
         caller: &Authenticated,

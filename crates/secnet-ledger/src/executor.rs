@@ -99,7 +99,8 @@ pub struct Executor {
 }
 
 impl Executor {
-    /// At the beginning of a network that continues no other (else see [`Executor::successor`]). Also returns the entries that the genesis makes.
+    /// At the beginning of a network that continues no other (else see [`Executor::successor`]). Also returns the entries
+    /// that the genesis makes.
     #[must_use]
     pub fn genesis(genesis: &Genesis) -> (Self, Vec<EntryChange>) {
         let mut state = State::genesis(genesis);
