@@ -15,6 +15,7 @@ mod load;
 mod operations;
 mod queries;
 mod rejection;
+mod sorted;
 mod state;
 mod successor;
 mod sweep;

@@ -1,6 +1,6 @@
 //! The state: its tables, their byte form, and the indexes that follow from them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use minicbor::Decode;
 use secnet_types::{
@@ -10,6 +10,7 @@ use secnet_types::{
 
 use crate::digest::StateDigest;
 use crate::entries::*;
+use crate::sorted::Sorted;
 use crate::sweep::Due;
 use crate::table::{Key, Table};
 
@@ -96,14 +97,20 @@ macro_rules! tables {
                 match table {
                     $(TableId::$field => {
                         let key = <$key>::from_bytes(key)?;
-                        // The digest counts elements modulo 2^16; twice the same key is never right.
-                        if self.$field.contains(&key) { return None; }
                         let value: $value = load_value(value)?;
                         value.index(&key, &mut self.index);
                         self.$field.load(key, value);
                     })*
                 }
                 Some(())
+            }
+
+            /// All entries of a table are loaded. The key of one that came twice is the error: the digest counts elements
+            /// modulo 2^16, so that is never right.
+            pub(crate) fn settle(&mut self, table: TableId) -> Result<(), Vec<u8>> {
+                match table {
+                    $(TableId::$field => self.$field.settle().map_err(|key| key.to_bytes()),)*
+                }
             }
 
             /// Every entry of every table in its stored form, in order.
@@ -157,30 +164,49 @@ tables! {
     governance: Only => Governance = 18,
 }
 
-/// What follows from the tables, for looking up the other way round. Never stored, never digested.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Index {
-    pub datasets_of: BTreeSet<(MemberId, DatasetId)>,
-    pub grants_on: BTreeSet<(DatasetId, GrantId)>,
-    pub grants_to: BTreeSet<(Party, GrantId)>,
-    pub denials_by: BTreeSet<(MemberId, DenialId)>,
-    pub asks_to: BTreeSet<(MemberId, AskId)>,
-    pub asks_by: BTreeSet<(MemberId, AskId)>,
+macro_rules! index {
+    ($($(#[$doc:meta])* $set:ident: $value:ty,)*) => {
+        /// What follows from the tables, for looking up the other way round. Never stored, never digested.
+        #[derive(Debug, Clone, Default)]
+        pub(crate) struct Index {
+            $($(#[$doc])* pub $set: Sorted<$value>,)*
+            pub decisions: BTreeMap<DecisionId, (MemberId, RequestId)>,
+            pub consent: ConsentHeights,
+        }
+
+        impl Index {
+            /// Begin to load: nothing is looked up until it is settled.
+            fn fill(&mut self) {
+                $(self.$set.fill();)*
+            }
+
+            fn settle(&mut self) {
+                $(self.$set.settle();)*
+            }
+        }
+    };
+}
+
+index! {
+    datasets_of: (MemberId, DatasetId),
+    grants_on: (DatasetId, GrantId),
+    grants_to: (Party, GrantId),
+    denials_by: (MemberId, DenialId),
+    asks_to: (MemberId, AskId),
+    asks_by: (MemberId, AskId),
     /// Asks on a dataset that somebody can still say something to.
-    pub open_asks_on: BTreeSet<(DatasetId, AskId)>,
+    open_asks_on: (DatasetId, AskId),
     /// Holds on a dataset that may still be lifted.
-    pub open_holds_on: BTreeSet<(DatasetId, (MemberId, RequestId))>,
-    pub groups_of: BTreeSet<(MemberId, GroupId)>,
-    pub groups_run_by: BTreeSet<(MemberId, GroupId)>,
-    pub holds_of: BTreeSet<(MemberId, (MemberId, RequestId))>,
-    pub reviews_of: BTreeSet<(MemberId, (MemberId, RequestId))>,
+    open_holds_on: (DatasetId, (MemberId, RequestId)),
+    groups_of: (MemberId, GroupId),
+    groups_run_by: (MemberId, GroupId),
+    holds_of: (MemberId, (MemberId, RequestId)),
+    reviews_of: (MemberId, (MemberId, RequestId)),
     /// Charges neither paid out nor given back, by payer.
-    pub held_charges: BTreeSet<(MemberId, (MemberId, RequestId))>,
-    pub escrows_of: BTreeSet<(MemberId, GrantId)>,
-    pub rules_by: BTreeSet<(MemberId, RuleId)>,
-    pub decisions: BTreeMap<DecisionId, (MemberId, RequestId)>,
-    pub due: BTreeSet<(Timestamp, Due)>,
-    pub consent: ConsentHeights,
+    held_charges: (MemberId, (MemberId, RequestId)),
+    escrows_of: (MemberId, GrantId),
+    rules_by: (MemberId, RuleId),
+    due: (Timestamp, Due),
 }
 
 /// When the consent on a dataset last changed, so that compiled policies can be kept.
@@ -381,7 +407,15 @@ impl State {
 
     /// An empty state to load entries into.
     pub(crate) fn unloaded(network: NetworkId) -> Self {
-        Self::empty(network)
+        let mut state = Self::empty(network);
+        state.index.fill();
+        state
+    }
+
+    /// All tables are loaded and settled.
+    pub(crate) fn loaded(&mut self, height: u64) {
+        self.index.settle();
+        self.set_consent_floor(height);
     }
 
     /// The network.

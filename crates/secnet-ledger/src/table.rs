@@ -17,11 +17,18 @@ pub(crate) struct Table<K, V> {
     map: BTreeMap<K, V>,
     command: Vec<(K, Option<V>)>,
     block: BTreeMap<K, Option<V>>,
+    /// Entries that are being loaded.
+    loading: Vec<(K, V)>,
 }
 
 impl<K, V> Default for Table<K, V> {
     fn default() -> Self {
-        Self { map: BTreeMap::new(), command: Vec::new(), block: BTreeMap::new() }
+        Self {
+            map: BTreeMap::new(),
+            command: Vec::new(),
+            block: BTreeMap::new(),
+            loading: Vec::new(),
+        }
     }
 }
 
@@ -64,9 +71,25 @@ impl<K: Key, V: Clone> Table<K, V> {
         }
     }
 
-    /// Put an entry that is not a change: when state is loaded.
+    /// Take in an entry that is not a change: when state is loaded. It is there once the table is settled.
     pub(crate) fn load(&mut self, key: K, value: V) {
-        self.map.insert(key, value);
+        self.loading.push((key, value));
+    }
+
+    /// What is being loaded is complete; a key that came twice is the error. Entries in the order of keys become the map
+    /// at once, instead of one by one.
+    pub(crate) fn settle(&mut self) -> Result<(), K> {
+        let loading = core::mem::take(&mut self.loading);
+        if self.map.is_empty() && loading.is_sorted_by(|(a, _), (b, _)| a < b) {
+            self.map = loading.into_iter().collect();
+            return Ok(());
+        }
+        for (key, value) in loading {
+            if self.map.insert(key.clone(), value).is_some() {
+                return Err(key);
+            }
+        }
+        Ok(())
     }
 
     /// The command failed: take its changes back.
