@@ -94,7 +94,7 @@ fn nothing_old_is_accepted(old: &World, next: &mut World, sent: Vec<Sent>) {
 use crate::model::PEOPLE;
 
 #[test]
-pub(crate) fn grants_accounts_and_held_charges_go_on_under_new_governors() {
+fn grants_accounts_and_held_charges_go_on_under_new_governors() {
     let (mut w, dataset) = World::furnished();
     let grant = Grant { uses: Some(2), ..w.grant_of(dataset, "bo") };
     let grant = w.grant("ada", grant);
@@ -128,7 +128,7 @@ pub(crate) fn grants_accounts_and_held_charges_go_on_under_new_governors() {
 }
 
 #[test]
-pub(crate) fn only_the_agreed_network_goes_on_from_the_end_of_a_closed_chain() {
+fn only_the_agreed_network_goes_on_from_the_end_of_a_closed_chain() {
     let (mut w, _) = World::furnished();
     let sound = configuration();
     let named = |w: &World, change: &dyn Fn(&mut Predecessor)| {

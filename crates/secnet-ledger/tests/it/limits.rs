@@ -28,14 +28,14 @@ fn rule(n: usize) -> RuleId {
 }
 
 #[test]
-pub(crate) fn a_member_runs_so_many_groups_at_most() {
+fn a_member_runs_so_many_groups_at_most() {
     let mut w = World::new();
     fill(&mut w, "ada", limits::MAX_GROUPS_RUN_BY_MEMBER, |_, _| Operation::CreateGroup);
     w.ok("bo", Operation::CreateGroup);
 }
 
 #[test]
-pub(crate) fn a_member_is_in_so_many_groups_at_most_and_can_leave_any() {
+fn a_member_is_in_so_many_groups_at_most_and_can_leave_any() {
     let mut w = World::new();
     let groups: Vec<_> = (0..=limits::MAX_GROUPS_OF_MEMBER)
         .map(|n| {
@@ -63,7 +63,7 @@ pub(crate) fn a_member_is_in_so_many_groups_at_most_and_can_leave_any() {
 }
 
 #[test]
-pub(crate) fn a_member_has_so_many_asks_at_most() {
+fn a_member_has_so_many_asks_at_most() {
     let (mut w, _) = World::furnished();
     let each = limits::MAX_OPEN_ASKS_ON_DATASET;
     let datasets: Vec<_> =
@@ -74,7 +74,7 @@ pub(crate) fn a_member_has_so_many_asks_at_most() {
 }
 
 #[test]
-pub(crate) fn an_owner_has_so_many_delegations_at_most_and_none_for_ever() {
+fn an_owner_has_so_many_delegations_at_most_and_none_for_ever() {
     let (mut w, dataset) = World::furnished();
     let datasets: Vec<_> =
         (0..=limits::MAX_DELEGATIONS_OF_OWNER).map(|_| w.dataset("ada")).collect();
@@ -102,7 +102,7 @@ pub(crate) fn an_owner_has_so_many_delegations_at_most_and_none_for_ever() {
 }
 
 #[test]
-pub(crate) fn a_member_offers_so_many_rules_at_most_and_installs_none_for_ever() {
+fn a_member_offers_so_many_rules_at_most_and_installs_none_for_ever() {
     let mut w = World::new();
     let publish = |w: &World, n: usize| Operation::PublishRule {
         listing: RuleListing {
@@ -125,7 +125,7 @@ pub(crate) fn a_member_offers_so_many_rules_at_most_and_installs_none_for_ever()
 
 /// The mandatory review stays asked for long after it was due, but not for ever.
 #[test]
-pub(crate) fn an_overdue_review_is_given_up_after_a_year() {
+fn an_overdue_review_is_given_up_after_a_year() {
     let (mut w, dataset) = World::furnished();
     let emergency = Grant { emergency: true, price: Amount::ZERO, ..w.grant_of(dataset, "bo") };
     let grant = w.grant("ada", emergency);
@@ -149,7 +149,7 @@ pub(crate) fn an_overdue_review_is_given_up_after_a_year() {
 
 /// What the indexes answer is what a look at everything would.
 #[test]
-pub(crate) fn lists_by_member_are_complete() {
+fn lists_by_member_are_complete() {
     let (mut w, dataset) = World::furnished();
     let others = w.dataset("dan");
     let grant = w.granted(dataset, "bo");

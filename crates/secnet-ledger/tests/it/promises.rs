@@ -7,7 +7,7 @@ use crate::support::*;
 
 /// P3: whatever a stranger sends about somebody else's things, with its own valid signature, is refused.
 #[test]
-pub(crate) fn p3_only_the_owner_or_a_delegate_changes_what_is_hers() {
+fn p3_only_the_owner_or_a_delegate_changes_what_is_hers() {
     let (mut w, dataset) = World::furnished();
     let grant = w.granted(dataset, "bo");
     let denial = w.denial_of(Some(dataset), Party::Member(id("cy")));
@@ -76,7 +76,7 @@ fn delegate_by(w: &World, dataset: DatasetId) -> Operation {
 
 /// P4: whichever came in first, a decision in the block of a revocation, denial, withdrawal or suspension is refused.
 #[test]
-pub(crate) fn p4_a_revocation_wins_within_its_block_whatever_the_order() {
+fn p4_a_revocation_wins_within_its_block_whatever_the_order() {
     for which in 0..4 {
         for revocation_first in [true, false] {
             let (mut w, dataset) = World::furnished();
@@ -112,7 +112,7 @@ pub(crate) fn p4_a_revocation_wins_within_its_block_whatever_the_order() {
 
 /// P5: dealing with oneself can only lose the fee.
 #[test]
-pub(crate) fn p5_self_dealing_loses_the_fee() {
+fn p5_self_dealing_loses_the_fee() {
     let (mut w, dataset) = World::furnished();
     let grant = w.granted(dataset, "ada");
     let request = w.used("ada", dataset, grant);

@@ -32,7 +32,7 @@ fn crowded() -> World {
 }
 
 #[test]
-pub(crate) fn what_is_overdue_is_cleaned_up_over_several_blocks_alike_everywhere() {
+fn what_is_overdue_is_cleaned_up_over_several_blocks_alike_everywhere() {
     let mut w = crowded();
     w.time += DAY;
     let mut reloaded = w.reloaded();
@@ -57,7 +57,7 @@ pub(crate) fn what_is_overdue_is_cleaned_up_over_several_blocks_alike_everywhere
 
 /// What is overdue but not yet cleaned up is as dead as if it were.
 #[test]
-pub(crate) fn a_backlog_lends_no_life() {
+fn a_backlog_lends_no_life() {
     let (mut w, dataset) = World::furnished();
     let grant = w.granted(dataset, "bo");
     let (held, request) = w.held("bo", dataset);
@@ -97,7 +97,7 @@ impl World {
 }
 
 #[test]
-pub(crate) fn block_time_never_falls() {
+fn block_time_never_falls() {
     let mut w = World::new();
     w.wait(DAY);
     let earlier = w.executor.execute(Timestamp(START), &[]);

@@ -45,7 +45,7 @@ fn busy() -> (World, DatasetId, GrantId) {
 }
 
 #[test]
-pub(crate) fn p10_a_loaded_state_goes_on_as_the_running_one() {
+fn p10_a_loaded_state_goes_on_as_the_running_one() {
     let (mut w, dataset, grant) = busy();
     let mut seen: Vec<u8> = entries(&w.executor).iter().map(|(table, _, _)| *table).collect();
     seen.dedup();
@@ -77,7 +77,7 @@ pub(crate) fn p10_a_loaded_state_goes_on_as_the_running_one() {
 
 /// What goes out as changed entries, put together from the genesis on, is the state.
 #[test]
-pub(crate) fn changes_add_up_to_the_entries() {
+fn changes_add_up_to_the_entries() {
     let (mut w, ..) = busy();
     for ms in [1, HOUR, DAY, 40 * DAY] {
         w.wait(ms);
@@ -87,7 +87,7 @@ pub(crate) fn changes_add_up_to_the_entries() {
 }
 
 #[test]
-pub(crate) fn p10_one_block_or_many_come_to_the_same() {
+fn p10_one_block_or_many_come_to_the_same() {
     let (mut w, dataset) = World::furnished();
     let mut commands = Vec::new();
     let mut add = |w: &mut World, who: &str, operation| {
@@ -135,7 +135,7 @@ pub(crate) fn p10_one_block_or_many_come_to_the_same() {
 }
 
 #[test]
-pub(crate) fn a_damaged_snapshot_is_refused() {
+fn a_damaged_snapshot_is_refused() {
     let (w, ..) = busy();
     let sound = entries(&w.executor);
     let position = w.executor.position();

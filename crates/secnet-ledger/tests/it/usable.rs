@@ -57,7 +57,7 @@ fn both_say(w: &mut World, dataset: DatasetId, grant: GrantId, code: Option<&str
 }
 
 #[test]
-pub(crate) fn p4_a_release_is_refused_for_whatever_a_decision_would_be() {
+fn p4_a_release_is_refused_for_whatever_a_decision_would_be() {
     let (mut w, dataset, grant) = ward();
     both_say(&mut w, dataset, grant, None);
     for (who, operation, code) in changes(&w, dataset, grant) {
@@ -69,7 +69,7 @@ pub(crate) fn p4_a_release_is_refused_for_whatever_a_decision_would_be() {
 }
 
 #[test]
-pub(crate) fn p4_suspension_transfer_closing_and_time_end_the_use_of_a_grant() {
+fn p4_suspension_transfer_closing_and_time_end_the_use_of_a_grant() {
     // The organisation is suspended, its staff is not.
     let (mut w, dataset, grant) = ward();
     w.govern(Change::Suspend(id("hospital-1"))).unwrap();
@@ -98,7 +98,7 @@ pub(crate) fn p4_suspension_transfer_closing_and_time_end_the_use_of_a_grant() {
 
 /// The last millisecond counts the same at both doors, whether or not the sweep has come to it.
 #[test]
-pub(crate) fn a_window_ends_for_both_at_once() {
+fn a_window_ends_for_both_at_once() {
     let (mut w, dataset, grant) = ward();
     let until = w.executor.state().grant(grant).unwrap().grant.window.until;
     w.time = until.0 - 2;
@@ -107,7 +107,7 @@ pub(crate) fn a_window_ends_for_both_at_once() {
 }
 
 #[test]
-pub(crate) fn an_emergency_grant_is_usable_against_ordinary_denials_alone() {
+fn an_emergency_grant_is_usable_against_ordinary_denials_alone() {
     for (even_in_emergency, code) in [(false, None), (true, Some("denied"))] {
         let (mut w, dataset, _) = ward();
         let grant = Grant { emergency: true, price: Amount::ZERO, ..w.grant_of(dataset, "nurse") };
