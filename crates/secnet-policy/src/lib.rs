@@ -41,7 +41,7 @@ pub use decide::{DenyCause, Permitted, PolicyVerdict, decide};
 pub use explain::{Audience, Explanation, FullExplanation, NearMiss, Remedy, explain};
 pub use facts::{ConsentSlice, DenialFact, GrantFact, Question, TermsFact};
 pub use name::{PolicyName, Term};
-pub use scope_decision::{Refusal, ScopeVerdict, decide_all};
+pub use scope_decision::{Refusal, ScopeVerdict, decide_all, permits_all};
 pub use visible::{MAX_PAGE_RECORDS, Page, RecordIndex, who_can_see};
 
 #[cfg(test)]

@@ -49,6 +49,29 @@ pub fn decide_all<'r>(
     all(consent, question, records).unwrap_or_else(ScopeVerdict::Fault)
 }
 
+/// Does this grant, be it the best choice or not, still permit all of these records? Asked again between a decision and
+/// what is done on it.
+///
+/// # Errors
+/// What an evaluation erred on; that permits nothing.
+pub fn permits_all<'r>(
+    consent: &CompiledConsent,
+    question: &Question,
+    grant: GrantId,
+    records: impl IntoIterator<Item = &'r RecordMeta>,
+) -> Result<bool, String> {
+    let asker = Asker::new(consent, question)?;
+    let mut classes = ByClass::new(consent, &asker);
+    for record in records {
+        match classes.ask(record)? {
+            PolicyVerdict::Permit(grants) if grants.iter().any(|g| g.grant == grant) => {}
+            PolicyVerdict::Fault(message) => return Err(message),
+            PolicyVerdict::Permit(_) | PolicyVerdict::Deny(_) => return Ok(false),
+        }
+    }
+    Ok(true)
+}
+
 fn all<'r>(
     consent: &CompiledConsent,
     question: &Question,

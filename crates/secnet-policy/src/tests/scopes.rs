@@ -93,6 +93,10 @@ proptest! {
                     (refusal, verdict) => panic!("{refusal:?} {verdict:?}"),
                 }
             }
+            for fact in &slice.grants {
+                let all = records.iter().all(|r| permits(&one(r.id), fact.id));
+                prop_assert_eq!(permits_all(&consent, question, fact.id, &records), Ok(all));
+            }
             // No other grant covers more, or as much for less.
             if let Some(best) = best {
                 for fact in &slice.grants {
