@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use secnet_guard::Observed;
 use secnet_ledger::{DatasetStatus, DecisionState, Rejection};
 use secnet_types::{
-    DatasetId, Decision, DecisionId, HoldAnswer, Operation, ReasonClass, Receipt, RecordMeta,
-    Verdict, encode, limits,
+    DatasetId, Decision, DecisionId, Digest, HoldAnswer, MemberId, Operation, ReasonClass, Receipt,
+    RecordMeta, Verdict, encode, limits,
 };
 
 use crate::AccessError;
@@ -14,6 +13,7 @@ use crate::call::{AccessCall, Authenticated};
 use crate::collect::Delivery;
 use crate::facts::Facts;
 use crate::granted::{Claim, Granted, scope_commitment};
+use crate::notices::notice_to;
 use crate::pdc::Pdc;
 use crate::ports::{Change, Committed, EntryKind, EntryName, SubmitError};
 use crate::record::FactsRecord;
@@ -54,8 +54,10 @@ pub struct Refusal {
 
 /// Steps 4 to 6 done: what is to be recorded.
 #[derive(Debug)]
-struct Concluded {
-    decision: Decision,
+pub(crate) struct Concluded {
+    /// Whose data it is about.
+    owner: MemberId,
+    pub decision: Decision,
     record: FactsRecord,
     objection: Option<Objection>,
 }
@@ -68,7 +70,7 @@ impl Pdc {
     pub async fn access(&self, call: &AccessCall) -> Result<Outcome, AccessError> {
         let parsed = call.parse()?; //                                              1  bytes -> request
         let caller = self
-            .view(|view| parsed.authenticate(view)) //                              2  -> Authenticated
+            .view(|view| parsed.authenticate(view, self.clock.now())) //                              2  -> Authenticated
             .ok_or(AccessError::Unauthenticated)??;
         let lifts = match self.decided_before(&caller) {
             None => None,
@@ -80,6 +82,7 @@ impl Pdc {
         }
         let Some(facts) = self.gather(&caller).await? else {
             //                     3  -> Facts
+            self.note_stray(&caller);
             return Ok(Outcome::NotVisible);
         };
         let discoverable = facts.discoverable;
@@ -102,15 +105,13 @@ impl Pdc {
         lifts: Option<DecisionId>,
     ) -> Result<Outcome, AccessError> {
         let asked = self.asked(caller, facts)?;
-        let rules = self.rules_in_force(facts).await?;
-        let event = self.event(caller, facts, &asked);
-        let (mut judgement, matched) = self.judge(event, &rules, facts);
-        let vetted =
-            permit(facts, &asked) //                                       4  -> Permitted
-                .and_then(|p| self.vet(p, &mut judgement, &matched, lifts.is_some())); // 5 -> Vetted
+        let permitted = permit(facts, &asked); //                                   4  -> Permitted
+        let event = self.event(caller, facts, &asked, permitted.as_ref().ok());
+        let (mut judgement, matched) = self.judge(event, facts);
+        let vetted = permitted.and_then(|p| self.vet(p, &mut judgement, &matched, lifts.is_some())); //   5  -> Vetted
         let concluded = self.conclude(caller, facts, &judgement, vetted, (asked.len(), lifts)); // 6
         let (concluded, committed) = self.record(caller, concluded).await?; //      7, 8  ordered and applied
-        self.learn(&judgement, &concluded);
+        self.learn(&judgement, &concluded).await;
         self.answer(caller, concluded, committed).await //                          9, 10  release, receipt
     }
 
@@ -133,14 +134,15 @@ impl Pdc {
         self.view(|view| view.state.decision(request.requester, request.id).cloned()).flatten()
     }
 
-    /// The records that the request covers.
+    /// The records that the request covers, as far as that can be read.
     fn asked<'f>(
         &self,
         caller: &Authenticated,
         facts: &'f Facts,
     ) -> Result<Vec<&'f RecordMeta>, AccessError> {
         let scope = &caller.detail.scope;
-        let index = &facts.records.index;
+        let Ok(grounds) = &facts.grounds else { return Ok(Vec::new()) };
+        let index = &grounds.records.index;
         let asked: Vec<&RecordMeta> = match &scope.records {
             Some(ids) => ids
                 .iter()
@@ -189,17 +191,21 @@ impl Pdc {
             features: encode(&judgement.features),
             lifts,
             discoverable: facts.discoverable,
-            policy: facts.consent.digest(),
+            policy: facts.grounds.as_ref().map_or(Digest::ZERO, |g| g.consent.digest()),
+            watched: judgement.watched.clone(),
+            obligations: BTreeSet::new(),
+            max_price: request.max_price,
         };
         let (verdict, objection) = match vetted {
-            Ok(Vetted { grant, records, obligations }) => {
+            Ok(vetted) => {
+                let (grant, records, obligations) = vetted.into_parts();
                 let count = u32::try_from(records.len()).unwrap_or(u32::MAX);
                 let scope = scope_commitment(&record.scope_salt, &records);
                 record.grant = Some(grant.grant);
                 record.released = records;
                 let said = format!("allowed by grant {}", grant.grant);
                 record.reasons.insert(0, said);
-                record.reasons.extend(obligations.iter().map(|o| format!("obligation: {o:?}")));
+                record.obligations = obligations;
                 let verdict = Verdict::Allow {
                     grant: grant.grant,
                     price: grant.price,
@@ -226,7 +232,7 @@ impl Pdc {
             verdict,
             lifts,
         };
-        Concluded { decision, record, objection }
+        Concluded { owner: facts.owner, decision, record, objection }
     }
 
     fn refusing(&self, objection: &Objection) -> Verdict {
@@ -273,13 +279,16 @@ impl Pdc {
         let command = self.sign(self.member, operation, self.signer.as_ref());
         let decision = DecisionId::derive(self.member, command.value.id);
         let name = facts_name(concluded.record.dataset, decision);
-        let value = Some(encode(&concluded.record));
-        self.archive.write(vec![Change { name: name.clone(), value }]).await?;
+        let mut changes = vec![Change { name, value: Some(encode(&concluded.record)) }];
+        changes.extend(notice_to(concluded.owner, &concluded.record, decision));
+        let names: Vec<EntryName> = changes.iter().map(|change| change.name.clone()).collect();
+        self.archive.write(changes).await?;
         match self.log.submit(command.to_bytes()).await {
             Ok(committed) => Ok(committed),
             Err(SubmitError::Rejected(rejection)) => {
                 // There is no such decision and never will be.
-                self.archive.write(vec![Change { name, value: None }]).await?;
+                let gone = names.into_iter().map(|name| Change { name, value: None });
+                self.archive.write(gone.collect()).await?;
                 Err(rejection.into())
             }
             Err(error) => Err(error.into()),
@@ -292,7 +301,7 @@ impl Pdc {
         concluded: Concluded,
         rejection: Rejection,
     ) -> Concluded {
-        let Concluded { mut decision, mut record, .. } = concluded;
+        let Concluded { owner, mut decision, mut record, .. } = concluded;
         let class = match rejection {
             Rejection::Denied
             | Rejection::GrantNotActive
@@ -309,23 +318,14 @@ impl Pdc {
         debug_assert_eq!(record.request, caller.request.value.id);
         record.salt = self.random();
         record.released.clear();
+        record.obligations.clear();
         record.grant = None;
         record.reasons = objection.reasons.clone();
         record.remedy = objection.remedy.clone();
         decision.verdict = Verdict::Deny { reason: class };
         decision.facts = record.commitment();
         decision.policy = record.policy_commitment();
-        Concluded { decision, record, objection: Some(objection) }
-    }
-
-    /// The guard learns from the outcome, after it has scored.
-    fn learn(&self, judgement: &Judgement, concluded: &Concluded) {
-        let observed = match concluded.decision.verdict {
-            Verdict::Allow { .. } => Observed::Allowed,
-            Verdict::Hold { .. } => Observed::Held,
-            Verdict::Deny { .. } => Observed::Denied,
-        };
-        self.guard.lock().observe(&judgement.event, observed);
+        Concluded { owner, decision, record, objection: Some(objection) }
     }
 
     /// Steps 9 and 10.
@@ -370,12 +370,20 @@ impl Pdc {
             scope_salt: record.scope_salt,
             receiving_key: caller.receiving_key.clone(),
             receiving_digest: request.receiving_key,
+            detail: caller.detail.clone(),
         };
-        let granted = self
-            .view(|view| Granted::from_view(claim, view))
-            .ok_or(AccessError::NotReleased("the ledger cannot be read"))??;
-        let delivery = self.deliver(granted, receipt).await?;
-        Ok(Outcome::Released(Box::new(delivery)))
+        let granted = self.view(|view| Granted::from_view(claim, view, self.clock.now()));
+        let delivered = match granted.ok_or_else(AccessError::unreadable)? {
+            Ok(granted) => self.deliver(granted, receipt).await,
+            Err(error) => Err(error),
+        };
+        match delivered {
+            Ok(delivery) => Ok(Outcome::Released(Box::new(delivery))),
+            Err(error) => {
+                self.give_back_after(&error, request.requester, request.id).await;
+                Err(error)
+            }
+        }
     }
 
     /// A retry gets what the first call got: the same decision, no second charge, the same records.

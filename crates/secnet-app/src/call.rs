@@ -1,7 +1,7 @@
 //! Steps 1 and 2: from bytes to a caller who is who it says.
 
 use secnet_crypto::SealPublicKey;
-use secnet_types::{AccessRequest, Digest, RequestDetail, Signed, decode, limits};
+use secnet_types::{AccessRequest, Digest, RequestDetail, Signed, Timestamp, decode, limits};
 
 use crate::AccessError;
 use crate::ports::View;
@@ -87,16 +87,22 @@ impl AccessCall {
 impl Parsed {
     /// The signature holds, and the key belongs to the member at this moment.
     ///
-    /// Every failure is the same error: a caller who cannot prove who it is learns nothing about members.
-    pub(crate) fn authenticate(self, view: &View<'_>) -> Result<Authenticated, AccessError> {
+    /// Every failure is the same error: a caller who cannot prove who it is learns nothing about members. Block time
+    /// stands still while nothing happens, so `now` counts if it is later.
+    pub(crate) fn authenticate(
+        self,
+        view: &View<'_>,
+        now: Timestamp,
+    ) -> Result<Authenticated, AccessError> {
         let request = &self.request.value;
         if request.network != view.network() || self.request.verify().is_err() {
             return Err(AccessError::Unauthenticated);
         }
         let member = view.state.member(request.requester).ok_or(AccessError::Unauthenticated)?;
         let key = self.request.envelope.key;
-        let by_session =
-            || view.state.session(request.requester, key).is_some_and(|s| s.until > view.time);
+        let by_session = || {
+            view.state.session(request.requester, key).is_some_and(|s| s.until > view.time.max(now))
+        };
         if member.suspended || (member.key != key && !by_session()) {
             return Err(AccessError::Unauthenticated);
         }

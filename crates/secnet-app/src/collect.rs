@@ -1,20 +1,19 @@
 //! Steps 9 and 10: what a granted requester is handed.
 
 use bytes::Bytes;
+use secnet_crypto::Address;
 use secnet_lock::{CompartmentPacket, GrantWraps, RecordEntry, ReleasedShares};
-use secnet_types::{
-    Amount, MemberId, Operation, Receipt, RecordId, RecordMeta, RequestId, Verdict,
-};
+use secnet_types::{Amount, Receipt, RecordId, RecordMeta, Verdict};
 use std::collections::BTreeSet;
 
 use crate::AccessError;
 use crate::access::Uploads;
 use crate::granted::Granted;
-use crate::pdc::Pdc;
-use crate::ports::{EntryKind, EntryName};
+use crate::pdc::{DatasetRecords, Pdc};
+use crate::ports::{EntryKind, EntryName, SubmitError};
 
-/// Statements of collection that go into one command.
-const MAX_SETTLED_AT_ONCE: usize = secnet_types::limits::MAX_COLLECTED;
+/// How often consent may change under a release that is being prepared before it is given up.
+const MAX_LOOKS: usize = 8;
 
 /// Everything that opens the granted records, and the proof that it was decided and recorded.
 #[derive(Debug)]
@@ -42,40 +41,47 @@ impl Pdc {
         granted: Granted,
         receipt: Receipt,
     ) -> Result<Delivery, AccessError> {
-        let listed = self.records_of(granted.dataset()).await?;
-        let mut records = Vec::with_capacity(granted.records().len());
-        for id in granted.records() {
-            // What was erased after the decision is not released any more.
-            let (Some(meta), Some(entry)) = (listed.index.get(*id), listed.entries.get(id)) else {
-                return Err(AccessError::NotReleased("a record was erased since"));
-            };
-            records.push((meta.clone(), entry.clone()));
-        }
+        let records = listed_records(&granted, &*self.records_of(granted.dataset()).await?)?;
         let uploads: Uploads = records.iter().map(|(_, entry)| entry.upload()).collect();
         let release_packets = self.release_packets(&uploads).await?;
         // Nothing is awaited between this look at the ledger and the release.
-        self.look_again(&granted)?;
+        self.look_again(&granted).await?;
         let shares = self.release.release(&granted, &release_packets).await?;
         let packets = self.compartment_packets(&records).await?;
         let wraps = self.wraps_of(&granted).await?;
         // A revocation that was ordered while the parts were collected still stops them here.
-        self.look_again(&granted)?;
-        let price = self
-            .view(|view| {
-                match view.state.decision(granted.requester(), granted.request())?.verdict {
-                    Verdict::Allow { price, .. } => Some(price),
-                    Verdict::Hold { .. } | Verdict::Deny { .. } => None,
-                }
-            })
-            .flatten()
-            .unwrap_or(Amount::ZERO);
+        self.look_again(&granted).await?;
+        // From here on the use counts as handed over. It is paid out before anything leaves, so that no silence of the
+        // requester's brings the money back; whoever misses the answer collects again until the deadline.
+        self.settle_before_handover(&granted).await?;
+        let price = self.price_of(&granted);
         Ok(Delivery { granted, receipt, price, records, packets, wraps, shares })
     }
 
-    /// Is the permission still good, as of now?
-    fn look_again(&self, granted: &Granted) -> Result<(), AccessError> {
-        self.view(|view| granted.still_holds(view))
-            .ok_or(AccessError::NotReleased("the ledger cannot be read"))?
+    fn price_of(&self, granted: &Granted) -> Amount {
+        let price = self.view(|view| {
+            match view.state.decision(granted.requester(), granted.request())?.verdict {
+                Verdict::Allow { price, .. } => Some(price),
+                Verdict::Hold { .. } | Verdict::Deny { .. } => None,
+            }
+        });
+        price.flatten().unwrap_or(Amount::ZERO)
+    }
+
+    /// Is the permission still good, as of now? Policy is asked on the details, then the ledger on what it judges itself;
+    /// if consent has changed in between, policy is asked again.
+    async fn look_again(&self, granted: &Granted) -> Result<(), AccessError> {
+        for _ in 0..MAX_LOOKS {
+            let permitted_at = self.still_permitted(granted).await?;
+            let unchanged: Option<Result<bool, AccessError>> = self.view(|view| {
+                granted.still_holds(view, self.clock.now())?;
+                Ok(view.state.consent_changed_at(granted.dataset()) <= permitted_at)
+            });
+            if unchanged.ok_or_else(AccessError::unreadable)?? {
+                return Ok(());
+            }
+        }
+        Err(AccessError::Ledger(SubmitError::Busy))
     }
 
     async fn compartment_packets(
@@ -88,7 +94,7 @@ impl Pdc {
         for (upload, compartment) in wanted {
             let name = EntryName::new(EntryKind::CompartmentPacket, &upload.0, &compartment.0.0);
             let bytes = self.archive.get(&name).await?;
-            let bytes = bytes.ok_or(AccessError::NotReleased("a record was erased since"))?;
+            let bytes = bytes.ok_or(ERASED)?;
             packets.push(
                 CompartmentPacket::from_bytes(&bytes)
                     .map_err(|error| AccessError::Damaged(error.to_string()))?,
@@ -110,8 +116,8 @@ impl Pdc {
         }
     }
 
-    /// The ciphertext of one granted record. The grant is looked at again on a fresh view before each one, so a
-    /// revocation also stops a delivery that is under way.
+    /// The ciphertext of one granted record. Policy and ledger are asked again before each one, so a revocation or a
+    /// denial also stops a delivery that is under way.
     ///
     /// # Errors
     /// [`AccessError::NotReleased`] if the record is not granted, or not any more; otherwise the vault's.
@@ -123,40 +129,25 @@ impl Pdc {
         if !granted.records().contains(&record) {
             return Err(AccessError::NotReleased("the decision does not name this record"));
         }
-        self.look_again(granted)?;
+        self.look_again(granted).await?;
         let listed = self.records_of(granted.dataset()).await?;
-        let entry = listed
-            .entries
-            .get(&record)
-            .ok_or(AccessError::NotReleased("the record was erased since"))?;
-        let at = entry.location();
-        Ok(self
-            .vault
-            .get_segment(at.segment, at.offset..at.offset.saturating_add(at.length))
-            .await?)
+        let at = listed.entries.get(&record).ok_or(ERASED)?.location();
+        let segment: Address = at.segment;
+        let end = at.offset.saturating_add(at.length);
+        Ok(self.vault.get_segment(segment, at.offset..end).await?)
     }
+}
 
-    /// State on the ledger that these requests' key parts were handed over, so that their charges are paid out.
-    ///
-    /// # Errors
-    /// The ledger refuses or is unavailable; the charges stay held and can be settled later.
-    pub async fn settle(&self, collected: &[(MemberId, RequestId)]) -> Result<(), AccessError> {
-        for part in collected.chunks(MAX_SETTLED_AT_ONCE) {
-            self.submit_own(Operation::ConfirmCollection { collected: part.to_vec() }).await?;
-        }
-        Ok(())
-    }
+const ERASED: AccessError = AccessError::NotReleased("a record was erased since");
 
-    /// State that a charged request could not be served: the money goes back.
-    ///
-    /// # Errors
-    /// As for [`Pdc::settle`].
-    pub async fn give_back(
-        &self,
-        requester: MemberId,
-        request: RequestId,
-    ) -> Result<(), AccessError> {
-        self.submit_own(Operation::ReportFailure { requester, request }).await?;
-        Ok(())
-    }
+/// The granted records as they are listed. What was erased after the decision is not released any more.
+fn listed_records(
+    granted: &Granted,
+    listed: &DatasetRecords,
+) -> Result<Vec<(RecordMeta, RecordEntry)>, AccessError> {
+    let record = |id: &RecordId| {
+        let (meta, entry) = (listed.index.get(*id)?, listed.entries.get(id)?);
+        Some((meta.clone(), entry.clone()))
+    };
+    granted.records().iter().map(|id| record(id).ok_or(ERASED)).collect()
 }

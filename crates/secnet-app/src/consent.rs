@@ -2,12 +2,17 @@
 
 use secnet_lock::GrantWraps;
 use secnet_types::{
-    Answer, Digest, Grant, GrantDetail, GrantId, MemberId, Operation, SignedCommand, encode,
+    Answer, Digest, Grant, GrantDetail, GrantId, MemberId, Operation, SignedCommand, encode, limits,
 };
 
 use crate::AccessError;
 use crate::pdc::Pdc;
-use crate::ports::{Change, Committed, EntryKind, EntryName};
+use crate::ports::{Change, Committed, EntryKind, EntryName, SubmitError};
+
+/// Longest sealed packets of one grant, in bytes.
+const MAX_WRAPS_BYTES: usize = 1024 * 1024;
+const NO_FIELDS: &str = "a grant cannot be limited to fields: records are released as a whole; grant record types, \
+                         categories or single records instead";
 
 /// What goes with a consent command but not on the ledger.
 #[derive(Debug, Clone, Default)]
@@ -22,8 +27,7 @@ impl Pdc {
     /// Keep the enclosures and order the command. What the command commits to must be enclosed, and nothing else.
     ///
     /// # Errors
-    /// [`AccessError`]. Nothing is kept if the enclosures do not match; if the ledger refuses, what was kept is garbage
-    /// that nothing refers to.
+    /// [`AccessError`]. Nothing is kept if the enclosures do not match, if no member signed, or if the ledger refuses.
     pub async fn order(
         &self,
         command: &SignedCommand,
@@ -42,22 +46,57 @@ impl Pdc {
                 "the enclosed packets are not those that the command commits to".into(),
             ));
         }
-        let mut changes = Vec::new();
+        let mut kept = Vec::new();
         if let (Some(detail), Some(commitment)) = (detail, commitment) {
-            if !detail.scope.within_limits() {
+            let bytes = encode(&detail);
+            if !detail.scope.within_limits() || bytes.len() > limits::MAX_DETAIL_BYTES {
                 return Err(AccessError::Malformed("the scope is too large".into()));
             }
-            let name = EntryName::new(kind, &[], &commitment.0);
-            changes.push(Change { name, value: Some(encode(&detail)) });
+            if kind == EntryKind::ConsentDetail
+                && !matches!(command.value.operation, Operation::Deny { .. })
+                && detail.scope.fields.is_some()
+            {
+                return Err(AccessError::Malformed(NO_FIELDS.into()));
+            }
+            kept.push((EntryName::new(kind, &[], &commitment.0), bytes));
         }
         if let (Some(wraps), Some(digest)) = (wraps, wraps_digest) {
-            let name = EntryName::new(EntryKind::Wraps, &[], &digest.0);
-            changes.push(Change { name, value: Some(wraps.to_bytes()) });
+            let bytes = wraps.to_bytes();
+            if bytes.len() > MAX_WRAPS_BYTES {
+                return Err(AccessError::Malformed("there are too many sealed packets".into()));
+            }
+            kept.push((EntryName::new(EntryKind::Wraps, &[], &digest.0), bytes));
         }
-        if !changes.is_empty() {
-            self.archive.write(changes).await?;
+        if kept.is_empty() {
+            return Ok(self.log.submit(command.to_bytes()).await?);
         }
-        Ok(self.log.submit(command.to_bytes()).await?)
+        self.signed_by_member(command)?;
+        let fresh = self.keep(kept).await?;
+        match self.log.submit(command.to_bytes()).await {
+            Err(SubmitError::Rejected(rejection)) => {
+                let gone = fresh.into_iter().map(|name| Change { name, value: None });
+                self.archive.write(gone.collect()).await?;
+                Err(rejection.into())
+            }
+            ordered => Ok(ordered?),
+        }
+    }
+
+    /// Keep these entries; the names of those that were not there before.
+    async fn keep(
+        &self,
+        entries: Vec<(EntryName, Vec<u8>)>,
+    ) -> Result<Vec<EntryName>, AccessError> {
+        let mut fresh = Vec::new();
+        let mut changes = Vec::new();
+        for (name, bytes) in entries {
+            if self.archive.get(&name).await?.is_none() {
+                fresh.push(name.clone());
+            }
+            changes.push(Change { name, value: Some(bytes) });
+        }
+        self.archive.write(changes).await?;
+        Ok(fresh)
     }
 
     /// The id of the grant that a command makes.

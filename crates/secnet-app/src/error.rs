@@ -59,6 +59,84 @@ impl From<SubmitError> for AccessError {
 }
 
 impl AccessError {
+    /// The ledger shows nothing at the moment.
+    pub(crate) fn unreadable() -> Self {
+        Self::Log(LogError::Unavailable("it shows no view of its state".into()))
+    }
+
+    /// Is something broken that only a repair changes?
+    pub(crate) fn is_damage(&self) -> bool {
+        matches!(
+            self,
+            Self::Damaged(_)
+                | Self::Archive(ArchiveError::Damaged(_))
+                | Self::Log(LogError::Damaged(_))
+        )
+    }
+
+    /// Would collecting the same decision again fail in the same way?
+    pub(crate) fn is_lasting(&self) -> bool {
+        self.is_damage() || matches!(self, Self::NotReleased(_))
+    }
+
+    /// A stable word for programs.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Malformed(_) => "malformed",
+            Self::Unauthenticated => "unauthenticated",
+            Self::Unknown(_) => "unknown",
+            Self::Rejected(rejection) | Self::Ledger(SubmitError::Rejected(rejection)) => {
+                rejection.code()
+            }
+            Self::Ledger(SubmitError::Invalid(_)) => "invalid-command",
+            Self::Ledger(SubmitError::Busy) => "busy",
+            Self::Log(LogError::NoSuchEvent(_)) => "no-such-event",
+            Self::Log(LogError::NotACommand(_)) => "no-receipt",
+            Self::Ledger(SubmitError::Unavailable(_))
+            | Self::Log(LogError::Unavailable(_))
+            | Self::StaleLedger { .. }
+            | Self::Release(_)
+            | Self::Vault(VaultError::Storage(_))
+            | Self::Archive(ArchiveError::Storage(_)) => "unavailable",
+            Self::NotReleased(_) => "not-released",
+            Self::Log(LogError::Damaged(_))
+            | Self::Vault(_)
+            | Self::Archive(ArchiveError::Damaged(_))
+            | Self::Damaged(_) => "damaged",
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub const fn hint(&self) -> &'static str {
+        match self {
+            Self::Malformed(_) | Self::Ledger(SubmitError::Invalid(_)) => {
+                "make it anew with a current version of this program; nothing was changed"
+            }
+            Self::Unauthenticated => "the member may be suspended, or its key rotated",
+            Self::Unknown(_) | Self::Log(LogError::NoSuchEvent(_)) => "check the id",
+            Self::Rejected(rejection) | Self::Ledger(SubmitError::Rejected(rejection)) => {
+                rejection.hint()
+            }
+            Self::Ledger(SubmitError::Busy) => "try again in a moment",
+            Self::Log(LogError::NotACommand(_)) => "ask for the receipt of the command before it",
+            Self::Ledger(SubmitError::Unavailable(_))
+            | Self::Log(LogError::Unavailable(_))
+            | Self::StaleLedger { .. }
+            | Self::Release(_)
+            | Self::Vault(VaultError::Storage(_))
+            | Self::Archive(ArchiveError::Storage(_)) => {
+                "check disk and network of the data centre, then send the same request again: it is charged once"
+            }
+            Self::NotReleased(_) => "make a new request, or ask the owner of the data",
+            Self::Log(LogError::Damaged(_))
+            | Self::Vault(_)
+            | Self::Archive(ArchiveError::Damaged(_))
+            | Self::Damaged(_) => "`secnet fsck` names what is wrong; a backup repairs it",
+        }
+    }
+
     /// Could the same call succeed a little later?
     #[must_use]
     pub fn retryable(&self) -> bool {

@@ -5,16 +5,19 @@ use std::sync::Arc;
 
 use secnet_policy::{
     CompiledConsent, ConsentSlice, DenialFact, GrantFact, Question, TermsFact, parties_key,
+    permits_all,
 };
 use secnet_types::{
-    DatasetId, Denial, DenialId, Digest, Grant, GrantDetail, GrantId, MemberId, Party, RuleId,
-    ServiceLevel, Timestamp, decode, limits,
+    Amount, DatasetId, Denial, DenialId, Digest, Grant, GrantDetail, GrantId, MemberId, Party,
+    RequestDetail, RuleId, ServiceLevel, Timestamp, decode, limits,
 };
 
 use crate::AccessError;
 use crate::call::Authenticated;
+use crate::granted::Granted;
 use crate::pdc::{DatasetRecords, Pdc};
 use crate::ports::{EntryKind, EntryName, View};
+use crate::rules::RulesHere;
 use crate::upload::TermsDetail;
 
 /// The facts of one request.
@@ -22,13 +25,21 @@ use crate::upload::TermsDetail;
 pub(crate) struct Facts {
     pub height: u64,
     pub time: Timestamp,
+    pub owner: MemberId,
     pub parties: Vec<Party>,
-    pub consent: Arc<CompiledConsent>,
     pub question: Question,
-    pub records: Arc<DatasetRecords>,
     /// Does the requester know of the dataset by right?
     pub discoverable: bool,
-    pub rules: Vec<(RuleId, bool)>,
+    /// What can be decided on; or what is broken, which is a fact too and becomes a hold.
+    pub grounds: Result<Grounds, String>,
+}
+
+/// Consent, records and rules, all readable.
+#[derive(Debug)]
+pub(crate) struct Grounds {
+    pub consent: Arc<CompiledConsent>,
+    pub records: Arc<DatasetRecords>,
+    pub rules: Arc<RulesHere>,
 }
 
 /// The typed part, copied out of the snapshot so that the ledger is not held up.
@@ -72,28 +83,59 @@ impl Pdc {
         snapshot: Snapshot,
     ) -> Result<Facts, AccessError> {
         let request = &caller.request.value;
-        let consent = self.compiled(request.dataset, request.requester, &snapshot).await?;
-        let records = self.records_of(request.dataset).await?;
-        let question = Question {
-            requester: request.requester,
-            parties: snapshot.parties.clone(),
-            purpose: caller.detail.purpose,
-            action: caller.detail.action,
-            time: snapshot.time,
-            max_price: request.max_price,
-            fields: caller.detail.scope.fields.clone().map(Arc::new),
-            used_up: snapshot.used_up,
+        let grounds = match self.grounds(request.dataset, request.requester, &snapshot).await {
+            Ok(grounds) => Ok(grounds),
+            Err(error) if error.is_damage() => Err(error.to_string()),
+            Err(error) => return Err(error),
         };
+        let question = snapshot.question(request.requester, &caller.detail, request.max_price);
         Ok(Facts {
             height: snapshot.height,
             time: snapshot.time,
+            owner: snapshot.owner,
             parties: snapshot.parties,
-            consent,
             question,
-            records,
             discoverable: snapshot.discoverable,
-            rules: snapshot.rules,
+            grounds,
         })
+    }
+
+    async fn grounds(
+        &self,
+        dataset: DatasetId,
+        requester: MemberId,
+        snapshot: &Snapshot,
+    ) -> Result<Grounds, AccessError> {
+        Ok(Grounds {
+            consent: self.compiled(dataset, requester, snapshot).await?,
+            records: self.records_of(dataset).await?,
+            rules: self.rules_here(&snapshot.rules).await?,
+        })
+    }
+
+    /// Does policy, asked anew on a fresh view, still permit all that was granted? The ledger judges grants and denials
+    /// of everything itself; of denials with a detail it knows that they are there, no more. The height of the view.
+    ///
+    /// # Errors
+    /// [`AccessError::NotReleased`]; [`AccessError::Damaged`] if policy cannot be evaluated any more.
+    pub(crate) async fn still_permitted(&self, granted: &Granted) -> Result<u64, AccessError> {
+        let (dataset, requester) = (granted.dataset(), granted.requester());
+        let snapshot = self.view(|view| Snapshot::take(view, dataset, requester, self.member));
+        let mut snapshot = snapshot
+            .ok_or_else(AccessError::unreadable)?
+            .ok_or(AccessError::NotReleased("the dataset is not at this data centre any more"))?;
+        snapshot.time = snapshot.time.max(self.clock.now());
+        // This use is counted and its price agreed.
+        snapshot.used_up.remove(&granted.grant());
+        let consent = self.compiled(dataset, requester, &snapshot).await?;
+        let records = self.records_of(dataset).await?;
+        let named = granted.records().iter().filter_map(|id| records.index.get(*id));
+        let question = snapshot.question(requester, granted.detail(), Amount(u64::MAX));
+        match permits_all(&consent, &question, granted.grant(), named) {
+            Ok(true) => Ok(snapshot.height),
+            Ok(false) => Err(AccessError::NotReleased("consent does not cover it any more")),
+            Err(fault) => Err(AccessError::Damaged(fault)),
+        }
     }
 
     /// The compiled consent for a requester: from the cache while nothing has changed.
@@ -196,7 +238,7 @@ impl Snapshot {
         let mut snapshot = Self::of_dataset(view, dataset, pdc)?;
         for (id, grant) in state.grants_on(dataset) {
             if parties.contains(&grant.grant.grantee) {
-                snapshot.add_grant(view, id, grant);
+                snapshot.add_grant(view, id, grant, None);
             }
         }
         snapshot.denials = state
@@ -216,7 +258,8 @@ impl Snapshot {
     fn take_all(view: &View<'_>, dataset: DatasetId, pdc: MemberId) -> Option<Self> {
         let mut snapshot = Self::of_dataset(view, dataset, pdc)?;
         for (id, grant) in view.state.grants_on(dataset) {
-            snapshot.add_grant(view, id, grant);
+            let left = grant.grant.uses.map(|uses| uses.saturating_sub(grant.used));
+            snapshot.add_grant(view, id, grant, left);
         }
         snapshot.denials = view
             .state
@@ -245,15 +288,34 @@ impl Snapshot {
         })
     }
 
-    /// Grants that were revoked or belong to a former owner are no consent; ended and used-up ones stay, to explain.
-    fn add_grant(&mut self, view: &View<'_>, id: GrantId, grant: &secnet_ledger::GrantState) {
+    fn question(&self, requester: MemberId, detail: &RequestDetail, max_price: Amount) -> Question {
+        Question {
+            requester,
+            parties: self.parties.clone(),
+            purpose: detail.purpose,
+            action: detail.action,
+            time: self.time,
+            max_price,
+            fields: detail.scope.fields.clone().map(Arc::new),
+            used_up: self.used_up.clone(),
+        }
+    }
+
+    /// Grants that were revoked or belong to a former owner are no consent; ended and used-up ones stay, to explain. What
+    /// is compiled for a requester outlives uses, so it is told of them by each question and not here.
+    fn add_grant(
+        &mut self,
+        view: &View<'_>,
+        id: GrantId,
+        grant: &secnet_ledger::GrantState,
+        uses_left: Option<u32>,
+    ) {
         let current =
             view.state.dataset(grant.grant.dataset).is_some_and(|d| d.tenure == grant.tenure);
         if grant.status == secnet_ledger::GrantStatus::Revoked || !current {
             return;
         }
-        let uses_left = grant.grant.uses.map(|uses| uses.saturating_sub(grant.used));
-        if uses_left == Some(0) {
+        if grant.grant.uses.is_some_and(|uses| grant.used >= uses) {
             self.used_up.insert(id);
         }
         self.grants.push((id, grant.grant.clone(), uses_left));

@@ -1,10 +1,10 @@
 //! The last proof: without a [`Granted`] nothing leaves.
 
 use secnet_crypto::SealPublicKey;
-use secnet_ledger::{ChargeStatus, DatasetStatus};
+use secnet_ledger::{ChargeStatus, DatasetStatus, DecisionState, GrantState};
 use secnet_types::{
-    DatasetId, DecisionId, Digest, GrantId, MemberId, RecordId, RequestId, Timestamp, Verdict,
-    encode,
+    DatasetId, DecisionId, Digest, GrantId, MemberId, Party, RecordId, RequestDetail, RequestId,
+    Timestamp, Verdict, encode,
 };
 
 use crate::AccessError;
@@ -23,6 +23,7 @@ pub(crate) struct Claim {
     pub scope_salt: [u8; 32],
     pub receiving_key: SealPublicKey,
     pub receiving_digest: Digest,
+    pub detail: RequestDetail,
 }
 
 /// Permission to release exactly these records to exactly this key, now.
@@ -39,6 +40,8 @@ pub struct Granted {
     records: Vec<RecordId>,
     receiving_key: SealPublicKey,
     collect_by: Timestamp,
+    /// What was asked: policy is asked it again before anything leaves.
+    detail: RequestDetail,
 }
 
 /// The commitment to what an allow releases.
@@ -48,8 +51,12 @@ pub(crate) fn scope_commitment(salt: &[u8; 32], records: &[RecordId]) -> Digest 
 }
 
 impl Granted {
-    /// The only constructor.
-    pub(crate) fn from_view(claim: Claim, view: &View<'_>) -> Result<Self, AccessError> {
+    /// The only constructor. `now` is the time by the clock of whoever asks.
+    pub(crate) fn from_view(
+        claim: Claim,
+        view: &View<'_>,
+        now: Timestamp,
+    ) -> Result<Self, AccessError> {
         let decision = view
             .state
             .decision(claim.requester, claim.request)
@@ -63,9 +70,6 @@ impl Granted {
         if !bound {
             return Err(AccessError::NotReleased("the decision is about something else"));
         }
-        if decision.charge.is_some_and(|charge| charge.status == ChargeStatus::Refunded) {
-            return Err(AccessError::NotReleased("the charge was given back"));
-        }
         let granted = Self {
             decision: decision.id,
             requester: claim.requester,
@@ -75,40 +79,61 @@ impl Granted {
             records: claim.records,
             receiving_key: claim.receiving_key,
             collect_by,
+            detail: claim.detail,
         };
-        granted.still_holds(view)?;
+        granted.still_holds(view, now)?;
         Ok(granted)
     }
 
     /// Revocation wins: what was allowed a moment ago is not released if the grant has ended since, if the requester no
     /// longer belongs to its grantee, or if a denial of everything forbids it by now. Release nodes ask this of their own
-    /// view before they hand anything out.
+    /// view before they hand anything out. Block time stands still while nothing happens, so `now`, the time by the
+    /// asker's own clock, counts if it is later.
     ///
     /// # Errors
     /// [`AccessError::StaleLedger`], [`AccessError::NotReleased`].
-    pub fn still_holds(&self, view: &View<'_>) -> Result<(), AccessError> {
+    pub fn still_holds(&self, view: &View<'_>, now: Timestamp) -> Result<(), AccessError> {
         if view.age_ms > MAX_VIEW_AGE_MS {
             return Err(AccessError::StaleLedger { age_ms: view.age_ms });
         }
-        if self.collect_by <= view.time {
+        let now = now.max(view.time);
+        if self.collect_by <= now {
             return Err(AccessError::NotReleased("the time to collect is over"));
         }
-        let state = view.state;
-        let grant = state.grant(self.grant).filter(|grant| {
-            state.grant_is_live(grant, view.time)
-                && state.belongs(self.requester, grant.grant.grantee)
-        });
-        let active = state.dataset(self.dataset).is_some_and(|d| d.status == DatasetStatus::Active);
-        let suspended = state.member(self.requester).is_none_or(|member| member.suspended);
-        let Some(grant) = grant.filter(|_| active && !suspended) else {
-            return Err(AccessError::NotReleased("the grant has ended since"));
-        };
+        let decision = view.state.decision(self.requester, self.request);
+        let decision = decision.filter(|decision| decision.id == self.decision);
+        let decision =
+            decision.ok_or(AccessError::NotReleased("the decision can no longer be collected"))?;
+        if given_back(decision) {
+            return Err(AccessError::NotReleased("the charge was given back"));
+        }
+        let grant = view.state.grant(self.grant).filter(|grant| self.usable(grant, view, now));
+        let grant = grant.ok_or(AccessError::NotReleased("the grant has ended since"))?;
         let denied =
-            state.denials_against(self.dataset, self.requester, view.time).any(|(_, state)| {
+            view.state.denials_against(self.dataset, self.requester, now).any(|(_, state)| {
                 state.denial.detail.is_none()
                     && (state.denial.even_in_emergency || !grant.grant.emergency)
             });
         if denied { Err(AccessError::NotReleased("it has been denied since")) } else { Ok(()) }
+    }
+
+    /// All that the ledger asks of a grant before it accepts a decision on it, but for the count: this use is counted.
+    fn usable(&self, grant: &GrantState, view: &View<'_>, now: Timestamp) -> bool {
+        let state = view.state;
+        let active = |member| state.member(member).is_some_and(|member| !member.suspended);
+        let grantee_active = match grant.grant.grantee {
+            Party::Member(member) | Party::Organisation(member) => active(member),
+            Party::Group(_) => true,
+        };
+        let dataset_active =
+            state.dataset(self.dataset).is_some_and(|d| d.status == DatasetStatus::Active);
+        !state.is_closed()
+            && grant.grant.dataset == self.dataset
+            && dataset_active
+            && state.grant_is_live(grant, now)
+            && active(self.requester)
+            && grantee_active
+            && state.belongs(self.requester, grant.grant.grantee)
     }
 
     /// The decision.
@@ -147,6 +172,10 @@ impl Granted {
         &self.records
     }
 
+    pub(crate) fn detail(&self) -> &RequestDetail {
+        &self.detail
+    }
+
     /// The key to seal to, and no other.
     #[must_use]
     pub fn receiving_key(&self) -> &SealPublicKey {
@@ -158,4 +187,8 @@ impl Granted {
     pub fn collect_by(&self) -> Timestamp {
         self.collect_by
     }
+}
+
+fn given_back(decision: &DecisionState) -> bool {
+    decision.charge.is_some_and(|charge| charge.status == ChargeStatus::Refunded)
 }

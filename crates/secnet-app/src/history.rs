@@ -3,15 +3,18 @@
 use secnet_types::{
     DatasetId, DecisionId, Effect, Event, MemberId, RequestId, Timestamp, Verdict, decode, limits,
 };
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use crate::AccessError;
+use crate::access::facts_name;
 use crate::pdc::Pdc;
-use crate::ports::{EntryKind, LogError};
+use crate::ports::LogError;
 use crate::record::FactsRecord;
 
 /// Events read from the log at a time.
 const PAGE: usize = 1024;
+/// Attempts in one page of a history.
+pub const MAX_HISTORY_PAGE: usize = 1000;
 
 /// One attempt.
 #[derive(Debug)]
@@ -37,46 +40,138 @@ pub struct Attempt {
 /// What was decided.
 pub type AttemptVerdict = Verdict;
 
+/// Some attempts, oldest first.
+#[derive(Debug, Default)]
+pub struct HistoryPage {
+    /// The attempts.
+    pub attempts: Vec<Attempt>,
+    /// There are earlier ones: ask for those before this event.
+    pub before: Option<u64>,
+}
+
+/// Where in the log the attempts on everybody's datasets are. Read once, then only what is new.
+#[derive(Debug, Default)]
+pub(crate) struct Timeline {
+    next: u64,
+    /// Whose each dataset is as of `next`.
+    owners: BTreeMap<DatasetId, MemberId>,
+    /// By who owned the dataset when it was tried: what happens under a new owner is no business of the former one's, nor
+    /// the other way round.
+    attempts: BTreeMap<MemberId, Vec<u64>>,
+}
+
+impl Timeline {
+    fn add(&mut self, index: u64, event: &Event) {
+        for effect in &event.effects {
+            match effect {
+                Effect::DatasetRegistered { dataset, owner, .. } => {
+                    self.owners.insert(*dataset, *owner);
+                }
+                Effect::DatasetTransferred { dataset, to, .. } => {
+                    self.owners.insert(*dataset, *to);
+                }
+                Effect::Decided { dataset, .. } => {
+                    if let Some(owner) = self.owners.get(dataset) {
+                        self.attempts.entry(*owner).or_default().push(index);
+                    }
+                }
+                _ => {}
+            }
+        }
+        self.next = index.saturating_add(1);
+    }
+
+    /// The newest events before this one, oldest first; and whether there are earlier ones.
+    fn page(&self, owner: MemberId, before: u64, limit: usize) -> (Vec<u64>, bool) {
+        let all = self.attempts.get(&owner).map_or(&[][..], Vec::as_slice);
+        let end = all.partition_point(|index| *index < before);
+        let start = end.saturating_sub(limit);
+        (all.get(start..end).unwrap_or_default().to_vec(), start > 0)
+    }
+}
+
 impl Pdc {
-    /// Every attempt on an owner's datasets, oldest first.
+    /// Every attempt on what an owner owned at the time, oldest first. For pages of it see [`Pdc::history_page`].
     ///
     /// # Errors
     /// The log or the archive cannot be read.
     pub async fn history(&self, owner: MemberId) -> Result<Vec<Attempt>, AccessError> {
-        let datasets: BTreeSet<DatasetId> =
-            self.view(|view| view.state.datasets_of(owner).collect()).unwrap_or_default();
-        let mut facts = std::collections::BTreeMap::new();
-        for dataset in &datasets {
-            for (name, bytes) in self.archive.list(EntryKind::Facts, &dataset.0).await? {
-                let record = FactsRecord::from_bytes(&bytes)
-                    .map_err(|error| AccessError::Damaged(error.to_string()))?;
-                facts.insert(name.key, record);
+        let mut pages = Vec::new();
+        let mut before = None;
+        loop {
+            let page = self.history_page(owner, before, MAX_HISTORY_PAGE).await?;
+            pages.push(page.attempts);
+            before = page.before;
+            if before.is_none() {
+                return Ok(pages.into_iter().rev().flatten().collect());
             }
         }
-        let mut attempts = Vec::new();
-        self.for_each_event(|index, event| {
-            for effect in &event.effects {
-                let Effect::Decided { decision, dataset, requester, request, verdict } = effect
-                else {
-                    continue;
-                };
-                if !datasets.contains(dataset) {
-                    continue;
-                }
-                attempts.push(Attempt {
-                    event: index,
-                    time: event.time,
-                    decision: *decision,
-                    dataset: *dataset,
-                    requester: *requester,
-                    request: *request,
-                    verdict: *verdict,
-                    facts: facts.remove(decision.0.as_slice()),
-                });
+    }
+
+    /// The newest attempts before an event, or of all, at most [`MAX_HISTORY_PAGE`].
+    ///
+    /// # Errors
+    /// The log or the archive cannot be read.
+    pub async fn history_page(
+        &self,
+        owner: MemberId,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<HistoryPage, AccessError> {
+        self.catch_up().await?;
+        let limit = limit.clamp(1, MAX_HISTORY_PAGE);
+        let (events, earlier) = self.timeline.lock().page(owner, before.unwrap_or(u64::MAX), limit);
+        let before = events.first().copied().filter(|_| earlier);
+        let mut page = HistoryPage { attempts: Vec::new(), before };
+        for index in events {
+            let Some((_, bytes)) = self.log.events(index, 1).await?.pop() else { continue };
+            page.attempts.extend(self.attempt(index, &parse(index, &bytes)?).await?);
+        }
+        Ok(page)
+    }
+
+    /// The decision in an event, with its facts.
+    async fn attempt(&self, index: u64, event: &Event) -> Result<Option<Attempt>, AccessError> {
+        for effect in &event.effects {
+            let Effect::Decided { decision, dataset, requester, request, verdict } = effect else {
+                continue;
+            };
+            let facts = self.archive.get(&facts_name(*dataset, *decision)).await?;
+            let facts = facts.map(|bytes| FactsRecord::from_bytes(&bytes)).transpose();
+            return Ok(Some(Attempt {
+                event: index,
+                time: event.time,
+                decision: *decision,
+                dataset: *dataset,
+                requester: *requester,
+                request: *request,
+                verdict: *verdict,
+                facts: facts.map_err(|error| AccessError::Damaged(error.to_string()))?,
+            }));
+        }
+        Ok(None)
+    }
+
+    /// Bring the timeline up to the end of the log.
+    async fn catch_up(&self) -> Result<(), AccessError> {
+        loop {
+            let next = self.timeline.lock().next;
+            let page = self.log.events(next, PAGE).await?;
+            if page.is_empty() {
+                return Ok(());
             }
-        })
-        .await?;
-        Ok(attempts)
+            let events = page
+                .iter()
+                .map(|(index, bytes)| Ok((*index, parse(*index, bytes)?)))
+                .collect::<Result<Vec<_>, AccessError>>()?;
+            let mut timeline = self.timeline.lock();
+            // Another call may have read the same page.
+            for (index, event) in &events {
+                if *index >= timeline.next {
+                    timeline.add(*index, event);
+                }
+            }
+        }
     }
 
     /// Every event of the log, in order.
@@ -93,10 +188,13 @@ impl Pdc {
             let Some((last, _)) = page.last() else { return Ok(()) };
             next = last.saturating_add(1);
             for (index, bytes) in &page {
-                let event: Event = decode("event", bytes, limits::MAX_EVENT_BYTES)
-                    .map_err(|error| LogError::Damaged(format!("event {index}: {error}")))?;
-                visit(*index, &event);
+                visit(*index, &parse(*index, bytes)?);
             }
         }
     }
+}
+
+fn parse(index: u64, bytes: &[u8]) -> Result<Event, AccessError> {
+    decode("event", bytes, limits::MAX_EVENT_BYTES)
+        .map_err(|error| LogError::Damaged(format!("event {index}: {error}")).into())
 }

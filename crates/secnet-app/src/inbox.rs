@@ -8,11 +8,15 @@ use secnet_types::{
 
 use crate::AccessError;
 use crate::access::facts_name;
+use crate::notices::Notice;
 use crate::pdc::Pdc;
 use crate::ports::{EntryKind, EntryName};
 use crate::record::FactsRecord;
 
-/// Everything that waits for an answer.
+/// The most of each kind that one look shows; answering some brings the next.
+pub const MAX_INBOX_ENTRIES: usize = 1000;
+
+/// Everything that waits for an answer, at most [`MAX_INBOX_ENTRIES`] of each kind.
 #[derive(Debug, Default)]
 pub struct Inbox {
     /// Wishes for grants.
@@ -21,6 +25,10 @@ pub struct Inbox {
     pub holds: Vec<InboxHold>,
     /// Emergency uses to be reviewed.
     pub reviews: Vec<InboxReview>,
+    /// Uses that went ahead and that she is to know of.
+    pub notices: Vec<Notice>,
+    /// What could not be read of all this, one sentence each. The rest is not affected.
+    pub damaged: Vec<String>,
 }
 
 /// One ask.
@@ -66,6 +74,23 @@ pub struct InboxReview {
     pub overdue: bool,
 }
 
+impl Inbox {
+    /// A damaged entry is named and left out; other failures are failures.
+    fn whole<T>(
+        &mut self,
+        what: &str,
+        entry: Result<Option<T>, AccessError>,
+    ) -> Result<Option<T>, AccessError> {
+        match entry {
+            Err(error) if error.is_damage() => {
+                self.damaged.push(format!("{what}: {error}"));
+                Ok(None)
+            }
+            other => other,
+        }
+    }
+}
+
 impl Pdc {
     /// The inbox of an owner.
     ///
@@ -85,24 +110,30 @@ impl Pdc {
                     .asks_to(owner)
                     .filter(|(_, ask)| open(&ask.status) && ask.ask.deadline > view.time)
                     .map(|(id, ask)| (id, ask.clone()))
+                    .take(MAX_INBOX_ENTRIES)
                     .collect();
                 let holds: Vec<_> = state
                     .holds_of(owner)
                     .filter(|(_, hold)| hold.answer.is_none())
                     .map(|(key, hold)| (key, hold.clone()))
+                    .take(MAX_INBOX_ENTRIES)
                     .collect();
-                let reviews: Vec<_> = state.reviews_of(owner).collect();
+                let reviews: Vec<_> = state.reviews_of(owner).take(MAX_INBOX_ENTRIES).collect();
                 (asks, holds, reviews)
             })
             .unwrap_or_default();
         let mut inbox = Inbox::default();
         for (id, state) in asks {
-            let detail = self.ask_detail(state.ask.detail).await?;
+            let detail = inbox.whole(
+                &format!("the detail of ask {id}"),
+                self.ask_detail(state.ask.detail).await,
+            )?;
             inbox.asks.push(InboxAsk { id, state, detail });
         }
         for ((requester, request), hold) in holds {
             let Verdict::Hold { answer_by, .. } = hold.verdict else { continue };
-            let facts = self.facts_of(&hold).await?;
+            let facts = inbox
+                .whole(&format!("the facts of decision {}", hold.id), self.facts_of(&hold).await)?;
             inbox.holds.push(InboxHold {
                 decision: hold.id,
                 requester,
@@ -122,6 +153,10 @@ impl Pdc {
                 overdue: review.overdue,
             })
             .collect();
+        let (mut notices, damaged) = self.notices(owner).await?;
+        notices.truncate(MAX_INBOX_ENTRIES);
+        inbox.notices = notices;
+        inbox.damaged.extend(damaged);
         Ok(inbox)
     }
 

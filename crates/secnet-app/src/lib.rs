@@ -14,12 +14,18 @@ mod facts;
 mod granted;
 mod history;
 mod inbox;
+mod learning;
+mod notices;
 mod open;
 mod pdc;
 pub mod ports;
 mod record;
 mod release;
+mod rules;
+mod segments;
+mod settle;
 mod shred;
+mod staging;
 mod statement;
 mod upload;
 mod vetting;
@@ -31,14 +37,15 @@ pub use collect::Delivery;
 pub use consent::Enclosures;
 pub use error::AccessError;
 pub use granted::{Granted, MAX_VIEW_AGE_MS};
-pub use history::{Attempt, AttemptVerdict};
-pub use inbox::{Inbox, InboxAsk, InboxHold, InboxReview};
+pub use history::{Attempt, AttemptVerdict, HistoryPage, MAX_HISTORY_PAGE};
+pub use inbox::{Inbox, InboxAsk, InboxHold, InboxReview, MAX_INBOX_ENTRIES};
+pub use notices::Notice;
 pub use open::{OpenError, Reader};
 pub use pdc::{Parts, Pdc};
 pub use record::FactsRecord;
 pub use release::{LocalRelease, Release, ReleaseFailed};
 pub use shred::{Shredded, what_to_shred};
-pub use statement::{Line, Statement};
+pub use statement::{Line, MAX_STATEMENT_LINES, Statement};
 pub use upload::{
     Catalogue, CatalogueItem, TermsDetail, Upload, compartments_in_use, manifest_commitment,
     referenced_segments,

@@ -14,11 +14,15 @@ use secnet_types::{
     encode, limits,
 };
 
+use crate::AccessError;
+use crate::history::Timeline;
+use crate::learning::{Learning, guard_name};
 use crate::ports::{
     Archive, ArchiveError, Change, Clock, Committed, Entropy, EntryKind, EntryName, Log,
     SubmitError, Vault, View,
 };
 use crate::release::Release;
+use crate::rules::RulesHere;
 
 /// Datasets whose records are kept in memory at once.
 const MAX_INDEXED_DATASETS: usize = 4096;
@@ -41,9 +45,11 @@ pub struct Pdc {
     pub signer: Arc<dyn Signer + Send + Sync>,
     /// Whose key that is.
     pub member: MemberId,
-    pub(crate) guard: Mutex<Guard>,
+    pub(crate) learning: Mutex<Learning>,
+    pub(crate) rules: Mutex<Option<Arc<RulesHere>>>,
     pub(crate) consents: Mutex<ConsentCache>,
     pub(crate) records: Mutex<RecordsKept>,
+    pub(crate) timeline: Mutex<Timeline>,
 }
 
 /// The records in memory, and how often something was forgotten.
@@ -110,7 +116,8 @@ impl Pdc {
             }
             None => Guard::new(model),
         };
-        Ok(Self {
+        let learning = Mutex::new(Learning::new(guard, clock.now()));
+        let pdc = Self {
             log,
             vault,
             archive,
@@ -119,19 +126,15 @@ impl Pdc {
             entropy,
             signer,
             member,
-            guard: Mutex::new(guard),
+            learning,
+            rules: Mutex::default(),
             consents: Mutex::new(ConsentCache::new()),
             records: Mutex::default(),
-        })
-    }
-
-    /// Keep what the guard has learnt.
-    ///
-    /// # Errors
-    /// The archive cannot be written.
-    pub async fn save_guard(&self) -> Result<(), ArchiveError> {
-        let snapshot = self.guard.lock().snapshot();
-        self.archive.write(vec![Change { name: guard_name(), value: Some(snapshot) }]).await
+            timeline: Mutex::default(),
+        };
+        // What cannot be finished now is finished at another start: nothing meets it until then.
+        let _finished = pdc.finish_interrupted().await;
+        Ok(pdc)
     }
 
     /// Read from one snapshot of the ledger.
@@ -170,6 +173,20 @@ impl Pdc {
             operation,
         };
         SignedCommand::sign(command, signer)
+    }
+
+    /// Is the command signed by a current key of an active member? Asked before anything is stored for it: the ledger asks
+    /// again, but later than the disk is full.
+    pub(crate) fn signed_by_member(&self, command: &SignedCommand) -> Result<(), AccessError> {
+        let key = command.envelope.key;
+        let current = |view: &View<'_>| {
+            let member = view.state.member(command.value.author);
+            member.is_some_and(|member| member.key == key && !member.suspended)
+        };
+        let known =
+            |view: &View<'_>| view.state.applied(command.value.author, command.value.id).is_some();
+        let active = self.view(|view| current(view) || known(view)).unwrap_or(false);
+        if active && command.verify().is_ok() { Ok(()) } else { Err(AccessError::Unauthenticated) }
     }
 
     pub(crate) async fn submit_own(
@@ -240,10 +257,6 @@ impl Pdc {
 /// Commands made here wait at most this long for the ledger.
 const COMMAND_LIFETIME_MS: u64 = 60_000;
 const _: () = assert!(COMMAND_LIFETIME_MS <= limits::MAX_COMMAND_LIFETIME_MS);
-
-fn guard_name() -> EntryName {
-    EntryName::new(EntryKind::Guard, &[], &[])
-}
 
 /// One entry to write.
 pub(crate) fn put<T: minicbor::Encode<()>>(

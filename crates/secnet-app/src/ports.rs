@@ -237,6 +237,12 @@ pub enum EntryKind {
     SealingKey = 10,
     /// A plain statement of what was erased; group: dataset, key: commitment.
     Erasure = 11,
+    /// Something an owner is to be told of; group: owner, key: decision.
+    Notice = 12,
+    /// Which dataset's records are in a segment; key: segment.
+    SegmentOwner = 13,
+    /// What was stored for a command that the ledger has not accepted yet; key: digest of the command.
+    Staged = 14,
 }
 
 /// Why the archive did not do as asked.

@@ -3,9 +3,10 @@
 
 use minicbor::{Decode, Encode};
 use secnet_types::{
-    DatasetId, DecisionId, DecodeError, Digest, GrantId, MemberId, RecordId, RequestDetail,
-    RequestId, Timestamp, decode, encode,
+    Amount, DatasetId, DecisionId, DecodeError, Digest, GrantId, MemberId, Obligation, RecordId,
+    RequestDetail, RequestId, Timestamp, decode, encode,
 };
+use std::collections::BTreeSet;
 
 /// Longest facts record, in bytes.
 const MAX_FACTS_BYTES: usize = 16 * 1024 * 1024;
@@ -71,6 +72,15 @@ pub struct FactsRecord {
     /// Digest of the compiled policies. On the ledger it stands salted: their text could be guessed.
     #[n(17)]
     pub policy: Digest,
+    /// What rules that only watch would have done, in sentences for the owner.
+    #[n(18)]
+    pub watched: Vec<String>,
+    /// What the release has to do besides handing over.
+    #[n(19)]
+    pub obligations: BTreeSet<Obligation>,
+    /// The most that the requester would have paid.
+    #[n(20)]
+    pub max_price: Amount,
 }
 
 impl FactsRecord {

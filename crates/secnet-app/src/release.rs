@@ -10,7 +10,7 @@ use secnet_types::RecordId;
 
 use crate::Granted;
 use crate::pdc::Pdc;
-use crate::ports::Entropy;
+use crate::ports::{Clock, Entropy, Log};
 
 /// Why key parts were not handed out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,6 +51,8 @@ pub trait Release: Send + Sync {
 pub struct LocalRelease {
     node: ReleaseNode,
     entropy: Arc<dyn Entropy>,
+    log: Arc<dyn Log>,
+    clock: Arc<dyn Clock>,
 }
 
 impl core::fmt::Debug for LocalRelease {
@@ -60,10 +62,26 @@ impl core::fmt::Debug for LocalRelease {
 }
 
 impl LocalRelease {
-    /// With this key pair.
+    /// With this key pair, and with its own look at the ledger.
     #[must_use]
-    pub fn new(pair: SealKeyPair, entropy: Arc<dyn Entropy>) -> Self {
-        Self { node: ReleaseNode::new(pair), entropy }
+    pub fn new(
+        pair: SealKeyPair,
+        entropy: Arc<dyn Entropy>,
+        log: Arc<dyn Log>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { node: ReleaseNode::new(pair), entropy, log, clock }
+    }
+
+    /// A [`Granted`] says what was so when it was made. What is so now, the node sees for itself.
+    fn look(&self, granted: &Granted) -> Result<(), ReleaseFailed> {
+        let mut seen = Err(ReleaseFailed("the ledger cannot be read".into()));
+        self.log.read(&mut |view| {
+            seen = granted
+                .still_holds(view, self.clock.now())
+                .map_err(|error| ReleaseFailed(error.to_string()));
+        });
+        seen
     }
 }
 
@@ -82,6 +100,7 @@ impl Release for LocalRelease {
         granted: &Granted,
         packets: &[ReleasePacket],
     ) -> Result<Vec<ReleasedShares>, ReleaseFailed> {
+        self.look(granted)?;
         let context = ReleaseContext {
             request: granted.request(),
             decision: granted.decision(),

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use crate::AccessError;
 use crate::pdc::Pdc;
-use crate::ports::{Change, Committed, EntryKind, EntryName};
+use crate::ports::{Change, Committed, EntryKind, EntryName, View};
 use crate::upload::{Catalogue, CatalogueItem};
 
 /// The longest that a backup of keys lives, in milliseconds (30 days).
@@ -120,13 +120,15 @@ impl Pdc {
         whole: bool,
     ) -> Result<Vec<Change>, AccessError> {
         let mut changes = Vec::new();
-        let dataset = dataset.0;
-        for (name, bytes) in self.archive.list(EntryKind::Manifest, &dataset).await? {
+        for (name, bytes) in self.archive.list(EntryKind::Manifest, &dataset.0).await? {
             let catalogue = Catalogue::from_bytes(&bytes)
                 .map_err(|error| AccessError::Damaged(error.to_string()))?;
             let (upload, owner) = (name.key.clone(), catalogue.owner);
-            let (gone, kept): (Vec<CatalogueItem>, Vec<_>) =
-                catalogue.items.into_iter().partition(|i| records.contains(&i.meta.id));
+            // With the whole dataset goes what was brought in while the erasure was signed.
+            let (gone, kept): (Vec<CatalogueItem>, Vec<_>) = catalogue
+                .items
+                .into_iter()
+                .partition(|item| whole || records.contains(&item.meta.id));
             if gone.is_empty() {
                 continue;
             }
@@ -136,13 +138,43 @@ impl Pdc {
             self.destroy_shares(&upload, &gone, &mut changes).await?;
         }
         if whole {
-            for kind in [EntryKind::Facts] {
-                for (name, _) in self.archive.list(kind, &dataset).await? {
-                    changes.push(Change { name, value: None });
-                }
+            for (name, _) in self.archive.list(EntryKind::Facts, &dataset.0).await? {
+                changes.push(Change { name, value: None });
             }
+            changes.extend(self.details_of(dataset).into_iter().map(gone));
+            changes.extend(self.notices_of(dataset).await?.into_iter().map(gone));
         }
         Ok(changes)
+    }
+
+    /// Everything that is kept behind commitments about a dataset: with the salts gone, the ledger says nothing of it any
+    /// more. What consent on another dataset commits to as well stays.
+    fn details_of(&self, dataset: DatasetId) -> BTreeSet<EntryName> {
+        let of = |dataset: DatasetId, view: &View<'_>| -> BTreeSet<EntryName> {
+            let state = view.state;
+            let Some(entry) = state.dataset(dataset) else { return BTreeSet::new() };
+            let name = |kind, digest: Digest| EntryName::new(kind, &[], &digest.0);
+            let grants = state.grants_on(dataset).flat_map(|(_, state)| {
+                let grant = &state.grant;
+                [name(EntryKind::ConsentDetail, grant.detail), name(EntryKind::Wraps, grant.wraps)]
+            });
+            let denials = state.denials_by(entry.owner).filter_map(|(_, state)| {
+                let own = state.denial.dataset == Some(dataset);
+                Some(name(EntryKind::ConsentDetail, state.denial.detail.filter(|_| own)?))
+            });
+            let asks = state.asks_to(entry.owner).filter(|(_, state)| state.ask.dataset == dataset);
+            let asks = asks.map(|(_, state)| name(EntryKind::AskDetail, state.ask.detail));
+            let terms = name(EntryKind::TermsDetail, entry.terms.detail);
+            grants.chain(denials).chain(asks).chain([terms]).collect()
+        };
+        let names = self.view(|view| {
+            let owner = view.state.dataset(dataset).map(|entry| entry.owner);
+            let others = owner.into_iter().flat_map(|owner| view.state.datasets_of(owner));
+            let others = others.filter(|other| *other != dataset);
+            let shared: BTreeSet<EntryName> = others.flat_map(|other| of(other, view)).collect();
+            of(dataset, view).difference(&shared).cloned().collect()
+        });
+        names.unwrap_or_default()
     }
 
     /// Each release packet is sealed anew without the erased records; an upload of which nothing is left loses its
@@ -168,4 +200,8 @@ impl Pdc {
         }
         Ok(())
     }
+}
+
+fn gone(name: EntryName) -> Change {
+    Change { name, value: None }
 }

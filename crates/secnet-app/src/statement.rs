@@ -1,5 +1,7 @@
 //! A member's account, line by line, from the log: what is printed here can be checked by anybody who has the log.
 
+use std::collections::VecDeque;
+
 use secnet_types::{Amount, Effect, MemberId, Timestamp};
 
 use crate::AccessError;
@@ -22,11 +24,16 @@ pub struct Line {
     pub balance: Amount,
 }
 
-/// The whole account.
+/// The most movements in one statement: the newest.
+pub const MAX_STATEMENT_LINES: usize = 10_000;
+
+/// The account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statement {
-    /// The movements, oldest first.
+    /// The newest movements, oldest first, at most [`MAX_STATEMENT_LINES`].
     pub lines: Vec<Line>,
+    /// How many there were before those. The first line's balance takes them into account.
+    pub earlier: u64,
     /// The balance now, as the ledger has it.
     pub balance: Amount,
     /// Money set aside in grants' escrow.
@@ -92,7 +99,8 @@ impl Pdc {
     /// # Errors
     /// The log cannot be read, or does not add up to the ledger's balance.
     pub async fn statement(&self, member: MemberId) -> Result<Statement, AccessError> {
-        let mut lines: Vec<Line> = Vec::new();
+        let mut lines: VecDeque<Line> = VecDeque::new();
+        let mut earlier = 0_u64;
         let mut balance = Amount::ZERO;
         let mut broken = false;
         self.for_each_event(|index, event| {
@@ -106,7 +114,18 @@ impl Pdc {
                     Ok(after) => balance = after,
                     Err(_) => broken = true,
                 }
-                lines.push(Line { event: index, time: event.time, what, credit, debit, balance });
+                if lines.len() >= MAX_STATEMENT_LINES {
+                    lines.pop_front();
+                    earlier = earlier.saturating_add(1);
+                }
+                lines.push_back(Line {
+                    event: index,
+                    time: event.time,
+                    what,
+                    credit,
+                    debit,
+                    balance,
+                });
             }
         })
         .await?;
@@ -121,6 +140,6 @@ impl Pdc {
         };
         let escrow = self.view(|view| sum(&mut view.state.escrows_of(member))).unwrap_or_default();
         let held = self.view(|view| sum(&mut view.state.charges_of(member))).unwrap_or_default();
-        Ok(Statement { lines, balance: now, escrow, held })
+        Ok(Statement { lines: lines.into(), earlier, balance: now, escrow, held })
     }
 }

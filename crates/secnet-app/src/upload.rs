@@ -12,7 +12,9 @@ use std::collections::BTreeSet;
 
 use crate::AccessError;
 use crate::pdc::{Pdc, put};
-use crate::ports::{Archive, ArchiveError, Change, Committed, EntryKind, EntryName};
+use crate::ports::{Archive, ArchiveError, Change, Committed, EntryKind, EntryName, SubmitError};
+use crate::segments::claims;
+use crate::staging::{Staged, staged_name};
 
 /// Longest catalogue of one upload, in bytes.
 const MAX_CATALOGUE_BYTES: usize = 64 * 1024 * 1024;
@@ -133,7 +135,7 @@ pub async fn compartments_in_use(
 impl Pdc {
     /// Store an upload of a dataset, then submit the owner's command that registers or updates it. The segments are
     /// durable before the ledger speaks of them, and listed with the dataset only after: if the ledger refuses, they are
-    /// unreadable leftovers that no question meets. After an interruption the same call goes on.
+    /// cleared away. After an interruption the same call goes on.
     ///
     /// # Errors
     /// [`AccessError`].
@@ -157,10 +159,8 @@ impl Pdc {
                 "the detailed terms are not those that the command commits to".into(),
             ));
         }
-        // Nothing is stored for somebody who did not even sign.
-        if command.verify().is_err() {
-            return Err(AccessError::Unauthenticated);
-        }
+        self.signed_by_member(command)?;
+        self.list_accepted(dataset).await?;
         let owner = match &value.operation {
             Operation::UpdateDataset { .. } => self
                 .view(|view| view.state.dataset(dataset).map(|entry| entry.owner))
@@ -168,16 +168,29 @@ impl Pdc {
                 .ok_or_else(|| AccessError::Unknown(format!("dataset {dataset}")))?,
             _ => value.author,
         };
-        let staged = Digest::of(&command.to_bytes());
+        for upload in &uploads {
+            self.check_packets(dataset, &upload.sealed).await?;
+            self.own_segments(dataset, &upload.sealed).await?;
+        }
+        let name = staged_name(command);
+        let staged = Staged::of(dataset, &uploads, value);
+        self.note_staged(name, &staged).await?;
         let mut changes = vec![put(EntryKind::TermsDetail, &[], &stated.detail.0, terms)];
         for upload in uploads {
-            self.store_upload((dataset, owner, staged), upload, &mut changes).await?;
+            self.store_upload((dataset, owner, name), upload, &mut changes).await?;
         }
         self.archive.write(changes).await?;
-        let committed = self.log.submit(command.to_bytes()).await?;
-        let anew = matches!(value.operation, Operation::AcceptDataset { .. });
-        self.list_staged(dataset, staged, anew).await?;
-        Ok((dataset, committed))
+        match self.log.submit(command.to_bytes()).await {
+            Ok(committed) => {
+                self.list_staged(name, &staged).await?;
+                Ok((dataset, committed))
+            }
+            Err(SubmitError::Rejected(rejection)) => {
+                self.clear_staged(name, &staged).await?;
+                Err(rejection.into())
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn store_upload(
@@ -188,7 +201,8 @@ impl Pdc {
     ) -> Result<(), AccessError> {
         let Upload { sealed, metas } = upload;
         let id: UploadId = sealed.upload;
-        self.check_packets(dataset, &sealed).await?;
+        let segments = self.own_segments(dataset, &sealed).await?;
+        changes.extend(claims(dataset, &segments));
         for segment in sealed.segments {
             let address = self.vault.put_segment(Bytes::from(segment.bytes)).await?;
             if address != segment.address {
@@ -252,39 +266,6 @@ impl Pdc {
                 }
             }
         }
-        Ok(())
-    }
-
-    /// The ledger has accepted: what was stored with the command is listed with the dataset. With `anew`, nothing that
-    /// was there before stays: a new owner's records are under new keys.
-    async fn list_staged(
-        &self,
-        dataset: DatasetId,
-        staged: Digest,
-        anew: bool,
-    ) -> Result<(), AccessError> {
-        let waiting = self.archive.list(EntryKind::Manifest, &staged.0).await?;
-        if waiting.is_empty() {
-            return Ok(());
-        }
-        let mut changes = Vec::new();
-        if anew {
-            for (name, _) in self.archive.list(EntryKind::Manifest, &dataset.0).await? {
-                for kind in [EntryKind::ReleasePacket, EntryKind::CompartmentPacket] {
-                    for (packet, _) in self.archive.list(kind, &name.key).await? {
-                        changes.push(Change { name: packet, value: None });
-                    }
-                }
-                changes.push(Change { name, value: None });
-            }
-        }
-        for (name, bytes) in waiting {
-            let listed = EntryName::new(EntryKind::Manifest, &dataset.0, &name.key);
-            changes.push(Change { name: listed, value: Some(bytes) });
-            changes.push(Change { name, value: None });
-        }
-        self.archive.write(changes).await?;
-        self.forget_records(dataset);
         Ok(())
     }
 }

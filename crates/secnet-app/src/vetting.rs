@@ -1,19 +1,19 @@
 //! Steps 4 and 5: policy, rules and guard. Each takes the token of the step before; none can widen it.
 
-use secnet_guard::{Event, GuardVerdict, Outcome as GuardOutcome, PermittedUse};
+use secnet_guard::{Event, Guard, GuardVerdict, Outcome as GuardOutcome, PermittedUse};
 use secnet_policy::{
-    Audience, Explanation, Permitted as PermittedGrant, ScopeVerdict, decide_all, explain,
+    Audience, CompiledConsent, Explanation, Permitted as PermittedGrant, Question, ScopeVerdict,
+    decide_all, explain,
 };
 use secnet_types::{
-    FeatureVector, Labels, Obligation, ReasonClass, RecordId, RecordMeta, Rule, RuleMatch, RuleSet,
+    Amount, Digest, FeatureVector, Labels, Obligation, ReasonClass, RecordId, RecordMeta, RuleMatch,
 };
 use std::collections::BTreeSet;
 
-use crate::AccessError;
 use crate::call::Authenticated;
 use crate::facts::Facts;
+use crate::notices::without_means;
 use crate::pdc::Pdc;
-use crate::ports::{EntryKind, EntryName};
 
 /// Step 4 done: policy permits these records under this grant.
 #[derive(Debug)]
@@ -25,9 +25,23 @@ pub(crate) struct Permitted {
 /// Step 5 done: the guard has not objected.
 #[derive(Debug)]
 pub(crate) struct Vetted {
-    pub grant: PermittedGrant,
-    pub records: Vec<RecordId>,
-    pub obligations: BTreeSet<Obligation>,
+    grant: PermittedGrant,
+    records: Vec<RecordId>,
+    obligations: BTreeSet<Obligation>,
+}
+
+impl Permitted {
+    /// What the use costs.
+    pub(crate) fn price(&self) -> Amount {
+        self.grant.price
+    }
+}
+
+impl Vetted {
+    /// What may be recorded as allowed. There is no way back from these to the token.
+    pub(crate) fn into_parts(self) -> (PermittedGrant, Vec<RecordId>, BTreeSet<Obligation>) {
+        (self.grant, self.records, self.obligations)
+    }
 }
 
 /// What stands against a request.
@@ -48,29 +62,37 @@ pub(crate) struct Judgement {
     pub event: Event,
     pub features: FeatureVector,
     pub score: u16,
-    pub rules: secnet_types::Digest,
-    pub model: secnet_types::Digest,
+    pub rules: Digest,
+    pub model: Digest,
     pub reasons: Vec<String>,
+    /// What rules that only watch would have done.
+    pub watched: Vec<String>,
 }
 
 /// Step 4. Default deny; an evaluation that errs is a hold, never an allow.
 pub(crate) fn permit(facts: &Facts, asked: &[&RecordMeta]) -> Result<Permitted, Objection> {
-    match decide_all(&facts.consent, &facts.question, asked.iter().copied()) {
+    let consent = match &facts.grounds {
+        Ok(grounds) => &grounds.consent,
+        Err(damage) => return Err(fault(damage)),
+    };
+    match decide_all(consent, &facts.question, asked.iter().copied()) {
         ScopeVerdict::Permit { grant, records, .. } => Ok(Permitted { grant, records }),
-        ScopeVerdict::Fault(message) => Err(Objection {
-            class: ReasonClass::Fault,
-            hold: true,
-            reasons: vec![format!("policy could not be evaluated: {message}")],
-            remedy: secnet_policy::Remedy::Later.as_str().to_owned(),
-        }),
-        ScopeVerdict::Deny { .. } => Err(refused(facts, asked)),
+        ScopeVerdict::Fault(message) => Err(fault(&message)),
+        ScopeVerdict::Deny { .. } => Err(refused(consent, &facts.question, asked)),
     }
 }
 
-fn refused(facts: &Facts, asked: &[&RecordMeta]) -> Objection {
-    let told = |audience| {
-        asked.first().map(|record| explain(&facts.consent, &facts.question, record, audience))
-    };
+fn fault(message: &str) -> Objection {
+    Objection {
+        class: ReasonClass::Fault,
+        hold: true,
+        reasons: vec![format!("policy could not be evaluated: {message}")],
+        remedy: secnet_policy::Remedy::Later.as_str().to_owned(),
+    }
+}
+
+fn refused(consent: &CompiledConsent, question: &Question, asked: &[&RecordMeta]) -> Objection {
+    let told = |audience| asked.first().map(|record| explain(consent, question, record, audience));
     let (class, remedy) = match told(Audience::Requester) {
         Some(Explanation::Class { class, remedy }) => {
             (class.unwrap_or(ReasonClass::Consent), remedy)
@@ -82,6 +104,18 @@ fn refused(facts: &Facts, asked: &[&RecordMeta]) -> Objection {
     Objection { class, hold: false, reasons: vec![reason], remedy: remedy.as_str().to_owned() }
 }
 
+/// An obligation that nobody can apply is a denial.
+fn unmet(obligation: Obligation) -> Objection {
+    Objection {
+        class: ReasonClass::Consent,
+        hold: false,
+        reasons: vec![format!(
+            "the use is permitted only under an obligation that this data centre cannot meet: {obligation:?}"
+        )],
+        remedy: secnet_policy::Remedy::AskOwner.as_str().to_owned(),
+    }
+}
+
 impl Pdc {
     /// What guard and rules are to look at.
     pub(crate) fn event(
@@ -89,6 +123,7 @@ impl Pdc {
         caller: &Authenticated,
         facts: &Facts,
         asked: &[&RecordMeta],
+        permitted: Option<&Permitted>,
     ) -> Event {
         let request = &caller.request.value;
         Event {
@@ -103,43 +138,17 @@ impl Pdc {
             at: self.clock.now(),
             door: caller.door.as_str().to_owned(),
             source: None,
-            price: request.max_price,
-            member_since: None,
+            price: permitted.map(Permitted::price),
         }
     }
 
-    /// The rules in force here, indexed; those that only simulate are left out of the verdict.
-    pub(crate) async fn rules_in_force(&self, facts: &Facts) -> Result<RuleSet, AccessError> {
-        let mut rules = Vec::new();
-        for (id, simulate) in &facts.rules {
-            if *simulate {
-                continue;
-            }
-            let bytes = self.archive.get(&EntryName::new(EntryKind::Rule, &[], &id.0)).await?;
-            let bytes = bytes
-                .ok_or_else(|| AccessError::Damaged(format!("the body of rule {id} is missing")))?;
-            let rule = Rule::from_bytes(&bytes).map_err(|e| AccessError::Damaged(e.to_string()))?;
-            rules.push(rule);
-        }
-        RuleSet::new(rules).map_err(|error| AccessError::Damaged(error.to_string()))
-    }
-
-    /// Rules and guard look at the features of the request as it was asked, before anything is learnt from it.
-    pub(crate) fn judge(
-        &self,
-        event: Event,
-        rules: &RuleSet,
-        facts: &Facts,
-    ) -> (Judgement, Vec<RuleMatch>) {
-        let guard = self.guard.lock();
-        let features = guard.features(&event);
-        let matched = rules.matches(&features, &event.rule_context(&facts.parties));
-        let score = guard.model().assess(&features).score.points();
-        let model = guard.model().digest();
-        drop(guard);
-        let judgement =
-            Judgement { event, features, score, rules: rules.digest(), model, reasons: Vec::new() };
-        (judgement, matched)
+    /// Rules and guard look at the features of the request as it was asked. It counts towards the requester's pace from
+    /// this moment, so that requests made at once see each other; what became of it is learnt later.
+    pub(crate) fn judge(&self, event: Event, facts: &Facts) -> (Judgement, Vec<RuleMatch>) {
+        let mut learning = self.learning.lock();
+        let judged = judged(&learning.guard, event, facts);
+        learning.guard.arrive(&judged.0.event);
+        judged
     }
 
     /// Step 5. The outcome is the permitted use, a hold, or a denial: nothing the guard says adds a record.
@@ -157,12 +166,13 @@ impl Pdc {
             released_by_owner,
         };
         let verdict: GuardVerdict =
-            self.guard.lock().model().vet(&use_, &judgement.features, matched);
+            self.learning.lock().guard.model().vet(&use_, &judgement.features, matched);
         judgement.reasons = verdict.reasons.iter().map(ToString::to_string).collect();
         match &verdict.outcome {
-            GuardOutcome::Allow { obligations } => {
-                Ok(Vetted { grant, records, obligations: obligations.clone() })
-            }
+            GuardOutcome::Allow { obligations } => match without_means(obligations) {
+                None => Ok(Vetted { grant, records, obligations: obligations.clone() }),
+                Some(obligation) => Err(unmet(obligation)),
+            },
             stopped => {
                 let notice = verdict.notice();
                 Err(Objection {
@@ -174,4 +184,22 @@ impl Pdc {
             }
         }
     }
+}
+
+fn judged(guard: &Guard, event: Event, facts: &Facts) -> (Judgement, Vec<RuleMatch>) {
+    let features = guard.features(&event);
+    let context = event.rule_context(&facts.parties);
+    let rules = facts.grounds.as_ref().ok().map(|grounds| &grounds.rules);
+    let matched = rules.map(|rules| rules.acting.matches(&features, &context));
+    let watched = rules.map(|rules| rules.watched(&features, &context));
+    let judgement = Judgement {
+        score: guard.model().assess(&features).score.points(),
+        rules: rules.map_or(Digest::ZERO, |rules| rules.acting.digest()),
+        model: guard.model().digest(),
+        reasons: Vec::new(),
+        watched: watched.unwrap_or_default(),
+        event,
+        features,
+    };
+    (judgement, matched.unwrap_or_default())
 }

@@ -75,8 +75,7 @@ fn event(n: u64) -> Event {
         at: Timestamp(1_700_000_000_000 + n * 5_000),
         door: "fhir".to_owned(),
         source: Some([192, 0, 2, 7].into()),
-        price: Amount(1000),
-        member_since: Some(Timestamp(1_600_000_000_000)),
+        price: Some(Amount(1000)),
     }
 }
 

@@ -32,10 +32,8 @@ pub struct Event {
     pub door: String,
     /// Where it came from; none for local calls.
     pub source: Option<IpAddr>,
-    /// What this use costs.
-    pub price: Amount,
-    /// Since when the requester is a member, if known.
-    pub member_since: Option<Timestamp>,
+    /// What this use costs, by the grant that permits it; none if nothing does.
+    pub price: Option<Amount>,
 }
 
 impl Event {

@@ -81,9 +81,8 @@ fn request(facts: &mut FeatureVector, event: &Event) {
     count(facts, Feature::HourOfDay, hour_of_day(at));
     // 1970-01-01 was a Thursday, day 3 of a week that begins on Monday.
     count(facts, Feature::DayOfWeek, (at / DAY_MS + 3) % 7);
-    count(facts, Feature::PriceMicros, event.price.0);
-    if let Some(since) = event.member_since {
-        count(facts, Feature::MemberAgeDays, event.at.since_ms(since) / DAY_MS);
+    if let Some(price) = event.price {
+        count(facts, Feature::PriceMicros, price.0);
     }
     let categories =
         event.categories.iter().fold(0, |mask, category| mask | 1 << category.number());

@@ -1,7 +1,7 @@
 //! What was learnt of requesters, pairs and datasets, in bounded memory.
 
 use minicbor::{Decode, Encode};
-use secnet_types::{DatasetId, MemberId, Purpose};
+use secnet_types::{DatasetId, MemberId, Purpose, Timestamp};
 
 use crate::tracked::Tracked;
 use crate::window::{HOUR_MS, MINUTE_MS, Sliding, Usual};
@@ -53,7 +53,8 @@ pub(crate) struct Dataset {
     pub(crate) minute: Sliding,
 }
 
-/// The guard: a model and what was learnt. Score a request first, [observe](Guard::observe) it afterwards.
+/// The guard: a model and what was learnt. Score a request first, then let it [arrive](Guard::arrive), and
+/// [conclude](Guard::conclude) it when its outcome is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Guard {
     pub(crate) model: Model,
@@ -96,27 +97,53 @@ impl Guard {
         (self.requesters.len(), self.pairs.len(), self.datasets.len())
     }
 
-    /// Take a request and what became of it into account. Everything counts towards pace; habits are learnt only
-    /// from what was allowed, so that being refused again and again makes nothing usual.
+    /// Take a request and what became of it into account, both at once.
     pub fn observe(&mut self, event: &Event, observed: Observed) {
+        self.arrive(event);
+        self.conclude(event, observed);
+    }
+
+    /// A request has come in. It counts towards pace from now on, whatever becomes of it, so that requests that are
+    /// under way at the same time see each other.
+    pub fn arrive(&mut self, event: &Event) {
         self.tick = self.tick.saturating_add(1);
         let (tick, at) = (self.tick, event.at.0);
-        self.requesters.update(event.requester, tick, |r| r.observe(event, observed));
+        self.requesters.update(event.requester, tick, |r| r.arrive(event.dataset, at));
         self.datasets.update(event.dataset, tick, |dataset| dataset.minute.add(at, MINUTE_MS));
+    }
+
+    /// What became of a request that has come in. Habits are learnt only from what was allowed, so that being refused
+    /// again and again makes nothing usual.
+    pub fn conclude(&mut self, event: &Event, observed: Observed) {
+        self.tick = self.tick.saturating_add(1);
+        let (tick, at) = (self.tick, event.at.0);
+        self.requesters.update(event.requester, tick, |r| r.conclude(at, observed));
         if observed == Observed::Allowed {
             let key = (event.requester, event.dataset);
             self.pairs.update(key, tick, |pair| pair.learn(event));
         }
     }
+
+    /// Somebody asked for a dataset that is not here: a request and a denial of the requester's, and nothing that is
+    /// remembered of the dataset, or made-up ids would push out what is known of real ones.
+    pub fn stray(&mut self, requester: MemberId, dataset: DatasetId, at: Timestamp) {
+        self.tick = self.tick.saturating_add(1);
+        self.requesters.update(requester, self.tick, |r| {
+            r.arrive(dataset, at.0);
+            r.conclude(at.0, Observed::Denied);
+        });
+    }
 }
 
 impl Requester {
-    fn observe(&mut self, event: &Event, observed: Observed) {
-        let at = event.at.0;
+    fn arrive(&mut self, dataset: DatasetId, at: u64) {
         self.minute.add(at, MINUTE_MS);
         self.hour.add(at, HOUR_MS);
         self.last_ms = at;
-        self.visit(event.dataset, at);
+        self.visit(dataset, at);
+    }
+
+    fn conclude(&mut self, at: u64, observed: Observed) {
         match observed {
             Observed::Allowed => {
                 self.known = true;

@@ -145,7 +145,12 @@ impl Surroundings<'_> {
         let node = SealKeyPair::from_seed(self.cast.release_node);
         let entropy: Arc<dyn secnet_app::ports::Entropy> = Arc::clone(self.entropy) as _;
         let release = SimRelease {
-            node: LocalRelease::new(node, Arc::clone(&entropy)),
+            node: LocalRelease::new(
+                node,
+                Arc::clone(&entropy),
+                Arc::clone(&log) as _,
+                Arc::clone(self.clock) as _,
+            ),
             gate: Arc::clone(&gate),
             log: Arc::clone(&log),
             watch: Arc::clone(self.watch),

@@ -304,7 +304,7 @@ pub(crate) fn request(
     (call, receiving)
 }
 
-/// Everything that was delivered, opened, and the charge settled.
+/// Everything that was delivered, opened.
 pub(crate) async fn open(
     node: &Node,
     requester: &Identity,
@@ -335,15 +335,6 @@ pub(crate) async fn open(
                 .because(&error)
         })?;
         opened.push((meta.clone(), plain));
-    }
-    if delivery.price != Amount::ZERO {
-        let collected = [(delivery.granted.requester(), delivery.granted.request())];
-        // A retry finds the charge settled already; that is as it should be.
-        match node.pdc.settle(&collected).await {
-            Ok(()) | Err(secnet_app::AccessError::Rejected(secnet_ledger::Rejection::NoCharge)) => {
-            }
-            Err(error) => return Err(access_failure(error)),
-        }
     }
     Ok(opened)
 }

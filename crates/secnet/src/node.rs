@@ -149,7 +149,12 @@ impl Node {
             log: solo.clone(),
             vault: Arc::new(vault.clone()),
             archive: Arc::new(archive.clone()),
-            release: Arc::new(LocalRelease::new(keys.release, entropy.clone())),
+            release: Arc::new(LocalRelease::new(
+                keys.release,
+                entropy.clone(),
+                solo.clone(),
+                clock.clone(),
+            )),
             clock,
             entropy,
             signer: keys.pdc,
@@ -345,35 +350,25 @@ pub(crate) fn ledger_failure(error: &dyn std::error::Error) -> Failure {
 #[expect(clippy::needless_pass_by_value, reason = "so that it reads well in map_err")]
 pub(crate) fn access_failure(error: AccessError) -> Failure {
     use secnet_ledger::Rejection;
-    match &error {
-        AccessError::Rejected(rejection) => {
-            let exit = match rejection {
-                Rejection::InsufficientFunds { .. } => Exit::Funds,
-                Rejection::Denied | Rejection::NotEntitled => Exit::Denied,
-                _ => Exit::Failed,
-            };
-            Failure::new(rejection.code(), format!("the ledger refuses: {rejection}"))
-                .hint(rejection.hint())
-                .exit(exit)
-        }
-        AccessError::Malformed(_) => Failure::new("malformed", error.to_string()),
-        AccessError::Unauthenticated => Failure::new("unauthenticated", error.to_string())
-            .hint("the member may be suspended, or its key rotated")
-            .exit(Exit::Denied),
-        AccessError::Unknown(_) => Failure::new("unknown", error.to_string()).hint("check the id"),
-        AccessError::NotReleased(_) => {
-            Failure::new("not-released", error.to_string()).exit(Exit::Denied)
+    let exit = match &error {
+        AccessError::Rejected(Rejection::InsufficientFunds { .. }) => Exit::Funds,
+        AccessError::Rejected(Rejection::Denied | Rejection::NotEntitled)
+        | AccessError::Unauthenticated
+        | AccessError::NotReleased(_) => Exit::Denied,
+        AccessError::Rejected(_) | AccessError::Malformed(_) | AccessError::Unknown(_) => {
+            Exit::Failed
         }
         AccessError::Damaged(_) | AccessError::Vault(_) | AccessError::Archive(_) => {
-            Failure::new("damaged", error.to_string())
-                .hint("`secnet fsck` names what is wrong")
-                .exit(Exit::Verification)
+            Exit::Verification
         }
         AccessError::Ledger(_)
         | AccessError::Log(_)
         | AccessError::StaleLedger { .. }
-        | AccessError::Release(_) => {
-            Failure::new("unavailable", error.to_string()).exit(Exit::Unreachable)
-        }
-    }
+        | AccessError::Release(_) => Exit::Unreachable,
+    };
+    let what = match &error {
+        AccessError::Rejected(rejection) => format!("the ledger refuses: {rejection}"),
+        other => other.to_string(),
+    };
+    Failure::new(error.code(), what).hint(error.hint()).exit(exit)
 }

@@ -27,7 +27,6 @@ async fn a_granted_use_is_released_opened_paid_and_charged_once() {
     assert_eq!(world.open(&again, &receiving, &detail).await, ["result 0", "result 1"]);
     assert_eq!(world.balance(&bo), 48_000_000);
 
-    world.pdc.settle(&[(bo.id, again.granted.request())]).await.unwrap();
     assert_eq!(world.balance(&world.ada), 1_980_000);
     for person in [&world.ada, &world.bo] {
         let statement = world.pdc.statement(person.id).await.unwrap();

@@ -7,7 +7,14 @@
     reason = "a test fails by panicking"
 )]
 
+mod calling;
 mod compile_fail;
 mod flow;
+mod guarding;
+mod hindsight;
+mod money;
+mod revoking;
 mod shared_part;
+mod storing;
+mod switches;
 mod world;

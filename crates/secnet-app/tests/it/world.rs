@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use rand_chacha::ChaCha20Rng;
@@ -16,9 +16,17 @@ use secnet_node::{Chain, Solo, store_options};
 use secnet_types::*;
 use secnet_vault::{PrivateArchive, SegmentVault};
 
+use crate::switches::{Breakable, Switched};
+
 pub(crate) const HOUR: u64 = 3_600_000;
 
 pub(crate) struct ManualClock(AtomicU64);
+
+impl ManualClock {
+    pub(crate) fn advance(&self, ms: u64) {
+        self.0.fetch_add(ms, Ordering::Relaxed);
+    }
+}
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
@@ -42,6 +50,8 @@ pub(crate) struct Person {
 
 pub(crate) struct World {
     pub(crate) pdc: Arc<Pdc>,
+    pub(crate) log: Arc<Switched>,
+    pub(crate) release: Arc<Breakable>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) rng: ChaCha20Rng,
     pub(crate) ada: Person,
@@ -111,11 +121,19 @@ impl World {
         let entropy: Arc<dyn Entropy> =
             Arc::new(Seeded(Mutex::new(ChaCha20Rng::seed_from_u64(seed + 1))));
         let shares = SealKeyPair::generate(&mut rng);
+        let log = Arc::new(Switched::new(solo, Arc::clone(&clock)));
+        let release = LocalRelease::new(
+            shares,
+            Arc::clone(&entropy),
+            Arc::clone(&log) as _,
+            Arc::clone(&clock) as _,
+        );
+        let release = Arc::new(Breakable { inner: release, broken: AtomicBool::new(false) });
         let parts = Parts {
-            log: Arc::new(solo),
+            log: Arc::clone(&log) as _,
             vault: Arc::new(SegmentVault::memory()),
             archive: Arc::new(PrivateArchive::memory().unwrap()),
-            release: Arc::new(LocalRelease::new(shares, Arc::clone(&entropy))),
+            release: Arc::clone(&release) as _,
             clock: Arc::clone(&clock) as _,
             entropy,
             signer: Arc::clone(&node.key) as _,
@@ -124,6 +142,8 @@ impl World {
         let pdc = Arc::new(Pdc::new(parts).await.unwrap());
         let mut world = Self {
             pdc,
+            log,
+            release,
             clock,
             rng,
             ada,
@@ -314,6 +334,32 @@ impl World {
         }
         contents.sort();
         contents
+    }
+
+    /// The data centre dies, all but what is durable, and starts again.
+    pub(crate) async fn restart(&mut self) {
+        self.restart_with(secnet_guard::Model::default()).await;
+    }
+
+    pub(crate) async fn restart_with(&mut self, model: secnet_guard::Model) {
+        let pdc = &self.pdc;
+        let parts = Parts {
+            log: Arc::clone(&pdc.log),
+            vault: Arc::clone(&pdc.vault),
+            archive: Arc::clone(&pdc.archive),
+            release: Arc::clone(&pdc.release),
+            clock: Arc::clone(&pdc.clock),
+            entropy: Arc::clone(&pdc.entropy),
+            signer: Arc::clone(&pdc.signer),
+            member: pdc.member,
+        };
+        self.pdc = Arc::new(Pdc::with_model(parts, model).await.unwrap());
+    }
+
+    /// A block, so that the ledger sees what time it is.
+    pub(crate) async fn tick(&self) {
+        let transfer = Operation::Transfer { to: self.eve.id, amount: Amount(1) };
+        self.submit(&self.bo, transfer).await;
     }
 
     /// The person, apart from the world, so that both can be used at once.

@@ -27,8 +27,7 @@ pub(crate) fn event(requester: u8, dataset: u8, at: u64) -> Event {
         at: Timestamp(at),
         door: "fhir".to_owned(),
         source: None,
-        price: Amount::ZERO,
-        member_since: None,
+        price: Some(Amount::ZERO),
     }
 }
 

@@ -36,7 +36,7 @@ fn a_fixed_seed_gives_the_recorded_verdicts() {
         (
             [2161, 464, 375],
             "sndigest15rp9jdygunmejkthwuz40sfpmxlldmxe7zy8r9knfnwgha5q42dsxj2jyc".to_owned(),
-            "sndigest1gtrk2fnd79e2l6euct08ktmlvk28jjjm087gpmmz6q6z0lzw8dps8yw00q".to_owned(),
+            "sndigest1grgp9ft67pz5yklf760skg4h43qvwaq9t943y32fh0lefrlwtlgq7c6txk".to_owned(),
         )
     );
 }

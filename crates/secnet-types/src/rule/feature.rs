@@ -141,8 +141,7 @@ features! {
     DayOfWeek = 6 "day_of_week", up_to(6), "day, 0 is Monday", "day of week", "Day of the request in UTC: 0 Monday to 6 Sunday.";
     SecondsSinceLastRequest = 7 "seconds_since_last_request", COUNT, "seconds", "seconds since the last request", "Time since this requester's previous request; absent for its first.";
     Novelty = 8 "novelty", up_to(3), "level", "novelty", "0 known; 1 new purpose on this dataset; 2 new dataset for this requester; 3 new requester.";
-    MemberAgeDays = 9 "member_age_days", COUNT, "days", "membership age in days", "Whole days since the requester joined; absent if unknown.";
-    PriceMicros = 10 "price_micros", COUNT, "micro-units", "price in micro-units", "What this use costs.";
+    PriceMicros = 10 "price_micros", COUNT, "micro-units", "price in micro-units", "What this use costs by the grant that permits it; absent if none does.";
     Labels = 11 "labels", FeatureKind::Words(WordList::Label), "", "labels", "Sensitivity labels of the records requested.";
     Categories = 12 "categories", FeatureKind::Words(WordList::Category), "", "categories", "Categories of the records requested.";
     Purpose = 13 "purpose", FeatureKind::Word(WordList::Purpose), "", "purpose", "What the data is wanted for.";

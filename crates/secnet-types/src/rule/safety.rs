@@ -158,7 +158,6 @@ fn ordinary(feature: Feature) -> Vec<FeatureValue> {
         Feature::DayOfWeek => (0..7).map(number).collect(),
         Feature::DenialsLastHour | Feature::Novelty | Feature::ExcessLastMinute => vec![number(0)],
         Feature::SecondsSinceLastRequest => vec![number(30), number(86_400 * 30)],
-        Feature::MemberAgeDays => vec![number(30), number(3650)],
         Feature::PriceMicros => vec![number(0), number(1_000_000)],
         Feature::PercentOfUsualRecords => vec![number(100)],
         Feature::HourShare => vec![number(1000), number(10_000)],

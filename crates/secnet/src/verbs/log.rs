@@ -1,7 +1,8 @@
 //! `secnet log`
 
 use clap::Args;
-use secnet_types::Verdict;
+use secnet_app::Attempt;
+use secnet_types::{MemberId, Verdict};
 use serde_json::json;
 
 use crate::failure::Failure;
@@ -59,9 +60,7 @@ async fn events(node: &Node, out: Output, limit: usize) -> Result<(), Failure> {
 
 async fn history(node: &Node, out: Output, name: &str, limit: usize) -> Result<(), Failure> {
     let owner = node.identity(name)?;
-    let mut attempts = node.pdc.history(owner.member()).await.map_err(access_failure)?;
-    let skip = attempts.len().saturating_sub(limit);
-    attempts.drain(..skip);
+    let attempts = newest(node, owner.member(), limit).await?;
     let value: Vec<_> = attempts.iter().map(|a| json!({
         "event": a.event, "time": a.time.to_string(), "requester": node.name_of(a.requester),
         "dataset": a.dataset.to_string(), "request": a.request.to_string(), "decision": a.decision.to_string(),
@@ -69,6 +68,7 @@ async fn history(node: &Node, out: Output, name: &str, limit: usize) -> Result<(
         "purpose": a.facts.as_ref().map(|f| f.detail.purpose.as_str()),
         "asked": a.facts.as_ref().map(|f| f.asked),
         "reasons": a.facts.as_ref().map(|f| f.reasons.clone()),
+        "watched": a.facts.as_ref().map(|f| f.watched.clone()),
     })).collect();
     out.result(&json!({ "attempts": value }), |_| {
         let mut lines = Vec::new();
@@ -87,11 +87,27 @@ async fn history(node: &Node, out: Output, name: &str, limit: usize) -> Result<(
             lines.extend(
                 a.facts
                     .iter()
-                    .flat_map(|f| f.reasons.iter().take(1))
+                    .flat_map(|f| f.reasons.iter().take(1).chain(&f.watched))
                     .map(|r| format!("        {r}")),
             );
         }
         if lines.is_empty() { "nothing has been tried yet".into() } else { lines.join("\n") }
     });
     Ok(())
+}
+
+/// The newest attempts, oldest first.
+async fn newest(node: &Node, owner: MemberId, limit: usize) -> Result<Vec<Attempt>, Failure> {
+    let mut attempts = Vec::new();
+    let mut before = None;
+    while attempts.len() < limit {
+        let rest = limit.saturating_sub(attempts.len());
+        let page = node.pdc.history_page(owner, before, rest).await.map_err(access_failure)?;
+        before = page.before;
+        attempts.splice(..0, page.attempts);
+        if before.is_none() {
+            break;
+        }
+    }
+    Ok(attempts)
 }

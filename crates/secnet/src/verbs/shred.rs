@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use clap::Args;
 use secnet_app::{AccessError, Shredded, compartments_in_use, referenced_segments, what_to_shred};
-use secnet_crypto::Address;
 use secnet_lock::CompartmentId;
 use secnet_types::{DatasetId, MemberId, RecordId};
 use serde_json::json;
@@ -17,7 +16,7 @@ use crate::files;
 use crate::keystore::Identity;
 use crate::node::{BACKUP_ERASED, Node, access_failure};
 use crate::output::Output;
-use secnet_app::ports::{ArchiveError, Vault as _};
+use secnet_app::ports::ArchiveError;
 
 #[derive(Debug, Args)]
 pub(crate) struct ShredArgs {
@@ -131,7 +130,7 @@ async fn shred(node: &Node, owner: &Identity, plan: &Shredded) -> Result<Done, F
     let destroyed = destroy_keys(node, owner, compartments).await?;
     // Sealed anew under another key: pages of the old file, and copies of it, open nothing.
     node.archive.rekey().await.map_err(archive_failure)?;
-    let removed = free(node, owner.member(), segments).await?;
+    let removed = node.pdc.free_segments(segments).await.map_err(access_failure)?;
     let receipt = node
         .pdc
         .log
@@ -142,7 +141,7 @@ async fn shred(node: &Node, owner: &Identity, plan: &Shredded) -> Result<Done, F
         event: committed.event,
         receipt: receipt.to_bytes(),
         compartments: destroyed,
-        segments: removed,
+        segments: removed.len(),
     })
 }
 
@@ -179,24 +178,6 @@ async fn destroy_keys(
         actions::save_compartments(&node.keystore, owner, &keys)?;
     }
     Ok(destroyed)
-}
-
-/// Remove the segments that nothing refers to any more.
-async fn free(
-    node: &Node,
-    owner: MemberId,
-    mut segments: BTreeSet<Address>,
-) -> Result<usize, Failure> {
-    for dataset in datasets_of(node, owner) {
-        let used = referenced_segments(&node.archive, dataset)
-            .await
-            .map_err(|e| access_failure(e.into()))?;
-        segments.retain(|segment| !used.contains(segment));
-    }
-    for segment in &segments {
-        node.vault.remove_segment(*segment).await.map_err(|error| access_failure(error.into()))?;
-    }
-    Ok(segments.len())
 }
 
 fn datasets_of(node: &Node, owner: MemberId) -> Vec<DatasetId> {

@@ -1,0 +1,84 @@
+//! Whose segments are whose. An address is no secret: every grantee learns some. So what a dataset may point at, and what
+//! an erasure may remove, is looked up here.
+
+use secnet_crypto::Address;
+use secnet_lock::SealedUpload;
+use secnet_types::DatasetId;
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::AccessError;
+use crate::pdc::Pdc;
+use crate::ports::{Change, EntryKind, EntryName};
+use crate::upload::referenced_segments;
+
+fn owner_entry(segment: Address) -> EntryName {
+    EntryName::new(EntryKind::SegmentOwner, &[], segment.as_bytes())
+}
+
+/// The entries that say that these segments belong to a dataset.
+pub(crate) fn claims(dataset: DatasetId, segments: &BTreeSet<Address>) -> Vec<Change> {
+    let value = Some(dataset.0.to_vec());
+    segments.iter().map(|at| Change { name: owner_entry(*at), value: value.clone() }).collect()
+}
+
+impl Pdc {
+    /// The segments of an upload, if it may point at all of them: they come with it or are the dataset's already.
+    pub(crate) async fn own_segments(
+        &self,
+        dataset: DatasetId,
+        sealed: &SealedUpload,
+    ) -> Result<BTreeSet<Address>, AccessError> {
+        let brought: BTreeSet<Address> =
+            sealed.segments.iter().map(|segment| segment.address).collect();
+        let pointed_at = sealed.entries.iter().map(|entry| entry.location().segment);
+        let all: BTreeSet<Address> = brought.iter().copied().chain(pointed_at).collect();
+        for segment in &all {
+            let allowed = match self.dataset_of(*segment).await? {
+                Some(owner) => owner == dataset,
+                None => brought.contains(segment),
+            };
+            if !allowed {
+                return Err(AccessError::Malformed(format!(
+                    "a record is said to be in segment {segment}, which is not this dataset's"
+                )));
+            }
+        }
+        Ok(all)
+    }
+
+    /// The dataset whose records are in a segment.
+    async fn dataset_of(&self, segment: Address) -> Result<Option<DatasetId>, AccessError> {
+        let Some(bytes) = self.archive.get(&owner_entry(segment)).await? else { return Ok(None) };
+        let id = bytes
+            .try_into()
+            .map_err(|_| AccessError::Damaged(format!("the note of whose segment {segment} is")))?;
+        Ok(Some(DatasetId(id)))
+    }
+
+    /// Remove those of these segments that no record of any dataset is in any more. Those that were removed.
+    ///
+    /// # Errors
+    /// The archive or the vault fails; what was removed until then stays removed.
+    pub async fn free_segments(
+        &self,
+        candidates: BTreeSet<Address>,
+    ) -> Result<BTreeSet<Address>, AccessError> {
+        let mut used: BTreeMap<DatasetId, BTreeSet<Address>> = BTreeMap::new();
+        let mut freed = BTreeSet::new();
+        for segment in candidates {
+            if let Some(dataset) = self.dataset_of(segment).await? {
+                if !used.contains_key(&dataset) {
+                    used.insert(dataset, referenced_segments(&*self.archive, dataset).await?);
+                }
+                if used.get(&dataset).is_some_and(|segments| segments.contains(&segment)) {
+                    continue;
+                }
+            }
+            self.vault.remove_segment(segment).await?;
+            freed.insert(segment);
+        }
+        let gone = freed.iter().map(|at| Change { name: owner_entry(*at), value: None });
+        self.archive.write(gone.collect()).await?;
+        Ok(freed)
+    }
+}

@@ -1,0 +1,89 @@
+//! P5 at the moment of the hand-over: no data for nothing, no money for nothing.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
+
+use secnet_app::*;
+use secnet_types::*;
+
+use crate::world::{HOUR, World, released};
+
+const STARTED: u64 = 50_000_000;
+const PRICE: u64 = 2_000_000;
+
+fn confirms(operation: &Operation) -> bool {
+    matches!(operation, Operation::ConfirmCollection { .. })
+}
+
+#[tokio::test]
+async fn p5_a_requester_that_says_nothing_after_it_was_served_has_paid() {
+    let mut world = World::new(20).await;
+    let (_, detail) = world.granted(None, PRICE).await;
+    let bo = World::copy(&world.bo);
+    let (call, receiving) = world.call(&bo, Purpose::Treatment, None);
+    let delivery = released(world.pdc.access(&call).await.unwrap());
+    // Bo opens nothing, says nothing; the data centre dies; all deadlines pass.
+    drop(delivery);
+    world.restart().await;
+    assert_eq!(world.balance(&world.ada), 1_980_000);
+    let again = released(world.pdc.access(&call).await.unwrap());
+    assert_eq!(world.open(&again, &receiving, &detail).await, ["result 0", "result 1"]);
+    assert_eq!(world.balance(&bo), STARTED - PRICE);
+    world.clock.advance(2 * HOUR);
+    world.tick().await;
+    assert_eq!(world.balance(&bo), STARTED - PRICE - 1);
+    assert_eq!(world.balance(&world.ada), 1_980_000);
+    assert!(world.pdc.access(&call).await.is_err());
+}
+
+#[tokio::test]
+async fn p5_nothing_is_handed_over_while_the_ledger_cannot_write_the_payment() {
+    let mut world = World::new(21).await;
+    world.granted(None, PRICE).await;
+    let bo = World::copy(&world.bo);
+    let (call, _) = world.call(&bo, Purpose::Treatment, None);
+    world.log.fail(confirms);
+    let stopped = world.pdc.access(&call).await;
+    assert!(matches!(stopped, Err(ref error) if error.retryable()), "{stopped:?}");
+    assert_eq!(world.balance(&world.ada), 0);
+    world.log.fail(|_| false);
+    released(world.pdc.access(&call).await.unwrap());
+    assert_eq!(world.balance(&world.ada), 1_980_000);
+    assert_eq!(world.balance(&bo), STARTED - PRICE);
+}
+
+#[tokio::test]
+async fn p5_what_can_not_be_handed_over_any_more_is_given_back_at_once() {
+    let mut world = World::new(22).await;
+    world.granted(None, PRICE).await;
+    let (ada, bo) = (World::copy(&world.ada), World::copy(&world.bo));
+    let (call, _) = world.call(&bo, Purpose::Treatment, None);
+    world.release.broken.store(true, Ordering::Relaxed);
+    assert!(matches!(world.pdc.access(&call).await, Err(AccessError::Release(_))));
+    // The node may be back in a moment: the charge waits.
+    assert_eq!(world.balance(&bo), STARTED - PRICE);
+
+    let gone = BTreeSet::from([world.records[0]]);
+    let plan = world.pdc.plan_shredding(world.dataset, Some(gone)).await.unwrap();
+    let command = world.sign(&ada, what_to_shred(&plan));
+    world.pdc.shred(&plan, &command).await.unwrap();
+    world.release.broken.store(false, Ordering::Relaxed);
+    assert!(matches!(world.pdc.access(&call).await, Err(AccessError::NotReleased(_))));
+    assert_eq!(world.balance(&bo), STARTED);
+    assert_eq!(world.balance(&ada), 0);
+    assert!(matches!(world.pdc.access(&call).await, Err(AccessError::NotReleased(_))));
+}
+
+#[tokio::test]
+async fn p5_a_charge_that_was_given_back_meanwhile_buys_nothing() {
+    let mut world = World::new(23).await;
+    world.granted(None, PRICE).await;
+    let bo = World::copy(&world.bo);
+    let (call, _) = world.call(&bo, Purpose::Treatment, None);
+    let request = Signed::<AccessRequest>::parse(&call.request).unwrap().value.id;
+    let failure = Operation::ReportFailure { requester: bo.id, request };
+    let failure = world.sign(&world.node, failure);
+    world.log.slip_in(confirms, failure);
+    assert!(matches!(world.pdc.access(&call).await, Err(AccessError::NotReleased(_))));
+    assert_eq!(world.balance(&bo), STARTED);
+}

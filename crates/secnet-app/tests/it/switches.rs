@@ -1,0 +1,137 @@
+//! The real ledger and the real release node, with switches to make them fail. Blocks are made without the sequencer's
+//! threads, which would not believe a clock that these tests turn forward.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng;
+use secnet_app::ports::*;
+use secnet_app::{Granted, LocalRelease, Release, ReleaseFailed};
+use secnet_crypto::SealPublicKey;
+use secnet_ledger::{Outcome, VerifyingPool};
+use secnet_lock::{ReleasePacket, ReleasedShares};
+use secnet_node::Solo;
+use secnet_types::*;
+
+use crate::world::ManualClock;
+
+/// Which commands the ledger cannot write.
+type Fails = fn(&Operation) -> bool;
+
+pub(crate) struct Switched {
+    inner: Solo,
+    clock: Arc<ManualClock>,
+    pub(crate) age_ms: AtomicU64,
+    fails: Mutex<Fails>,
+    before: Mutex<Vec<(Fails, SignedCommand)>>,
+}
+
+impl Switched {
+    pub(crate) fn new(inner: Solo, clock: Arc<ManualClock>) -> Self {
+        let fails: Fails = |_| false;
+        let (age_ms, before) = (AtomicU64::new(0), Mutex::default());
+        Self { inner, clock, age_ms, fails: Mutex::new(fails), before }
+    }
+
+    /// One block of one command, and the header that covers it.
+    fn order(&self, command: Vec<u8>) -> Result<Committed, SubmitError> {
+        let mut weights = ChaCha20Rng::seed_from_u64(0);
+        let verified = VerifyingPool::verify(vec![command], &mut weights).remove(0);
+        let verified = verified.map_err(|invalid| SubmitError::Invalid(invalid.to_string()))?;
+        let done = self.inner.chain().process(self.clock.now(), &[verified], true).unwrap();
+        let height = done.height;
+        match done.outcomes.into_iter().next().unwrap() {
+            Outcome::Applied { event } => Ok(Committed { event, height, repeated: false }),
+            Outcome::Repeated { event } => Ok(Committed { event, height, repeated: true }),
+            Outcome::Rejected(rejection) => Err(SubmitError::Rejected(rejection)),
+        }
+    }
+
+    pub(crate) fn fail(&self, fails: Fails) {
+        *self.fails.lock() = fails;
+    }
+
+    /// Right before the first command of this kind, somebody else's is ordered.
+    pub(crate) fn slip_in(&self, before: Fails, command: SignedCommand) {
+        self.before.lock().push((before, command));
+    }
+}
+
+#[async_trait]
+impl Log for Switched {
+    async fn submit(&self, command: Vec<u8>) -> Result<Committed, SubmitError> {
+        let operation = SignedCommand::parse(&command).unwrap().value.operation;
+        let fails = *self.fails.lock();
+        if fails(&operation) {
+            return Err(SubmitError::Unavailable("the disk is full".into()));
+        }
+        let first = {
+            let mut waiting = self.before.lock();
+            let at = waiting.iter().position(|(before, _)| before(&operation));
+            at.map(|at| waiting.remove(at))
+        };
+        if let Some((_, first)) = first {
+            self.order(first.to_bytes()).unwrap();
+        }
+        self.order(command)
+    }
+
+    fn read(&self, reader: &mut dyn FnMut(&View<'_>)) {
+        let age_ms = self.age_ms.load(Ordering::Relaxed);
+        self.inner.read(&mut |view| reader(&View { age_ms, ..*view }));
+    }
+
+    async fn receipt(&self, event: u64) -> Result<Receipt, LogError> {
+        Ok(self.inner.chain().receipt(event).unwrap())
+    }
+
+    async fn events(&self, first: u64, limit: usize) -> Result<Vec<(u64, Vec<u8>)>, LogError> {
+        self.inner.events(first, limit).await
+    }
+
+    async fn command_of(&self, event: u64) -> Result<Option<Vec<u8>>, LogError> {
+        self.inner.command_of(event).await
+    }
+
+    fn genesis(&self) -> &Genesis {
+        self.inner.genesis()
+    }
+}
+
+pub(crate) struct Breakable {
+    pub(crate) inner: LocalRelease,
+    pub(crate) broken: AtomicBool,
+}
+
+#[async_trait]
+impl Release for Breakable {
+    fn nodes(&self) -> Vec<SealPublicKey> {
+        self.inner.nodes()
+    }
+
+    fn threshold(&self) -> u8 {
+        self.inner.threshold()
+    }
+
+    async fn release(
+        &self,
+        granted: &Granted,
+        packets: &[ReleasePacket],
+    ) -> Result<Vec<ReleasedShares>, ReleaseFailed> {
+        if self.broken.load(Ordering::Relaxed) {
+            return Err(ReleaseFailed("the node does not answer".into()));
+        }
+        self.inner.release(granted, packets).await
+    }
+
+    async fn forget(
+        &self,
+        packet: &ReleasePacket,
+        records: &std::collections::BTreeSet<RecordId>,
+    ) -> Result<Option<ReleasePacket>, ReleaseFailed> {
+        self.inner.forget(packet, records).await
+    }
+}
