@@ -225,3 +225,22 @@ async fn nothing_is_kept_for_whoever_is_no_member_or_whom_the_ledger_refuses() {
     assert_eq!(refused.unwrap_err(), AccessError::Unauthenticated);
     assert!(!segment_is_there(&world, &parcel).await);
 }
+
+#[tokio::test]
+async fn p11_a_detail_that_is_not_what_the_ledger_commits_to_is_named() {
+    let mut world = World::new(72).await;
+    let (grant, detail) = world.granted(None, 0).await;
+    let archive = &world.pdc.archive;
+    let kept = world.pdc.view(|view| must_be_kept(view.state, world.node.id)).unwrap();
+    assert_eq!(kept.len(), 3);
+    assert!(missing_of(archive.as_ref(), &kept).await.unwrap().is_empty());
+    let name = detail_name(EntryKind::ConsentDetail, &detail);
+    let other = GrantDetail { salt: [0; 32], ..detail };
+    for (value, said) in [(Some(encode(&other)), "commits"), (None, "missing")] {
+        let change = Change { name: name.clone(), value };
+        archive.write(vec![change]).await.unwrap();
+        let wrong = missing_of(archive.as_ref(), &kept).await.unwrap();
+        assert_eq!(wrong.len(), 1);
+        assert!(wrong[0].contains(said) && wrong[0].contains(&grant.to_string()), "{wrong:?}");
+    }
+}
