@@ -62,6 +62,11 @@ enum What {
         /// The held decision.
         decision: DecisionId,
     },
+    /// Put a notice aside that has been read.
+    Aside {
+        /// The decision that it is about.
+        decision: DecisionId,
+    },
     /// Review an emergency use.
     Review {
         /// Who used it.
@@ -92,11 +97,7 @@ pub(crate) async fn run(
             None => owner.member(),
         };
         if !node.pdc.may_act_for(owner.member(), whose, Power::Grant) {
-            return Err(Failure::new("not-entitled", format!("{name} may not act for that owner"))
-                .hint(
-                    "the owner can allow it with `secnet id delegate OWNER DELEGATE --power grant`",
-                )
-                .exit(crate::failure::Exit::Denied));
+            return Err(not_entitled(&name));
         }
         let inbox = node.pdc.inbox(whose).await.map_err(access_failure)?;
         show(node, out, &inbox);
@@ -133,6 +134,18 @@ pub(crate) async fn run(
             Operation::AnswerHold { decision, answer: HoldAnswer::Release }
         }
         What::Keep { decision } => Operation::AnswerHold { decision, answer: HoldAnswer::Refuse },
+        What::Aside { decision } => {
+            let whose = match &args.on_behalf_of {
+                Some(name) => node.member(name)?,
+                None => owner.member(),
+            };
+            if !node.pdc.may_act_for(owner.member(), whose, Power::Grant) {
+                return Err(not_entitled(&name));
+            }
+            node.pdc.put_aside(whose, decision).await.map_err(access_failure)?;
+            out.result(&json!({ "put_aside": true }), |_| "put aside".to_owned());
+            return Ok(());
+        }
         What::Review { requester, request, unjustified } => {
             let finding =
                 if unjustified { ReviewFinding::Unjustified } else { ReviewFinding::Justified };
@@ -143,6 +156,12 @@ pub(crate) async fn run(
     actions::order(&node.pdc, &owner, operation, Enclosures::default()).await?;
     out.result(&json!({ "answered": true }), |_| "answered".to_owned());
     Ok(())
+}
+
+fn not_entitled(name: &str) -> Failure {
+    Failure::new("not-entitled", format!("{name} may not act for that owner"))
+        .hint("the owner can allow it with `secnet id delegate OWNER DELEGATE --power grant`")
+        .exit(crate::failure::Exit::Denied)
 }
 
 /// Grant what an ask says, or what was agreed on it.
@@ -201,7 +220,14 @@ fn show(node: &Node, out: Output, inbox: &Inbox) {
         "requester": node.name_of(review.requester), "request": review.request.to_string(),
         "dataset": review.dataset.to_string(), "due": review.due.to_string(), "overdue": review.overdue,
     })).collect();
-    let value = json!({ "asks": asks, "holds": holds, "reviews": reviews });
+    let notices: Vec<_> = inbox.notices.iter().map(|notice| json!({
+        "decision": notice.decision.to_string(), "requester": node.name_of(notice.requester),
+        "dataset": notice.dataset.to_string(), "request": notice.request.to_string(),
+        "time": notice.time.to_string(), "review": notice.review, "reasons": notice.reasons,
+    })).collect();
+    let value = json!({
+        "asks": asks, "holds": holds, "reviews": reviews, "notices": notices, "damaged": inbox.damaged,
+    });
     out.result(&value, |_| text(node, inbox));
 }
 
@@ -251,5 +277,16 @@ fn text(node: &Node, inbox: &Inbox) -> String {
             review.due
         ));
     }
+    for notice in &inbox.notices {
+        lines.push(format!(
+            "notice  {}  {} used {} at {}",
+            notice.decision,
+            node.name_of(notice.requester),
+            notice.dataset,
+            notice.time
+        ));
+        lines.extend(notice.reasons.iter().map(|reason| format!("      {reason}")));
+    }
+    lines.extend(inbox.damaged.iter().map(|what| format!("damaged  {what}")));
     if lines.is_empty() { "nothing waits".into() } else { lines.join("\n") }
 }
