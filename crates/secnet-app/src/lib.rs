@@ -43,7 +43,7 @@ pub use inbox::{Inbox, InboxAsk, InboxHold, InboxReview, MAX_INBOX_ENTRIES};
 pub use kept::{Kept, missing_of, must_be_kept};
 pub use notices::Notice;
 pub use open::{OpenError, Reader};
-pub use pdc::{Parts, Pdc};
+pub use pdc::{Parts, Pdc, port_rng};
 pub use record::FactsRecord;
 pub use release::{LocalRelease, Release, ReleaseFailed};
 pub use shred::{Shredded, what_to_shred};

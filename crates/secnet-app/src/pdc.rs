@@ -269,7 +269,7 @@ pub(crate) fn put<T: minicbor::Encode<()>>(
 }
 
 /// The entropy port as a random generator.
-pub(crate) fn port_rng(entropy: &dyn Entropy) -> impl CryptoRng + '_ {
+pub fn port_rng(entropy: &dyn Entropy) -> impl CryptoRng + '_ {
     PortRng(entropy)
 }
 

@@ -9,26 +9,25 @@
 //! <folder>/archive-<generation>.redb
 //! ```
 
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{fmt, path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use parking_lot::RwLock;
 use redb::{
-    Database, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _,
-    TableDefinition, backends::InMemoryBackend,
+    Builder, Database, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _,
+    TableDefinition, TableError, backends::InMemoryBackend,
 };
-use secnet_app::ports::{Archive, ArchiveError, Change, EntryKind, EntryName};
+use secnet_app::{
+    port_rng,
+    ports::{Archive, ArchiveError, Change, Entropy, EntryKind, EntryName},
+};
 use secnet_crypto::{Zeroizing, rand_core::Rng as _};
 use secnet_types::Digest;
 
 use crate::{
-    StorageKey,
+    Folder, StorageKey, SystemEntropy,
     blocking::blocking,
-    files,
+    files::{self, LocalFolder},
     row::{ArchiveKeys, Plain, ROW_KEY_LEN},
 };
 
@@ -75,14 +74,16 @@ struct Shared {
 }
 
 struct Home {
-    folder: PathBuf,
+    folder: Arc<dyn Folder>,
     storage_key: StorageKey,
+    entropy: Arc<dyn Entropy>,
 }
 
 struct Live {
     database: Database,
     keys: ArchiveKeys,
     generation: u64,
+    entropy: Arc<dyn Entropy>,
 }
 
 impl PrivateArchive {
@@ -91,8 +92,10 @@ impl PrivateArchive {
     /// # Errors
     /// [`OpenArchiveError::Database`].
     pub fn memory() -> Result<Self, OpenArchiveError> {
+        let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let database = memory_database()?;
-        let live = Live { database, keys: ArchiveKeys::generate(), generation: 0 };
+        let keys = ArchiveKeys::generate(&mut port_rng(entropy.as_ref()));
+        let live = Live { database, keys, generation: 0, entropy };
         Ok(Self(Arc::new(Shared { home: None, live: RwLock::new(live) })))
     }
 
@@ -101,30 +104,39 @@ impl PrivateArchive {
     /// # Errors
     /// [`OpenArchiveError`].
     pub fn open(folder: &Path, storage_key: StorageKey) -> Result<Self, OpenArchiveError> {
+        std::fs::create_dir_all(folder).map_err(|source| OpenArchiveError::Folder {
+            folder: folder.display().to_string(),
+            source,
+        })?;
+        Self::open_in(Arc::new(LocalFolder::new(folder)), storage_key, Arc::new(SystemEntropy))
+    }
+
+    /// Entries in any folder, with any randomness: for simulations.
+    ///
+    /// # Errors
+    /// [`OpenArchiveError`].
+    pub fn open_in(
+        folder: Arc<dyn Folder>,
+        storage_key: StorageKey,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, OpenArchiveError> {
+        let home = Home { folder, storage_key, entropy: Arc::clone(&entropy) };
         let unusable =
-            |source| OpenArchiveError::Folder { folder: folder.display().to_string(), source };
-        std::fs::create_dir_all(folder).map_err(unusable)?;
-        let home = Home { folder: folder.to_owned(), storage_key };
-        let files = home.database_files().map_err(unusable)?;
-        let (generation, keys) = match std::fs::read(folder.join(KEY_FILE)) {
-            Ok(sealed) => home.open_key_file(&sealed).ok_or(OpenArchiveError::Key)?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                if !files.is_empty() {
-                    return Err(OpenArchiveError::NoKeyFile(folder.display().to_string()));
-                }
-                let keys = ArchiveKeys::generate();
-                home.write_key_file(0, &keys)?;
-                (0, keys)
+            |source| OpenArchiveError::Folder { folder: home.folder.to_string(), source };
+        let (generation, keys) =
+            match files::read(home.folder.as_ref(), KEY_FILE).map_err(unusable)? {
+                Some(sealed) => home.open_key_file(&sealed).ok_or(OpenArchiveError::Key)?,
+                None => home.begin()?,
+            };
+        // Left by a creation or a rekeying that was cut off.
+        let mine = database_file(generation);
+        for name in home.folder.names().map_err(unusable)? {
+            if (name != mine && is_database_file(&name)) || name == files::aside(KEY_FILE) {
+                files::forget(home.folder.as_ref(), &name).map_err(unusable)?;
             }
-            Err(error) => return Err(unusable(error)),
-        };
-        let mine = home.database_file(generation);
-        // Left by a rekeying that was cut off before or after its key file was written.
-        for file in files.iter().filter(|file| **file != mine) {
-            files::forget(file).map_err(unusable)?;
         }
         let database = home.open_database(generation)?;
-        let live = Live { database, keys, generation };
+        let live = Live { database, keys, generation, entropy };
         Ok(Self(Arc::new(Shared { home: Some(home), live: RwLock::new(live) })))
     }
 
@@ -197,8 +209,9 @@ impl PrivateArchive {
     pub(crate) async fn put_plain(&self, entries: Vec<Plain>) -> Result<(), ArchiveError> {
         self.run(move |live| {
             live.transact(|table| {
+                let mut rng = port_rng(live.entropy.as_ref());
                 for plain in &entries {
-                    let row = live.keys.seal(plain).map_err(failed)?;
+                    let row = live.keys.seal(plain, &mut rng).map_err(failed)?;
                     table.insert(live.keys.row_key_of(plain), row.as_slice()).map_err(failed)?;
                 }
                 Ok(())
@@ -248,19 +261,22 @@ impl Shared {
     fn rekey(&self) -> Result<(), ArchiveError> {
         let mut live = self.live.write();
         let generation = live.generation.checked_add(1).ok_or_else(|| failed("generations"))?;
-        let keys = ArchiveKeys::generate();
+        let entropy = Arc::clone(&live.entropy);
+        let keys = ArchiveKeys::generate(&mut port_rng(entropy.as_ref()));
         let database = match &self.home {
             Some(home) => {
                 // Left by a rekeying that failed.
-                files::forget(&home.database_file(generation)).map_err(failed)?;
+                files::forget(home.folder.as_ref(), &database_file(generation)).map_err(failed)?;
+                home.create_database(generation)?;
                 home.open_database(generation)?
             }
             None => memory_database()?,
         };
-        let next = Live { database, keys, generation };
+        let next = Live { database, keys, generation, entropy };
         next.transact(|table| {
+            let mut rng = port_rng(next.entropy.as_ref());
             live.each(&mut |plain| {
-                let row = next.keys.seal(plain).map_err(failed)?;
+                let row = next.keys.seal(plain, &mut rng).map_err(failed)?;
                 table.insert(next.keys.row_key_of(plain), row.as_slice()).map_err(failed)?;
                 Ok(())
             })
@@ -272,45 +288,83 @@ impl Shared {
                 return Err(error);
             }
         }
-        let old = std::mem::replace(&mut *live, next);
-        let file = self.home.as_ref().map(|home| home.database_file(old.generation));
-        drop(old);
-        match file {
-            Some(file) => files::forget(&file).map_err(failed),
+        let old = std::mem::replace(&mut *live, next).generation;
+        match &self.home {
+            Some(home) => files::forget(home.folder.as_ref(), &database_file(old)).map_err(failed),
             None => Ok(()),
         }
     }
 }
 
+fn database_file(generation: u64) -> String {
+    format!("archive-{generation:016x}.redb")
+}
+
+/// Also one that did not get its name any more.
+fn is_database_file(name: &str) -> bool {
+    let name = name.strip_suffix(".new").unwrap_or(name);
+    name.starts_with("archive-") && name.ends_with(".redb")
+}
+
 impl Home {
-    fn database_file(&self, generation: u64) -> PathBuf {
-        self.folder.join(format!("archive-{generation:016x}.redb"))
+    /// A new archive: first the empty database, then its key file, so that a key file always has its database.
+    fn begin(&self) -> Result<(u64, ArchiveKeys), OpenArchiveError> {
+        let orphaned = || OpenArchiveError::NoKeyFile(self.folder.to_string());
+        let unusable =
+            |source| OpenArchiveError::Folder { folder: self.folder.to_string(), source };
+        let names = self.folder.names().map_err(unusable)?;
+        let named = |name: &&String| name.ends_with(".redb") && is_database_file(name);
+        match names.iter().filter(named).collect::<Vec<_>>().as_slice() {
+            [] => self.create_database(0)?,
+            // The beginning was cut off: there is nothing in it yet.
+            [only] if **only == database_file(0) => {
+                let database = self.open_database(0).map_err(|_| orphaned())?;
+                let transaction = database.begin_read().map_err(failed)?;
+                let entries = transaction.open_table(ENTRIES).map_err(failed)?;
+                if entries.len().map_err(failed)? > 0 {
+                    return Err(orphaned());
+                }
+            }
+            _ => return Err(orphaned()),
+        }
+        let keys = ArchiveKeys::generate(&mut port_rng(self.entropy.as_ref()));
+        self.write_key_file(0, &keys)?;
+        Ok((0, keys))
     }
 
-    fn database_files(&self) -> std::io::Result<Vec<PathBuf>> {
-        let mut files = Vec::new();
-        for entry in std::fs::read_dir(&self.folder)? {
-            let name = entry?.file_name();
-            let name = name.to_string_lossy();
-            if name.starts_with("archive-") && name.ends_with(".redb") {
-                files.push(self.folder.join(&*name));
-            }
-        }
-        Ok(files)
+    /// Makes an empty database aside and renames it: the engine cannot open a file whose creation was cut short.
+    fn create_database(&self, generation: u64) -> Result<(), ArchiveError> {
+        let name = database_file(generation);
+        let aside = files::aside(&name);
+        drop(self.folder.create(&aside).map_err(failed)?);
+        let database = self.folder.database(&aside, &builder()).map_err(failed)?;
+        create_table(&database)?;
+        drop(database);
+        self.folder.rename(&aside, &name).map_err(failed)?;
+        self.folder.sync().map_err(failed)
     }
 
     fn open_database(&self, generation: u64) -> Result<Database, ArchiveError> {
-        let file = self.database_file(generation);
-        let mut builder = Database::builder();
-        builder.set_cache_size(CACHE_BYTES);
+        let name = database_file(generation);
+        let damaged = |how: &str| ArchiveError::Damaged(format!("the file `{name}` {how}"));
+        match files::len(self.folder.as_ref(), &name).map_err(failed)? {
+            None => return Err(damaged("is missing")),
+            // The engine would begin a new database in it.
+            Some(0) => return Err(damaged("is empty")),
+            Some(_) => {}
+        }
         // The engine panics on some damaged files.
-        let opened =
-            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| builder.create(&file)));
-        let damaged = |_| ArchiveError::Damaged(format!("the file `{}`", file.display()));
-        let database = opened.map_err(damaged)?.map_err(failed)?;
-        create_table(&database)?;
-        files::sync_folder_of(&file).map_err(failed)?;
-        Ok(database)
+        let open = || -> Result<Database, ArchiveError> {
+            let database = self.folder.database(&name, &builder()).map_err(failed)?;
+            let transaction = database.begin_read().map_err(failed)?;
+            match transaction.open_table(ENTRIES) {
+                Ok(_) => Ok(database),
+                Err(TableError::TableDoesNotExist(_)) => Err(damaged("is no archive")),
+                Err(error) => Err(failed(error)),
+            }
+        };
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(open))
+            .unwrap_or_else(|_| Err(damaged("cannot be read")))
     }
 
     fn write_key_file(&self, generation: u64, keys: &ArchiveKeys) -> Result<(), ArchiveError> {
@@ -318,8 +372,9 @@ impl Home {
         bytes.extend_from_slice(&generation.to_be_bytes());
         bytes.extend_from_slice(keys.data.as_slice());
         bytes.extend_from_slice(keys.names.as_slice());
-        let sealed = self.storage_key.seal(KEY_WHAT, &bytes).map_err(failed)?;
-        files::replace(&self.folder.join(KEY_FILE), &sealed).map_err(failed)
+        let mut rng = port_rng(self.entropy.as_ref());
+        let sealed = self.storage_key.seal(KEY_WHAT, &bytes, &mut rng).map_err(failed)?;
+        files::replace(self.folder.as_ref(), KEY_FILE, &sealed).map_err(failed)
     }
 
     fn open_key_file(&self, sealed: &[u8]) -> Option<(u64, ArchiveKeys)> {
@@ -379,6 +434,7 @@ impl Live {
 
     fn write(&self, changes: &[Change], fresh_tags: bool) -> Result<(), ArchiveError> {
         self.transact(|table| {
+            let mut rng = port_rng(self.entropy.as_ref());
             for Change { name, value } in changes {
                 let row_key = self.keys.row_key(name.kind as u8, &name.group, &name.key);
                 let Some(value) = value else {
@@ -395,11 +451,12 @@ impl Live {
                     Some(plain) if !fresh_tags => plain.salt,
                     _ => {
                         let mut salt = [0; 32];
-                        crate::rng().fill_bytes(&mut salt);
+                        rng.fill_bytes(&mut salt);
                         salt
                     }
                 };
-                let row = self.keys.seal(&Plain::new(name, salt, value.clone())).map_err(failed)?;
+                let plain = Plain::new(name, salt, value.clone());
+                let row = self.keys.seal(&plain, &mut rng).map_err(failed)?;
                 table.insert(row_key, row.as_slice()).map_err(failed)?;
             }
             Ok(())
@@ -425,11 +482,15 @@ impl Live {
 }
 
 fn memory_database() -> Result<Database, ArchiveError> {
-    let mut builder = Database::builder();
-    let builder = builder.set_cache_size(CACHE_BYTES);
-    let database = builder.create_with_backend(InMemoryBackend::new()).map_err(failed)?;
+    let database = builder().create_with_backend(InMemoryBackend::new()).map_err(failed)?;
     create_table(&database)?;
     Ok(database)
+}
+
+fn builder() -> Builder {
+    let mut builder = Database::builder();
+    builder.set_cache_size(CACHE_BYTES);
+    builder
 }
 
 fn create_table(database: &Database) -> Result<(), ArchiveError> {

@@ -28,7 +28,8 @@ use secnet_crypto::{Address, ObjectKey, StreamError, Zeroizing, rand_core::Rng a
 use secnet_types::Timestamp;
 
 use crate::{
-    OpenVaultError, PrivateArchive, SegmentVault, StorageKey, files,
+    OpenVaultError, PrivateArchive, SegmentVault, StorageKey,
+    files::{self, LocalFolder},
     paths::hex,
     row::{Plain, length},
 };
@@ -190,8 +191,9 @@ impl BackupEpochs {
             bytes.extend_from_slice(&epoch.created.0.to_be_bytes());
             bytes.extend_from_slice(epoch.key.as_slice());
         }
-        let sealed = self.storage_key.seal(EPOCHS_WHAT, &bytes)?;
-        files::replace(&self.file, &sealed).map_err(|e| failed(&self.file, e))
+        let sealed = self.storage_key.seal(EPOCHS_WHAT, &bytes, &mut crate::rng())?;
+        let (folder, name) = LocalFolder::of(&self.file).map_err(|e| failed(&self.file, e))?;
+        files::replace(&folder, name, &sealed).map_err(|e| failed(&self.file, e))
     }
 }
 
@@ -291,7 +293,7 @@ async fn back_keys_up(
     let file = frames.file.into_inner().map_err(|e| failed(&aside, e.into_error()))?;
     file.sync_all().map_err(|e| failed(&aside, e))?;
     std::fs::rename(&aside, &path).map_err(|e| failed(&path, e))?;
-    files::sync_folder_of(&path).map_err(|e| failed(&path, e))?;
+    files::sync_folder(folder).map_err(|e| failed(folder, e))?;
     Ok(entries)
 }
 

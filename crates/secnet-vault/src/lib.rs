@@ -34,6 +34,7 @@ pub use backup::{
     BACKUP_KEY_LIFETIME_MS, BackupEpochs, BackupError, BackupReport, EPOCH_LENGTH_MS, EpochId,
     backup,
 };
+pub use files::Folder;
 pub use fsck::{FsckReport, fsck, inspect};
 pub use large::{LargeError, MAX_CONTENT_PIECE, open_from_vault, seal_to_vault};
 pub use restore::{RestoreReport, Rewrite, restore};
@@ -42,6 +43,15 @@ pub use s3::S3Settings;
 pub use segments::{OpenVaultError, SegmentVault};
 pub use storage_key::StorageKey;
 pub use stream::{SegmentReader, SegmentWriter};
+
+/// The operating system's randomness.
+pub(crate) struct SystemEntropy;
+
+impl secnet_app::ports::Entropy for SystemEntropy {
+    fn fill(&self, bytes: &mut [u8]) {
+        secnet_crypto::rand_core::Rng::fill_bytes(&mut rng(), bytes);
+    }
+}
 
 pub(crate) fn rng() -> impl secnet_crypto::CryptoRng {
     secnet_crypto::rand_core::UnwrapErr(getrandom::SysRng)

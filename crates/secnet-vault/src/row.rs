@@ -11,9 +11,7 @@
 use std::fmt;
 
 use secnet_app::ports::{EntryKind, EntryName};
-use secnet_crypto::{
-    ObjectKey, StreamError, Zeroizing, open_object, rand_core::Rng as _, seal_object,
-};
+use secnet_crypto::{CryptoRng, ObjectKey, StreamError, Zeroizing, open_object, seal_object};
 use secnet_types::Digest;
 
 pub(crate) const ROW_KEY_LEN: usize = 64;
@@ -38,10 +36,10 @@ pub(crate) struct Plain {
 }
 
 impl ArchiveKeys {
-    pub(crate) fn generate() -> Self {
+    pub(crate) fn generate(rng: &mut impl CryptoRng) -> Self {
         let mut keys = Self { data: Zeroizing::new([0; 32]), names: Zeroizing::new([0; 32]) };
-        crate::rng().fill_bytes(keys.data.as_mut_slice());
-        crate::rng().fill_bytes(keys.names.as_mut_slice());
+        rng.fill_bytes(keys.data.as_mut_slice());
+        rng.fill_bytes(keys.names.as_mut_slice());
         keys
     }
 
@@ -72,12 +70,16 @@ impl ArchiveKeys {
         self.row_key(plain.kind, &plain.group, &plain.key)
     }
 
-    pub(crate) fn seal(&self, plain: &Plain) -> Result<Vec<u8>, StreamError> {
+    pub(crate) fn seal(
+        &self,
+        plain: &Plain,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Vec<u8>, StreamError> {
         let row_key = self.row_key_of(plain);
         let mut row = vec![0; NONCE_LEN];
-        crate::rng().fill_bytes(&mut row);
+        rng.fill_bytes(&mut row);
         let key = self.object_key(&row, &row_key);
-        row.append(&mut seal_object(&key, &row_key, &plain.to_bytes(), &mut crate::rng())?);
+        row.append(&mut seal_object(&key, &row_key, &plain.to_bytes(), rng)?);
         Ok(row)
     }
 

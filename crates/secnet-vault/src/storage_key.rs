@@ -27,8 +27,13 @@ impl StorageKey {
         self.0.as_bytes()
     }
 
-    pub(crate) fn seal(&self, what: &[u8], bytes: &[u8]) -> Result<Vec<u8>, StreamError> {
-        seal_object(&self.0, what, bytes, &mut crate::rng())
+    pub(crate) fn seal(
+        &self,
+        what: &[u8],
+        bytes: &[u8],
+        rng: &mut impl CryptoRng,
+    ) -> Result<Vec<u8>, StreamError> {
+        seal_object(&self.0, what, bytes, rng)
     }
 
     pub(crate) fn open(

@@ -131,6 +131,35 @@ async fn what_a_cut_off_rekeying_left_is_cleared() {
     assert_eq!(archive.get(&entry).await.unwrap().unwrap(), b"kept");
 }
 
+#[tokio::test]
+async fn a_creation_that_was_cut_off_is_made_good() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(PrivateArchive::open(folder.path(), key()).unwrap());
+    // The power failed before the key file was there, and before that while the database was being made.
+    std::fs::remove_file(folder.path().join("archive.key")).unwrap();
+    std::fs::write(folder.path().join("archive-0000000000000000.redb.new"), b"half").unwrap();
+    let archive = PrivateArchive::open(folder.path(), key()).unwrap();
+    assert_eq!(archive.count().await.unwrap(), 0);
+    assert!(!folder.path().join("archive-0000000000000000.redb.new").exists());
+}
+
+#[tokio::test]
+async fn a_lost_database_is_said_and_not_replaced_by_an_empty_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let entry = name(EntryKind::Rule, "", "r");
+    {
+        let archive = PrivateArchive::open(folder.path(), key()).unwrap();
+        archive.write(vec![set(&entry, b"kept")]).await.unwrap();
+    }
+    let file = folder.path().join("archive-0000000000000000.redb");
+    for lose in [|file: &Path| std::fs::write(file, b""), |file: &Path| std::fs::remove_file(file)]
+    {
+        lose(&file).unwrap();
+        let opened = PrivateArchive::open(folder.path(), key());
+        assert!(matches!(opened, Err(OpenArchiveError::Database(_))), "{opened:?}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
 
