@@ -56,6 +56,8 @@ pub(crate) struct Cast {
     pub(crate) pdc: Actor,
     pub(crate) sequencer: Arc<SigningKey>,
     pub(crate) release_node: [u8; 32],
+    /// What the data centre's keystore holds for the archive.
+    pub(crate) storage_key: [u8; 32],
     pub(crate) genesis: Genesis,
 }
 
@@ -92,7 +94,15 @@ impl Cast {
             parameters: Parameters::default(),
             predecessor: None,
         };
-        Self { people, governor, pdc, sequencer, release_node: chance.bytes(), genesis }
+        Self {
+            people,
+            governor,
+            pdc,
+            sequencer,
+            release_node: chance.bytes(),
+            storage_key: chance.bytes(),
+            genesis,
+        }
     }
 
     pub(crate) fn sign(

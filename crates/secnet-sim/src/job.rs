@@ -17,6 +17,8 @@ use secnet_types::{
     Receipt, RecordId, RecordMeta, RequestDetail, RequestId, SignedCommand, Timestamp,
 };
 
+use crate::world::Process;
+
 /// What is wanted.
 pub(crate) enum Wish {
     /// Keep records and register or update their dataset.
@@ -100,14 +102,15 @@ impl Wish {
         }
     }
 
-    pub(crate) async fn attempt(&self, pdc: &Pdc) -> Done {
-        match self.attempt_or_fail(pdc).await {
+    pub(crate) async fn attempt(&self, process: &Process) -> Done {
+        match self.attempt_or_fail(process).await {
             Ok(done) => done,
             Err(error) => Done::Failed(error),
         }
     }
 
-    async fn attempt_or_fail(&self, pdc: &Pdc) -> Result<Done, AccessError> {
+    async fn attempt_or_fail(&self, process: &Process) -> Result<Done, AccessError> {
+        let pdc = process.pdc.as_ref();
         match self {
             Self::TakeIn { sealed, metas, terms, command } => {
                 let upload = Upload { sealed: sealed.clone(), metas: metas.clone() };
@@ -138,7 +141,9 @@ impl Wish {
                         made
                     }
                 };
-                Ok(Done::Committed(pdc.shred(&shredded, &command).await?))
+                let committed = pdc.shred(&shredded, &command).await?;
+                process.archive.rekey().await?;
+                Ok(Done::Committed(committed))
             }
             Self::Settle(collected) => pdc.settle(collected).await.map(|()| Done::Looked),
             Self::GiveBack(requester, request) => {
@@ -191,6 +196,24 @@ impl Asking {
 }
 
 impl Wish {
+    /// The grant that it makes, if it makes one.
+    pub(crate) fn grant(&self) -> Option<GrantId> {
+        match self {
+            Self::Order { command, .. } => Pdc::grant_made_by(command),
+            _ => None,
+        }
+    }
+
+    /// The records that it erases.
+    pub(crate) fn erased(&self) -> BTreeSet<RecordId> {
+        match self {
+            Self::Shred { plan, .. } => {
+                plan.lock().as_ref().map(|(plan, _)| plan.records.clone()).unwrap_or_default()
+            }
+            _ => BTreeSet::new(),
+        }
+    }
+
     /// The command that it stands or falls with.
     pub(crate) fn command_bytes(&self) -> Option<Vec<u8>> {
         match self {

@@ -14,9 +14,12 @@ mod attack;
 mod cast;
 mod chance;
 mod clock;
+mod endings;
+mod folder;
 mod gate;
 mod job;
 mod log;
+mod objects;
 mod plot;
 mod properties;
 mod release;
@@ -25,4 +28,4 @@ mod stored;
 mod world;
 
 pub use properties::Violation;
-pub use run::{Broken, Failure, Report, Settings, run};
+pub use run::{Broken, Failure, Report, Settings, run, run_in_parallel};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -16,6 +17,7 @@ use secnet_types::{Genesis, Receipt, limits};
 use crate::chance::Chance;
 use crate::clock::SimClock;
 use crate::gate::Gate;
+use crate::release::{Moment, Watch};
 use crate::run::Broken;
 
 /// How far behind a deliberately broken log shows the ledger.
@@ -39,6 +41,12 @@ pub(crate) struct SimLog {
     chance: Mutex<Chance>,
     /// What readers are shown, if the log is deliberately broken.
     stale: Option<Mutex<Executor>>,
+    /// How long ago the ledger was last heard of, in milliseconds.
+    silence_ms: AtomicU64,
+    /// The last write failed.
+    failing: AtomicBool,
+    /// Nobody is told how old the view is.
+    ageless: bool,
 }
 
 /// A store on a disk.
@@ -63,7 +71,32 @@ impl SimLog {
         let (queue, chance) = (Mutex::new(Queue::default()), Mutex::new(chance));
         let stale =
             (broken == Some(Broken::StaleView)).then(|| Mutex::new(chain.executor().clone()));
-        Self { chain, disk, clock, gate, queue, chance, stale }
+        let (silence_ms, failing) = (AtomicU64::new(0), AtomicBool::new(false));
+        let ageless = broken == Some(Broken::AgelessView);
+        Self { chain, disk, clock, gate, queue, chance, stale, silence_ms, failing, ageless }
+    }
+
+    /// The ledger is not heard of for so long, as a follower of a network may be cut off.
+    pub(crate) fn set_silence(&self, ms: u64) {
+        self.silence_ms.store(ms, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Relaxed)
+    }
+
+    /// As the real solo ledger: one that cannot write is as good as not heard of.
+    fn age_ms(&self) -> u64 {
+        match self.failing.load(Ordering::Relaxed) {
+            true => u64::MAX,
+            false => self.silence_ms.load(Ordering::Relaxed),
+        }
+    }
+
+    /// What is known now.
+    pub(crate) fn moment(&self, watch: &Mutex<Watch>) -> Moment {
+        let endings = watch.lock().endings.clone();
+        Moment { at: self.clock.now(), age_ms: self.age_ms(), endings }
     }
 
     pub(crate) fn open(disk: &FaultyDisk, key: Arc<SigningKey>) -> Result<Chain, ChainError> {
@@ -77,6 +110,7 @@ impl SimLog {
         let seal = self.chance.lock().one_in(2);
         let answers: Vec<Answer> = match self.chain.process(self.clock.now(), &commands, seal) {
             Ok(done) => {
+                self.failing.store(false, Ordering::Relaxed);
                 let height = done.height;
                 done.outcomes.into_iter().map(|outcome| answer(outcome, height)).collect()
             }
@@ -95,6 +129,7 @@ impl SimLog {
     }
 
     fn note_failure(&self) {
+        self.failing.store(true, Ordering::Relaxed);
         if self.disk.crashed() {
             self.gate.kill();
         }
@@ -117,13 +152,13 @@ fn log_error(error: ChainError) -> LogError {
     }
 }
 
-fn view_of(executor: &Executor) -> View<'_> {
+fn view_of(executor: &Executor, age_ms: u64) -> View<'_> {
     View {
         state: executor.state(),
         height: executor.height(),
         time: executor.time(),
         log_size: executor.log_size(),
-        age_ms: 0,
+        age_ms,
     }
 }
 
@@ -165,9 +200,10 @@ impl Log for SimLog {
             if executor.height().saturating_sub(shown.height()) > STALE_BLOCKS {
                 *shown = executor.clone();
             }
-            return reader(&view_of(&shown));
+            return reader(&view_of(&shown, 0));
         }
-        reader(&view_of(&executor));
+        let age_ms = if self.ageless { 0 } else { self.age_ms() };
+        reader(&view_of(&executor, age_ms));
     }
 
     async fn receipt(&self, event: u64) -> Result<Receipt, LogError> {

@@ -9,14 +9,15 @@ use secnet_crypto::{SealKeyPair, SigningKey, StreamSuite};
 use secnet_ledger::{AskStatus, DatasetStatus, GrantStatus};
 use secnet_lock::{GrantBinding, UploadSpec, compartments_for, seal_upload, wrap_for_grantee};
 use secnet_types::{
-    AccessRequest, Action, Amount, Answer, Ask, AskId, BasisPoints, Beneficiary, Category, Command,
-    CommandId, DatasetId, Delegation, Denial, DenialId, Digest, Grant, GrantDetail, GrantId,
-    HoldAnswer, Label, Labels, Operation, Party, Powers, Purpose, Reason, RecordId, RecordMeta,
-    RequestDetail, RequestId, Review, ReviewFinding, Rotation, Scope, ServiceLevel, Session,
-    Signed, SignedCommand, Terms, Window,
+    AccessRequest, Action, Amount, Answer, Ask, AskId, BasisPoints, Beneficiary, Category, Change,
+    Command, CommandId, DatasetId, Delegation, Denial, DenialId, Digest, Grant, GrantDetail,
+    GrantId, HoldAnswer, Label, Labels, Operation, Party, Powers, Purpose, Reason, RecordId,
+    RecordMeta, RequestDetail, RequestId, Review, ReviewFinding, Rotation, Scope, ServiceLevel,
+    Session, Signed, SignedCommand, Terms, Window,
 };
 
 use crate::cast::{ASKERS, GUARDIAN, OWNERS};
+use crate::endings::Ending;
 use crate::job::{Asking, Wish};
 use crate::properties::Violation;
 use crate::run::Broken;
@@ -38,10 +39,12 @@ pub(crate) enum Expect {
     Refused,
     /// The bytes were applied before: at most they are recognised.
     Replay,
-    /// When this is acknowledged, nothing is released under the grant any more.
-    Revokes(GrantId),
-    /// When this is acknowledged, these do not open any more.
-    Erases(BTreeSet<RecordId>),
+    /// When this is acknowledged, nothing that it ends is released any more.
+    Ends(Ending),
+    /// When this is acknowledged, the grants on the dataset that were there before have ended.
+    Transfers(DatasetId),
+    /// When this is acknowledged, what it planned to erase does not open any more.
+    Erases,
 }
 
 pub(crate) type Wanted = (Arc<Wish>, Expect);
@@ -53,7 +56,7 @@ const PURPOSES: [Purpose; 3] = [Purpose::Treatment, Purpose::Research, Purpose::
 impl World {
     /// The next wish. None if nothing of the kind that was drawn is possible now.
     pub(crate) fn next_wish(&mut self) -> Result<Option<Wanted>, Violation> {
-        Ok(match self.chance.below(40) {
+        Ok(match self.chance.below(42) {
             0 => Some(self.register()?),
             32..=37 => self.access(),
             1..=4 => self.grant()?,
@@ -73,6 +76,8 @@ impl World {
             27 => self.hand_over()?,
             28 => self.session(),
             29 => self.look(),
+            38 => self.withdraw(),
+            39 => self.suspend(),
             _ => return Ok(Some(self.attack()?)),
         })
     }
@@ -183,6 +188,7 @@ impl World {
             let at = entry.location();
             let range = at.offset..at.offset.saturating_add(at.length);
             self.known.places.insert(entry.record(), (at.segment, range));
+            self.known.uploads.insert(entry.record(), entry.upload());
         }
         Ok(sealed)
     }
@@ -260,7 +266,8 @@ impl World {
             owned.owner = heir;
             owned.records.extend(metas.iter().cloned());
         }
-        Ok(Some((Arc::new(Wish::TakeIn { sealed, metas, terms: detail, command }), Expect::Any)))
+        let wish = Wish::TakeIn { sealed, metas, terms: detail, command };
+        Ok(Some((Arc::new(wish), Expect::Transfers(dataset))))
     }
 
     fn detail(&mut self, emergency: bool) -> GrantDetail {
@@ -322,7 +329,8 @@ impl World {
         };
         let command = self.signed_as(author, id, operation)?;
         let key = GrantId::derive(command.value.author, id);
-        let given = Given { dataset, grantee: asker, detail: detail.clone() };
+        let detail_kept = detail.clone();
+        let given = Given { dataset, grantee: asker, detail: detail_kept, emergency, event: None };
         self.details.lock().insert(key, commitment);
         self.known.grants.insert(key, given);
         let order = Wish::Order { command, detail: Some(detail), wraps: Some(wraps) };
@@ -499,7 +507,7 @@ impl World {
         let who = if self.chance.one_in(4) { grantee } else { owner };
         let reason = Reason::NoLongerWanted;
         let command = self.sign(who, Operation::Revoke { grant, reason })?.to_bytes();
-        Some((Arc::new(Wish::Submit { command }), Expect::Revokes(grant)))
+        Some((Arc::new(Wish::Submit { command }), Expect::Ends(Ending::Revoked(grant))))
     }
 
     fn deny(&mut self) -> Option<Wanted> {
@@ -514,16 +522,71 @@ impl World {
             even_in_emergency: self.chance.one_in(3),
             detail: detail.as_ref().map(GrantDetail::commitment),
         };
+        let ending = match denial.detail {
+            // What a part of a denial stops is for the policy to say.
+            Some(_) => None,
+            None => Some(Ending::Denied {
+                owner: self.id_of(owner)?,
+                dataset: denial.dataset,
+                party: self.id_of(asker)?,
+                until: denial.window.until,
+                even_in_emergency: denial.even_in_emergency,
+            }),
+        };
         let command = self.sign(owner, Operation::Deny { denial })?;
         let id = DenialId::derive(command.value.author, command.value.id);
-        self.known.denials.insert(id, owner);
-        Some((Arc::new(Wish::Order { command, detail, wraps: None }), Expect::Any))
+        self.known.denials.insert(id, (owner, ending.clone()));
+        let wish = Wish::Order { command, detail, wraps: None };
+        Some((Arc::new(wish), ending.map_or(Expect::Any, Expect::Ends)))
     }
 
     fn lift_denial(&mut self) -> Option<Wanted> {
-        let denials: Vec<_> = self.known.denials.iter().map(|(id, owner)| (*id, *owner)).collect();
-        let (denial, owner) = self.chance.pick(&denials)?;
+        let denials: Vec<_> = self.known.denials.clone().into_iter().collect();
+        let (denial, (owner, ending)) = self.chance.pick(&denials)?;
+        self.pardon(ending);
         self.submit(owner, Operation::LiftDenial { denial })
+    }
+
+    /// Somebody is about to take this back; when it takes effect is not known until it is acknowledged.
+    fn pardon(&mut self, ending: Option<Ending>) {
+        if let Some(ending) = ending {
+            self.watch.lock().endings.retain(|other| *other != ending);
+            self.known.pardoned.push(ending);
+        }
+    }
+
+    fn withdraw(&mut self) -> Option<Wanted> {
+        if !self.chance.one_in(3) {
+            return None;
+        }
+        let active = self.active();
+        let (dataset, owner) = self.chance.pick(&active)?;
+        let command = self.sign(owner, Operation::WithdrawDataset { dataset })?.to_bytes();
+        Some((Arc::new(Wish::Submit { command }), Expect::Ends(Ending::Withdrawn(dataset))))
+    }
+
+    /// Suspend a requester, or reinstate one.
+    fn suspend(&mut self) -> Option<Wanted> {
+        let suspended = |world: &Self, who| {
+            let id = world.id_of(who)?;
+            world.view(|view| view.state.member(id).is_some_and(|member| member.suspended))
+        };
+        let already = ASKERS.into_iter().find(|who| suspended(self, *who) == Some(true));
+        let who = match already {
+            Some(who) => who,
+            None => self.chance.pick(&ASKERS)?,
+        };
+        let (now, member) = (self.now(), self.id_of(who)?);
+        let ending = Ending::Suspended(member);
+        let (change, expect) = match already {
+            Some(_) => {
+                self.pardon(Some(ending));
+                (Change::Reinstate(member), Expect::Any)
+            }
+            None => (Change::Suspend(member), Expect::Ends(ending)),
+        };
+        let command = self.cast.govern(&mut self.chance, now, change).to_bytes();
+        Some((Arc::new(Wish::Submit { command }), expect))
     }
 
     fn delegate(&mut self) -> Option<Wanted> {
@@ -614,23 +677,21 @@ impl World {
         }
         let active = self.active();
         let (dataset, owner) = self.chance.pick(&active)?;
-        let all: BTreeSet<RecordId> =
+        let ids: Vec<RecordId> =
             self.known.datasets.get(&dataset)?.records.iter().map(|meta| meta.id).collect();
-        let ids: Vec<_> = all.iter().copied().collect();
         let some = self.chance.one_in(2).then(|| self.chance.pick(&ids)).flatten();
         let records = some.map(|id| BTreeSet::from([id]));
-        self.shredding = true;
         let actor = self.cast.people.get(owner)?;
         let wish = Wish::Shred {
             dataset,
-            records: records.clone(),
+            records,
             owner: actor.id,
             key: Arc::clone(&actor.key),
             id: CommandId(self.chance.bytes()),
             expires: self.now().plus_ms(5 * MINUTE_MS),
             plan: Mutex::new(None),
         };
-        Some((Arc::new(wish), Expect::Erases(records.unwrap_or(all))))
+        Some((Arc::new(wish), Expect::Erases))
     }
 
     fn session(&mut self) -> Option<Wanted> {

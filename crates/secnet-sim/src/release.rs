@@ -1,6 +1,7 @@
 //! The release node, watched: whatever it hands out is looked at in the same moment.
 
-use std::collections::BTreeSet;
+use core::ops::Range;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -8,12 +9,16 @@ use parking_lot::Mutex;
 use secnet_app::{Granted, LocalRelease, Release, ReleaseFailed};
 use secnet_crypto::{Address, SealPublicKey};
 use secnet_lock::{ReleasePacket, ReleasedShares};
-use secnet_types::{DatasetId, DecisionId, Digest, GrantId, MemberId, RecordId, RequestId};
+use secnet_types::{
+    DatasetId, DecisionId, Digest, GrantId, MemberId, RecordId, RequestId, Timestamp,
+};
 
+use crate::endings::{Ending, Use};
+use crate::folder::{FaultyFolder, Image};
 use crate::gate::Gate;
 use crate::log::SimLog;
 
-/// What left, and what the disk would hold if the process died at that moment.
+/// What left, and what the disks would hold if the process died at that moment.
 #[derive(Debug, Clone)]
 pub(crate) struct HandedOut {
     pub(crate) decision: DecisionId,
@@ -23,9 +28,27 @@ pub(crate) struct HandedOut {
     pub(crate) grant: GrantId,
     pub(crate) records: Vec<RecordId>,
     pub(crate) receiving_key: Digest,
-    pub(crate) disk: Vec<u8>,
-    /// The revocations that had been acknowledged by then.
-    pub(crate) revoked: BTreeSet<GrantId>,
+    pub(crate) ledger: Vec<u8>,
+    pub(crate) archive: Image,
+    pub(crate) moment: Moment,
+}
+
+/// Bytes that were asked of the vault.
+#[derive(Debug, Clone)]
+pub(crate) struct Read {
+    pub(crate) segment: Address,
+    pub(crate) range: Range<u64>,
+    pub(crate) moment: Moment,
+}
+
+/// What was known when something left.
+#[derive(Debug, Clone)]
+pub(crate) struct Moment {
+    pub(crate) at: Timestamp,
+    /// Age of the ledger view, in milliseconds.
+    pub(crate) age_ms: u64,
+    /// The ends of permissions that had been acknowledged.
+    pub(crate) endings: Vec<Ending>,
 }
 
 /// What the world and the ports tell each other.
@@ -33,16 +56,23 @@ pub(crate) struct HandedOut {
 pub(crate) struct Watch {
     /// Not looked at yet.
     pub(crate) handed_out: Vec<HandedOut>,
-    /// Acknowledged revocations.
-    pub(crate) revoked: BTreeSet<GrantId>,
-    /// Places in the vault that a decision has opened.
-    pub(crate) may_be_read: BTreeSet<(Address, u64, u64)>,
+    /// Not looked at yet.
+    pub(crate) reads: Vec<Read>,
+    /// Every entry that was ever written to the archive, or was to be.
+    pub(crate) written: BTreeSet<Digest>,
+    /// Key files of the archive that were replaced and wiped.
+    pub(crate) forgotten: Vec<Vec<u8>>,
+    /// Acknowledged ends of permissions.
+    pub(crate) endings: Vec<Ending>,
+    /// Places in the vault, and the permissions that opened them.
+    pub(crate) opened: BTreeMap<(Address, u64, u64), Vec<Use>>,
 }
 
 pub(crate) struct SimRelease {
     pub(crate) node: LocalRelease,
     pub(crate) gate: Arc<Gate>,
     pub(crate) log: Arc<SimLog>,
+    pub(crate) archive: FaultyFolder,
     pub(crate) watch: Arc<Mutex<Watch>>,
 }
 
@@ -63,9 +93,8 @@ impl Release for SimRelease {
     ) -> Result<Vec<ReleasedShares>, ReleaseFailed> {
         let shares = self.node.release(granted, packets).await?;
         {
-            let mut watch = self.watch.lock();
-            let revoked = watch.revoked.clone();
-            watch.handed_out.push(HandedOut {
+            let moment = self.log.moment(&self.watch);
+            self.watch.lock().handed_out.push(HandedOut {
                 decision: granted.decision(),
                 requester: granted.requester(),
                 request: granted.request(),
@@ -73,8 +102,9 @@ impl Release for SimRelease {
                 grant: granted.grant(),
                 records: granted.records().to_vec(),
                 receiving_key: Digest(granted.receiving_key().digest()),
-                disk: self.log.disk.after_crash(),
-                revoked,
+                ledger: self.log.disk.after_crash(),
+                archive: self.archive.after_crash(),
+                moment,
             });
         }
         self.gate.pass().await;

@@ -3,14 +3,17 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use futures::future::BoxFuture;
 use futures::task::noop_waker;
+use parking_lot::Mutex;
 use secnet_app::AccessError;
-use secnet_app::ports::{ArchiveError, LogError};
+use secnet_app::ports::{ArchiveError, LogError, SubmitError, VaultError};
 use secnet_types::{Digest, RecordId};
 
+use crate::endings::Ending;
 use crate::job::{Done, Wish};
 use crate::plot::Expect;
 use crate::properties::{self, Violation};
@@ -20,6 +23,8 @@ use crate::world::World;
 const WISHES: usize = 60;
 /// Tasks that run at once.
 const MAX_TASKS: usize = 4;
+/// Polls until somebody makes room on a full disk.
+const FULL_POLLS: usize = 60;
 /// A run that needs more polls than this hangs.
 const MAX_POLLS: usize = 200_000;
 
@@ -34,6 +39,10 @@ pub enum Broken {
     NameOnLedger,
     /// The archive acknowledges what a crash takes back. Breaks P11: what was stored is damaged.
     ForgetfulArchive,
+    /// The flow is not told how old its view of the ledger is. Breaks P1 and P4: it reads on when the ledger is cut off.
+    AgelessView,
+    /// The vault acknowledges what a crash takes back. Breaks P11.
+    ForgetfulVault,
     /// A client opens what it gets and stores it beside the ciphertext. Breaks P7.
     PlainCopies,
 }
@@ -60,6 +69,12 @@ pub struct Report {
     pub held: u64,
     /// Requests that were denied.
     pub denied: u64,
+    /// Calls that failed because a disk or the ledger was not available.
+    pub unavailable: u64,
+    /// Releases that were refused because the view of the ledger was too old.
+    pub stale: u64,
+    /// Times that a disk was full.
+    pub full: u64,
     /// Deaths of the process.
     pub crashes: u64,
     /// Calls that were cancelled half-way.
@@ -68,6 +83,26 @@ pub struct Report {
     pub digest: Option<Digest>,
     /// What happened, if it was to be kept.
     pub trace: Vec<String>,
+}
+
+impl core::fmt::Display for Report {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(
+            f,
+            "{} seeds kept all promises: {} calls answered, {} released, {} held, {} denied, {} too old a view, \
+             {} unavailable; {} crashes or restarts, {} of them with a full disk, {} calls cancelled",
+            self.seeds,
+            self.answered,
+            self.released,
+            self.held,
+            self.denied,
+            self.stale,
+            self.unavailable,
+            self.crashes,
+            self.full,
+            self.cancelled,
+        )
+    }
 }
 
 /// A promise that a seed broke.
@@ -92,6 +127,80 @@ pub fn run(seeds: Range<u64>, settings: &Settings) -> Result<Report, Failure> {
         run_one(seed, settings, &mut report)?;
     }
     Ok(report)
+}
+
+/// Run these seeds on all processors. `progress` is told how many are done. The report has no digest, since seeds end in
+/// no particular order.
+///
+/// # Errors
+/// The [`Failure`] of the first seed of those that failed.
+pub fn run_in_parallel(
+    seeds: Range<u64>,
+    settings: &Settings,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<Report, Failure> {
+    let (next, done) = (AtomicU64::new(seeds.start), AtomicU64::new(0));
+    let (total, failed) = (Mutex::new(Report::default()), Mutex::new(None::<Failure>));
+    let work = || {
+        while failed.lock().is_none() {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= seeds.end {
+                return;
+            }
+            let mut report = Report::default();
+            match run_one(seed, settings, &mut report) {
+                Ok(()) => total.lock().add(report),
+                Err(failure) => {
+                    let mut failed = failed.lock();
+                    if failed.as_ref().is_none_or(|other| seed < other.seed) {
+                        *failed = Some(failure);
+                    }
+                }
+            }
+            progress(done.fetch_add(1, Ordering::Relaxed).saturating_add(1));
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(work);
+        }
+    });
+    match failed.into_inner() {
+        Some(failure) => Err(failure),
+        None => Ok(total.into_inner()),
+    }
+}
+
+impl Report {
+    fn count(&mut self, error: &AccessError) {
+        let counter = match error {
+            AccessError::StaleLedger { .. } => &mut self.stale,
+            AccessError::Log(LogError::Unavailable(_))
+            | AccessError::Ledger(SubmitError::Unavailable(_))
+            | AccessError::Archive(ArchiveError::Storage(_))
+            | AccessError::Vault(VaultError::Storage(_)) => &mut self.unavailable,
+            _ => return,
+        };
+        *counter = counter.saturating_add(1);
+    }
+
+    fn add(&mut self, other: Self) {
+        for (total, more) in [
+            (&mut self.seeds, other.seeds),
+            (&mut self.answered, other.answered),
+            (&mut self.released, other.released),
+            (&mut self.held, other.held),
+            (&mut self.denied, other.denied),
+            (&mut self.unavailable, other.unavailable),
+            (&mut self.stale, other.stale),
+            (&mut self.full, other.full),
+            (&mut self.crashes, other.crashes),
+            (&mut self.cancelled, other.cancelled),
+        ] {
+            *total = total.saturating_add(more);
+        }
+        self.trace.extend(other.trace);
+    }
 }
 
 fn run_one(seed: u64, settings: &Settings, report: &mut Report) -> Result<(), Failure> {
@@ -151,6 +260,9 @@ impl<'w> Run<'w> {
                 continue;
             }
             self.until_crash = self.until_crash.saturating_sub(1);
+            if self.world.process.is_full() {
+                self.until_crash = self.until_crash.min(FULL_POLLS);
+            }
             if self.until_crash == 0 || self.world.process.gate.is_dead() {
                 self.crash()?;
                 continue;
@@ -197,8 +309,8 @@ impl<'w> Run<'w> {
     }
 
     fn attempt(&self, wish: &Arc<Wish>) -> BoxFuture<'static, Done> {
-        let (wish, pdc) = (Arc::clone(wish), Arc::clone(&self.world.process.pdc));
-        Box::pin(async move { wish.attempt(&pdc).await })
+        let (wish, process) = (Arc::clone(wish), self.world.process.clone());
+        Box::pin(async move { wish.attempt(&process).await })
     }
 
     fn poll_one(&mut self) -> Result<(), Violation> {
@@ -239,6 +351,8 @@ impl<'w> Run<'w> {
     /// Everything in memory is gone; whoever got no answer asks again, or gives up.
     fn crash(&mut self) -> Result<(), Violation> {
         self.report.crashes = self.report.crashes.saturating_add(1);
+        let full = self.world.process.is_full();
+        self.report.full = self.report.full.saturating_add(u64::from(full));
         self.until_crash = self.world.chance.below(1500).saturating_add(50);
         let tasks = core::mem::take(&mut self.tasks);
         let left: Vec<_> = tasks
@@ -270,6 +384,11 @@ impl<'w> Run<'w> {
             _ => self.world.chance.below(4000) as u64,
         };
         self.world.clock.advance(ms);
+        match self.world.chance.below(60) {
+            0 => self.world.process.log.set_silence(self.world.chance.below(20_000) as u64),
+            1..=9 => self.world.process.log.set_silence(0),
+            _ => {}
+        }
     }
 
     fn conclude(&mut self, task: Task, done: Done) -> Result<(), Violation> {
@@ -287,24 +406,28 @@ impl<'w> Run<'w> {
         let command = wish.command_bytes();
         match done {
             Done::Committed(committed) => {
+                if let Some(given) = wish.grant().and_then(|id| known.grants.get_mut(&id)) {
+                    given.event = Some(committed.event);
+                }
                 if let Some(command) = command {
                     known.acknowledged.push((committed.event, Digest::of(&command)));
                     known.applied.push(command);
                 }
                 match expect {
-                    Expect::Revokes(grant) => {
-                        self.world.watch.lock().revoked.insert(grant);
+                    Expect::Ends(ending) => self.world.ends(ending),
+                    Expect::Transfers(dataset) => {
+                        self.world.ends(Ending::Transferred(dataset, committed.event));
                     }
-                    Expect::Erases(records) => known.erased.extend(records),
+                    Expect::Erases => known.erased.extend(wish.erased()),
                     Expect::Any | Expect::Refused | Expect::Replay => {}
                 }
             }
             Done::Released(released) => {
                 if self.world.broken == Some(Broken::PlainCopies) {
-                    crate::world::keep_plain(&self.world.entries, &released.records);
+                    self.world.keep_plain(&released.records);
                 }
                 self.report.released = self.report.released.saturating_add(1);
-                known.receipts.push(*released.receipt);
+                self.world.known.receipts.push(*released.receipt);
             }
             Done::Held(decision, receipt) => {
                 self.report.held = self.report.held.saturating_add(1);
@@ -317,7 +440,10 @@ impl<'w> Run<'w> {
                 self.report.denied = self.report.denied.saturating_add(1);
                 known.receipts.push(*receipt);
             }
-            Done::Failed(error) => unexpected(&error)?,
+            Done::Failed(error) => {
+                unexpected(&error)?;
+                self.report.count(&error);
+            }
             Done::NotVisible | Done::Looked => {}
             Done::Wrong(what) => return Err(Violation::of("P5", what)),
         }
@@ -342,9 +468,9 @@ fn unexpected(error: &AccessError) -> Result<(), Violation> {
         AccessError::Damaged(_)
         | AccessError::Archive(ArchiveError::Damaged(_))
         | AccessError::Log(LogError::Damaged(_))
-        | AccessError::Vault(_) => {
-            Err(Violation::of("P11", format!("damage that nobody did: {error}")))
-        }
+        | AccessError::Vault(
+            VaultError::Missing(_) | VaultError::Quarantined(_) | VaultError::Range(_),
+        ) => Err(Violation::of("P11", format!("damage that nobody did: {error}"))),
         _ => Ok(()),
     }
 }

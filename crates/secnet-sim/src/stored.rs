@@ -1,9 +1,5 @@
-//! Vault and archive in memory, with what a crash leaves of them.
-//!
-//! A write takes effect in one moment between two gates. A crash at the first gate loses it, a crash at the second
-//! leaves a write that nobody was told of; an acknowledged one is never lost.
+//! The real vault and the real archive, in folders that fail, with a gate around every call.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -11,47 +7,60 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use secnet_app::ports::{Archive, ArchiveError, Change, EntryKind, EntryName, Vault, VaultError};
 use secnet_crypto::Address;
+use secnet_types::Digest;
+use secnet_vault::{PrivateArchive, SegmentVault};
 
+use crate::folder::FaultyFolder;
 use crate::gate::Gate;
+use crate::log::SimLog;
+use crate::release::{Read, Watch};
 
-pub(crate) type Entries = Arc<Mutex<BTreeMap<EntryName, Vec<u8>>>>;
-/// What was read of the vault.
-pub(crate) type Reads = Arc<Mutex<Vec<(Address, core::ops::Range<u64>)>>>;
-pub(crate) type Segments = Arc<Mutex<BTreeMap<[u8; 32], Bytes>>>;
+/// As the vault's specification names it.
+const KEY_FILE: &str = "archive.key";
 
 pub(crate) struct SimArchive {
-    pub(crate) entries: Entries,
-    /// The entries before the last write, for a deliberately forgetful archive.
-    pub(crate) before: Entries,
-    pub(crate) forgetful: bool,
+    pub(crate) archive: PrivateArchive,
+    pub(crate) folder: FaultyFolder,
     pub(crate) gate: Arc<Gate>,
+    pub(crate) watch: Arc<Mutex<Watch>>,
+}
+
+impl SimArchive {
+    /// One call between two gates; if the disk crashed under it, nothing in this process counts any more.
+    async fn at_the_gate<T>(&self, call: impl Future<Output = T>) -> T {
+        self.gate.pass().await;
+        let result = call.await;
+        if self.folder.crashed() {
+            self.gate.kill();
+        }
+        self.gate.pass().await;
+        result
+    }
+
+    /// Forget the keys under which deleted entries were sealed.
+    pub(crate) async fn rekey(&self) -> Result<(), ArchiveError> {
+        let before = self.folder.after_crash().remove(KEY_FILE);
+        self.at_the_gate(self.archive.rekey()).await?;
+        self.watch.lock().forgotten.extend(before);
+        Ok(())
+    }
+}
+
+/// Stands for an entry that was written.
+pub(crate) fn entry_digest(name: &EntryName, value: &[u8]) -> Digest {
+    Digest::of_parts("secnet/sim/entry/v1", &[&[name.kind as u8], &name.group, &name.key, value])
 }
 
 #[async_trait]
 impl Archive for SimArchive {
     async fn write(&self, changes: Vec<Change>) -> Result<(), ArchiveError> {
-        self.gate.pass().await;
-        {
-            let mut entries = self.entries.lock();
-            if self.forgetful {
-                self.before.lock().clone_from(&entries);
-            }
-            for Change { name, value } in changes {
-                match value {
-                    Some(value) => entries.insert(name, value),
-                    None => entries.remove(&name),
-                };
-            }
-        }
-        self.gate.pass().await;
-        Ok(())
+        let values = changes.iter().filter_map(|c| Some(entry_digest(&c.name, c.value.as_ref()?)));
+        self.watch.lock().written.extend(values);
+        self.at_the_gate(self.archive.write(changes)).await
     }
 
     async fn get(&self, name: &EntryName) -> Result<Option<Vec<u8>>, ArchiveError> {
-        self.gate.pass().await;
-        let found = self.entries.lock().get(name).cloned();
-        self.gate.pass().await;
-        Ok(found)
+        self.at_the_gate(self.archive.get(name)).await
     }
 
     async fn list(
@@ -59,32 +68,34 @@ impl Archive for SimArchive {
         kind: EntryKind,
         group: &[u8],
     ) -> Result<Vec<(EntryName, Vec<u8>)>, ArchiveError> {
-        self.gate.pass().await;
-        let found = {
-            let entries = self.entries.lock();
-            let matching = entries.iter().filter(|(n, _)| n.kind == kind && n.group == group);
-            matching.map(|(name, value)| (name.clone(), value.clone())).collect()
-        };
-        self.gate.pass().await;
-        Ok(found)
+        self.at_the_gate(self.archive.list(kind, group)).await
     }
 }
 
 pub(crate) struct SimVault {
-    pub(crate) segments: Segments,
+    pub(crate) vault: SegmentVault,
+    pub(crate) folder: FaultyFolder,
     pub(crate) gate: Arc<Gate>,
-    /// What was read, for the checkers.
-    pub(crate) reads: Reads,
+    pub(crate) log: Arc<SimLog>,
+    pub(crate) watch: Arc<Mutex<Watch>>,
+}
+
+impl SimVault {
+    async fn at_the_gate<T>(&self, call: impl Future<Output = T>) -> T {
+        self.gate.pass().await;
+        let result = call.await;
+        if self.folder.crashed() {
+            self.gate.kill();
+        }
+        self.gate.pass().await;
+        result
+    }
 }
 
 #[async_trait]
 impl Vault for SimVault {
     async fn put_segment(&self, bytes: Bytes) -> Result<Address, VaultError> {
-        self.gate.pass().await;
-        let address = Address::of(&bytes);
-        self.segments.lock().insert(*address.as_bytes(), bytes);
-        self.gate.pass().await;
-        Ok(address)
+        self.at_the_gate(self.vault.put_segment(bytes)).await
     }
 
     async fn get_segment(
@@ -92,26 +103,14 @@ impl Vault for SimVault {
         address: Address,
         range: core::ops::Range<u64>,
     ) -> Result<Bytes, VaultError> {
-        self.gate.pass().await;
-        let segment = self.segments.lock().get(address.as_bytes()).cloned();
-        let segment = segment.ok_or(VaultError::Missing(address))?;
-        if Address::of(&segment) != address {
-            return Err(VaultError::Quarantined(address));
-        }
-        let at = |place: u64| usize::try_from(place).map_err(|_| VaultError::Range(address));
-        let (from, to) = (at(range.start)?, at(range.end)?);
-        if from > to || to > segment.len() {
-            return Err(VaultError::Range(address));
-        }
-        self.reads.lock().push((address, range));
-        self.gate.pass().await;
-        Ok(segment.slice(from..to))
+        // Nothing was awaited since the flow looked at the ledger.
+        let moment = self.log.moment(&self.watch);
+        let read = Read { segment: address, range: range.clone(), moment };
+        self.watch.lock().reads.push(read);
+        self.at_the_gate(self.vault.get_segment(address, range)).await
     }
 
     async fn remove_segment(&self, address: Address) -> Result<(), VaultError> {
-        self.gate.pass().await;
-        self.segments.lock().remove(address.as_bytes());
-        self.gate.pass().await;
-        Ok(())
+        self.at_the_gate(self.vault.remove_segment(address)).await
     }
 }

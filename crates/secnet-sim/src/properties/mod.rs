@@ -58,8 +58,7 @@ pub(crate) fn after_every_poll(world: &mut World) -> Result<(), Violation> {
 pub(crate) fn after_every_step(world: &mut World) -> Result<(), Violation> {
     after_every_poll(world)?;
     p05_money_is_conserved::check(world)?;
-    p06_nothing_personal_on_the_ledger::check(world)?;
-    p03_only_the_owner::check(world)
+    p06_nothing_personal_on_the_ledger::check(world)
 }
 
 /// The process has just come back.
@@ -83,8 +82,12 @@ pub(crate) fn of_an_answer(
 
 /// The whole world, once.
 pub(crate) fn at_the_end(world: &mut World) -> Result<(), Violation> {
+    if world.process.is_full() || world.process.gate.is_dead() {
+        world.restart(false)?;
+    }
     after_every_step(world)?;
     p01_no_receipt_no_data::acknowledged_is_kept(world)?;
+    p03_only_the_owner::check(world)?;
     p05_money_is_conserved::at_the_end(world)?;
     p07_storage_learns_nothing::check(world)?;
     p08_one_answer_for_strangers::check(world)?;

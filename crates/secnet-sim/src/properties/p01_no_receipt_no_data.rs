@@ -1,15 +1,19 @@
 //! P1: no receipt, no data. Whatever left was decided, and the decision would survive a crash at that very moment.
 
+use std::sync::Arc;
+
 use secnet_app::FactsRecord;
-use secnet_app::ports::EntryKind;
+use secnet_app::ports::{Archive as _, Entropy, EntryKind, EntryName};
+use secnet_node::faults::Plan;
 use secnet_types::{Digest, Operation, SignedCommand, Verdict, decode, encode};
 
 use super::{Violation, p04_revocation_wins};
+use crate::folder::FaultyFolder;
 use crate::log::chain_in;
 use crate::release::HandedOut;
-use crate::world::World;
+use crate::world::{World, archive_in};
 
-const NAME: &str = "P1, no receipt, no data";
+pub(crate) const NAME: &str = "P1, no receipt, no data";
 const MAX_FACTS_BYTES: usize = 16 * 1024 * 1024;
 
 fn broken(what: impl Into<String>) -> Violation {
@@ -20,24 +24,26 @@ fn broken(what: impl Into<String>) -> Violation {
 pub(crate) fn check(world: &World) -> Result<(), Violation> {
     let (handed_out, reads) = {
         let mut watch = world.watch.lock();
-        (core::mem::take(&mut watch.handed_out), core::mem::take(&mut *world.reads.lock()))
+        (core::mem::take(&mut watch.handed_out), core::mem::take(&mut watch.reads))
     };
-    for one in &handed_out {
-        decided_durably(world, one)?;
-        p04_revocation_wins::of_a_release(world, one)?;
-        let places = one.records.iter().filter_map(|id| world.known.places.get(id).cloned());
-        world
-            .watch
-            .lock()
-            .may_be_read
-            .extend(places.map(|(at, range)| (at, range.start, range.end)));
-    }
-    for (address, range) in reads {
-        if !world.watch.lock().may_be_read.contains(&(address, range.start, range.end)) {
-            return Err(broken(format!(
-                "bytes {range:?} of segment {address} left without a decision"
-            )));
+    for one in handed_out {
+        let used = p04_revocation_wins::use_of(world, &one);
+        p04_revocation_wins::of_a_release(&one, &used)?;
+        decided_durably(world, &one)?;
+        let mut watch = world.watch.lock();
+        for (at, range) in one.records.iter().filter_map(|id| world.known.places.get(id)) {
+            watch.opened.entry((*at, range.start, range.end)).or_default().push(used.clone());
         }
+    }
+    for read in reads {
+        let place = (read.segment, read.range.start, read.range.end);
+        let uses = world.watch.lock().opened.get(&place).cloned().ok_or_else(|| {
+            broken(format!(
+                "bytes {:?} of segment {} left without a decision",
+                read.range, read.segment
+            ))
+        })?;
+        p04_revocation_wins::of_a_read(&read, &uses)?;
     }
     Ok(())
 }
@@ -45,7 +51,7 @@ pub(crate) fn check(world: &World) -> Result<(), Violation> {
 /// The ledger, as the disk would have it after a crash, holds an allow of exactly these records to exactly this key.
 fn decided_durably(world: &World, one: &HandedOut) -> Result<(), Violation> {
     let what = one.decision;
-    let chain = chain_in(one.disk.clone()).map_err(|error| {
+    let chain = chain_in(one.ledger.clone()).map_err(|error| {
         broken(format!("key parts left for decision {what}; after a crash: {error}"))
     })?;
     let executor = chain.executor();
@@ -69,25 +75,30 @@ fn decided_durably(world: &World, one: &HandedOut) -> Result<(), Violation> {
     let Some(Operation::RecordDecision { decision }) = command.map(|c| c.value.operation) else {
         return Err(broken(format!("decision {what} has no command")));
     };
-    let entries = world.entries.lock();
-    let facts = entries
-        .iter()
-        .filter(|(name, _)| name.kind == EntryKind::Facts)
-        .filter_map(|(_, bytes)| decode::<FactsRecord>("facts", bytes, MAX_FACTS_BYTES).ok())
-        .find(|facts| facts.commitment() == decision.facts);
-    let Some(facts) = facts else {
-        // A dataset that was erased as a whole takes its facts along.
-        return if world.known.erased.is_empty() && !world.shredding {
-            Err(broken(format!("the facts of decision {what} would not survive a crash")))
-        } else {
-            Ok(())
-        };
-    };
+    let facts = facts_after_crash(world, one)?;
+    if facts.commitment() != decision.facts {
+        return Err(broken(format!("the facts of decision {what} are not those that it names")));
+    }
     let named = Digest::commit(&facts.scope_salt, &encode(&facts.released));
     if facts.released != one.records || named != scope {
         return Err(broken(format!("other records left than decision {what} names")));
     }
     Ok(())
+}
+
+/// The facts as the archive would have them after a crash.
+fn facts_after_crash(world: &World, one: &HandedOut) -> Result<FactsRecord, Violation> {
+    let what = one.decision;
+    let lost = |why: &dyn core::fmt::Display| {
+        broken(format!("the facts of decision {what} would not survive a crash: {why}"))
+    };
+    let folder = FaultyFolder::with_image(one.archive.clone(), Plan::default());
+    let entropy: Arc<dyn Entropy> = Arc::clone(&world.entropy) as _;
+    let archive = archive_in(&folder, &world.cast, &entropy).map_err(|error| lost(&error))?;
+    let name = EntryName::new(EntryKind::Facts, &one.dataset.0, &what.0);
+    let bytes = world.alone(archive.get(&name)).map_err(|error| lost(&error))?;
+    let bytes = bytes.ok_or_else(|| lost(&"they are missing"))?;
+    decode("facts", &bytes, MAX_FACTS_BYTES).map_err(|error| lost(&error))
 }
 
 /// A command that was acknowledged is still there, whatever crashed.

@@ -2,7 +2,7 @@
 //! commands change nothing, neither on the ledger nor in the data centre.
 
 use secnet_app::Catalogue;
-use secnet_app::ports::EntryKind;
+use secnet_app::ports::{Archive as _, EntryKind};
 use secnet_types::decode;
 
 use super::Violation;
@@ -28,11 +28,12 @@ pub(crate) fn of_an_answer(expect: &Expect, done: &Done) -> Result<(), Violation
 
 /// Nobody's records are among somebody else's.
 pub(crate) fn check(world: &World) -> Result<(), Violation> {
-    let entries = world.entries.lock();
     for (id, dataset) in &world.smuggled {
-        let listed = entries
+        let archive = &world.process.archive.archive;
+        let listed = world.alone(archive.list(EntryKind::Manifest, &dataset.0));
+        let listed = listed
+            .map_err(Violation::setup)?
             .iter()
-            .filter(|(name, _)| name.kind == EntryKind::Manifest && name.group == dataset.0)
             .filter_map(|(_, bytes)| {
                 decode::<Catalogue>("catalogue", bytes, MAX_CATALOGUE_BYTES).ok()
             })

@@ -37,5 +37,5 @@ fn answer(world: &mut World, dataset: DatasetId, expiry: usize) -> Result<String
     let asking = asking.ok_or_else(|| Violation::setup("no call"))?;
     let process = world.fork()?;
     let wish = Wish::Access(Box::new(asking));
-    Ok(format!("{:?}", crate::gate::run_alone(&process.gate, wish.attempt(&process.pdc))))
+    Ok(format!("{:?}", crate::gate::run_alone(&process.gate, wish.attempt(&process))))
 }

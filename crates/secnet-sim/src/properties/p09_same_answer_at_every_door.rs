@@ -29,7 +29,7 @@ pub(crate) fn check(world: &mut World) -> Result<(), Violation> {
             asking.call.door = door;
         }
         let process = world.fork()?;
-        let done = crate::gate::run_alone(&process.gate, wish.attempt(&process.pdc));
+        let done = crate::gate::run_alone(&process.gate, wish.attempt(&process));
         answers.push(essence(&done));
     }
     match answers.as_slice() {
