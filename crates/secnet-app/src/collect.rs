@@ -129,11 +129,12 @@ impl Pdc {
         if !granted.records().contains(&record) {
             return Err(AccessError::NotReleased("the decision does not name this record"));
         }
-        self.look_again(granted).await?;
         let listed = self.records_of(granted.dataset()).await?;
         let at = listed.entries.get(&record).ok_or(ERASED)?.location();
         let segment: Address = at.segment;
         let end = at.offset.saturating_add(at.length);
+        // The list is not fetched between this look at the ledger and the read.
+        self.look_again(granted).await?;
         Ok(self.vault.get_segment(segment, at.offset..end).await?)
     }
 }
