@@ -14,6 +14,7 @@ use crate::cast::{ASKERS, ATTACKER, OWNERS};
 use crate::job::Wish;
 use crate::plot::{Expect, Wanted};
 use crate::properties::Violation;
+use crate::run::Broken;
 use crate::world::World;
 
 impl World {
@@ -47,7 +48,8 @@ impl World {
         operation: Operation,
         expires: Timestamp,
     ) -> Option<SignedCommand> {
-        let key = Arc::clone(&self.cast.people.get(ATTACKER)?.key);
+        let signer = if self.broken == Some(Broken::StolenKeys) { author } else { ATTACKER };
+        let key = Arc::clone(&self.cast.people.get(signer)?.key);
         self.forged_with(author, operation, expires, &key)
     }
 

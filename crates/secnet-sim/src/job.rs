@@ -7,8 +7,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use secnet_app::ports::Committed;
 use secnet_app::{
-    AccessCall, AccessError, Delivery, Enclosures, Outcome, Pdc, Reader, Shredded, TermsDetail,
-    Upload, what_to_shred,
+    AccessCall, AccessError, Delivery, Door, Enclosures, Outcome, Pdc, Reader, Shredded,
+    TermsDetail, Upload, what_to_shred,
 };
 use secnet_crypto::{SealKeyPair, SigningKey};
 use secnet_lock::{GrantWraps, SealedUpload};
@@ -17,6 +17,7 @@ use secnet_types::{
     Receipt, RecordId, RecordMeta, RequestDetail, RequestId, SignedCommand, Timestamp,
 };
 
+use crate::run::Broken;
 use crate::world::Process;
 
 /// What is wanted.
@@ -122,7 +123,10 @@ impl Wish {
                 Ok(Done::Committed(pdc.order(command, enclosures).await?))
             }
             Self::Submit { command } => Ok(Done::Committed(pdc.log.submit(command.clone()).await?)),
-            Self::Access(asking) => asking.attempt(pdc).await,
+            Self::Access(asking) => match asking.spoiled(process) {
+                Some(done) => Ok(done),
+                None => asking.attempt(pdc).await,
+            },
             Self::Shred { dataset, records, owner, key, id, expires, plan } => {
                 let made = plan.lock().clone();
                 let (shredded, command) = match made {
@@ -159,6 +163,19 @@ impl Wish {
 }
 
 impl Asking {
+    /// What a deliberately broken door says instead of handing the call on.
+    fn spoiled(&self, process: &Process) -> Option<Done> {
+        let exists =
+            || process.pdc.view(|view| view.state.dataset(self.dataset).is_some()) == Some(true);
+        match process.broken? {
+            Broken::ChattyDoor if !exists() => {
+                Some(Done::Failed(AccessError::Unknown(format!("dataset {}", self.dataset))))
+            }
+            Broken::WilfulDoor if self.call.door == Door::Cli => Some(Done::NotVisible),
+            _ => None,
+        }
+    }
+
     async fn attempt(&self, pdc: &Pdc) -> Result<Done, AccessError> {
         match pdc.access(&self.call).await? {
             Outcome::Released(delivery) => self.read(pdc, *delivery).await,

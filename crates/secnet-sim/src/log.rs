@@ -23,6 +23,9 @@ use crate::run::Broken;
 /// How far behind a deliberately broken log shows the ledger.
 const STALE_BLOCKS: u64 = 8;
 
+/// A deliberately forgetful log leaves out one event of so many.
+const LEFT_OUT: u64 = 5;
+
 type Answer = Result<Committed, SubmitError>;
 
 #[derive(Default)]
@@ -47,6 +50,8 @@ pub(crate) struct SimLog {
     failing: AtomicBool,
     /// Nobody is told how old the view is.
     ageless: bool,
+    /// Some events are left out.
+    forgetful: bool,
 }
 
 /// A store on a disk.
@@ -72,8 +77,19 @@ impl SimLog {
         let stale =
             (broken == Some(Broken::StaleView)).then(|| Mutex::new(chain.executor().clone()));
         let (silence_ms, failing) = (AtomicU64::new(0), AtomicBool::new(false));
-        let ageless = broken == Some(Broken::AgelessView);
-        Self { chain, disk, clock, gate, queue, chance, stale, silence_ms, failing, ageless }
+        Self {
+            chain,
+            disk,
+            clock,
+            gate,
+            queue,
+            chance,
+            stale,
+            silence_ms,
+            failing,
+            ageless: broken == Some(Broken::AgelessView),
+            forgetful: broken == Some(Broken::LostEvents),
+        }
     }
 
     /// The ledger is not heard of for so long, as a follower of a network may be cut off.
@@ -223,7 +239,9 @@ impl Log for SimLog {
         self.gate.pass().await;
         let size = self.chain.store().log_size().map_err(|e| log_error(e.into()))?;
         let end = first.saturating_add(u64::try_from(limit).unwrap_or(u64::MAX)).min(size);
+        let left_out = |index: &u64| self.forgetful && index.is_multiple_of(LEFT_OUT);
         (first..end)
+            .filter(|index| !left_out(index))
             .map(|index| self.chain.event(index).map(|e| (index, e.0)).map_err(log_error))
             .collect()
     }

@@ -303,6 +303,14 @@ impl World {
         else {
             return Ok(None);
         };
+        let said = detail.clone();
+        let detail = match self.broken {
+            Some(Broken::WideGrant) => {
+                let scope = Scope { labels: Some(Labels::ALL), ..Scope::default() };
+                GrantDetail { scope, ..detail }
+            }
+            _ => detail,
+        };
         let commitment = detail.commitment();
         let wraps = {
             let keys = giver.compartments.lock();
@@ -329,8 +337,7 @@ impl World {
         };
         let command = self.signed_as(author, id, operation)?;
         let key = GrantId::derive(command.value.author, id);
-        let detail_kept = detail.clone();
-        let given = Given { dataset, grantee: asker, detail: detail_kept, emergency, event: None };
+        let given = Given { dataset, grantee: asker, detail: said, emergency, event: None };
         self.details.lock().insert(key, commitment);
         self.known.grants.insert(key, given);
         let order = Wish::Order { command, detail: Some(detail), wraps: Some(wraps) };

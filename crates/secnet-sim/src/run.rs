@@ -41,6 +41,18 @@ pub enum Broken {
     ForgetfulArchive,
     /// The flow is not told how old its view of the ledger is. Breaks P1 and P4: it reads on when the ledger is cut off.
     AgelessView,
+    /// An owner's tool signs a wider grant than she was shown. Breaks P2: more is released than she granted.
+    WideGrant,
+    /// The attacker has the keys of all owners. Breaks P3.
+    StolenKeys,
+    /// The log leaves events out when it is read. Breaks P5: statements do not add up.
+    LostEvents,
+    /// A door looks datasets up before it knows the caller, and says if there is none. Breaks P8.
+    ChattyDoor,
+    /// A door refuses what others answer. Breaks P9.
+    WilfulDoor,
+    /// Randomness does not come from the seed alone. Breaks P10: a run cannot be repeated.
+    OtherRandomness,
     /// The vault acknowledges what a crash takes back. Breaks P11.
     ForgetfulVault,
     /// A client opens what it gets and stores it beside the ciphertext. Breaks P7.
@@ -351,7 +363,8 @@ impl<'w> Run<'w> {
     /// Everything in memory is gone; whoever got no answer asks again, or gives up.
     fn crash(&mut self) -> Result<(), Violation> {
         self.report.crashes = self.report.crashes.saturating_add(1);
-        let full = self.world.process.is_full();
+        let process = &self.world.process;
+        let full = process.is_full() && !process.gate.is_dead();
         self.report.full = self.report.full.saturating_add(u64::from(full));
         self.until_crash = self.world.chance.below(1500).saturating_add(50);
         let tasks = core::mem::take(&mut self.tasks);

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use secnet_app::ports::{Archive as _, Change, Clock, Entropy, EntryKind, EntryName, View};
@@ -32,6 +33,9 @@ use crate::properties::Violation;
 use crate::release::{SimRelease, Watch};
 use crate::run::Broken;
 use crate::stored::{SimArchive, SimVault};
+
+/// The next stream of randomness, if it is deliberately another one in every run.
+static OTHER_STREAM: AtomicU64 = AtomicU64::new(1_000);
 
 /// A dataset as its owner sees it.
 #[derive(Debug, Clone)]
@@ -88,6 +92,7 @@ pub(crate) struct Process {
     pub(crate) archive: Arc<SimArchive>,
     pub(crate) vault: Arc<SimVault>,
     pub(crate) gate: Arc<Gate>,
+    pub(crate) broken: Option<Broken>,
 }
 
 /// What three disks hold after a crash.
@@ -241,7 +246,7 @@ impl Surroundings<'_> {
             member: self.cast.pdc.id,
         };
         let pdc = run_alone(&gate, Pdc::new(parts)).map_err(|error| damaged("guard", &error))?;
-        Ok(Process { pdc: Arc::new(pdc), log, archive, vault, gate })
+        Ok(Process { pdc: Arc::new(pdc), log, archive, vault, gate, broken: self.broken })
     }
 }
 
@@ -278,7 +283,11 @@ impl World {
         let mut chance = Chance::new(seed, 0);
         let cast = Cast::new(&mut chance);
         let clock = Arc::new(SimClock::new());
-        let entropy = Arc::new(SimEntropy::new(Chance::new(seed, 1)));
+        let stream = match broken {
+            Some(Broken::OtherRandomness) => OTHER_STREAM.fetch_add(1, Ordering::Relaxed),
+            _ => 1,
+        };
+        let entropy = Arc::new(SimEntropy::new(Chance::new(seed, stream)));
         let watch = Arc::default();
         let disk = FaultyDisk::new(Plan { seed, ..Plan::default() });
         store_on(&disk, true)

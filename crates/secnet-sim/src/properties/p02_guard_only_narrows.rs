@@ -1,5 +1,6 @@
-//! P2: the guard can only say no. Whatever is released, the owner's signed grant covers by itself; the same story with
-//! a guard that allows everything releases at least as much (`tests/it`).
+//! P2: the guard can only say no. Whatever is released, with the guard and the rules having had their say, is what the
+//! owner granted by herself: a second, naive reading of her grants covers every record. That the guard cannot add one is
+//! in its types, and a property test of its own crate.
 
 use secnet_types::GrantDetail;
 

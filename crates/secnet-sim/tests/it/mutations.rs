@@ -27,8 +27,33 @@ fn p1_a_ledger_that_acknowledges_before_it_is_durable_is_found() {
 }
 
 #[test]
+fn p1_reading_on_while_the_ledger_cannot_write_is_found() {
+    finds(Broken::AgelessView, "P1, no receipt, no data");
+}
+
+#[test]
+fn p2_a_grant_that_is_wider_than_the_owner_said_is_found() {
+    finds(Broken::WideGrant, "P2, the guard can only say no");
+}
+
+#[test]
+fn p3_an_attacker_with_the_owners_keys_is_found() {
+    finds(Broken::StolenKeys, "P3, only the owner's key");
+}
+
+#[test]
 fn p4_a_release_without_a_fresh_view_is_found() {
     finds(Broken::StaleView, "P4, revocation wins");
+}
+
+#[test]
+fn p4_a_release_on_an_old_view_is_found() {
+    finds(Broken::AgelessView, "P4, revocation wins");
+}
+
+#[test]
+fn p5_statements_that_do_not_add_up_are_found() {
+    finds(Broken::LostEvents, "P5, money is conserved");
 }
 
 #[test]
@@ -42,6 +67,21 @@ fn p7_a_plain_copy_is_found() {
 }
 
 #[test]
+fn p8_a_door_that_tells_strangers_what_exists_is_found() {
+    finds(Broken::ChattyDoor, "P8, one answer for strangers");
+}
+
+#[test]
+fn p9_a_door_with_a_will_of_its_own_is_found() {
+    finds(Broken::WilfulDoor, "P9, same question, same answer at every door");
+}
+
+#[test]
 fn p11_an_archive_that_forgets_what_it_acknowledged_is_found() {
     finds(Broken::ForgetfulArchive, "P11");
+}
+
+#[test]
+fn p11_a_vault_that_forgets_what_it_acknowledged_is_found() {
+    finds(Broken::ForgetfulVault, "P11");
 }
