@@ -50,6 +50,9 @@ pub struct Pdc {
     pub(crate) consents: Mutex<ConsentCache>,
     pub(crate) records: Mutex<RecordsKept>,
     pub(crate) timeline: Mutex<Timeline>,
+    /// Held by whoever reads manifests and packets in order to rewrite them: two erasures in one upload would otherwise
+    /// each bring back what the other destroyed.
+    pub(crate) rewriting: futures::lock::Mutex<()>,
 }
 
 /// The records in memory, and how often something was forgotten.
@@ -130,6 +133,7 @@ impl Pdc {
             rules: Mutex::default(),
             consents: Mutex::new(ConsentCache::new()),
             records: Mutex::default(),
+            rewriting: futures::lock::Mutex::new(()),
             timeline: Mutex::default(),
         };
         // What cannot be finished now is finished at another start: nothing meets it until then.

@@ -107,8 +107,10 @@ impl Pdc {
         records: &BTreeSet<RecordId>,
         whole: bool,
     ) -> Result<(), AccessError> {
+        let rewriting = self.rewriting.lock().await;
         let changes = self.destruction(dataset, records, whole).await?;
         self.archive.write(changes).await?;
+        drop(rewriting);
         self.forget_records(dataset);
         Ok(())
     }

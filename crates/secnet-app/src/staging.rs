@@ -89,6 +89,7 @@ impl Pdc {
         staged: &Staged,
     ) -> Result<(), AccessError> {
         let dataset = staged.dataset;
+        let rewriting = self.rewriting.lock().await;
         let waiting = self.archive.list(EntryKind::Manifest, &command.0).await?;
         let mut changes = vec![Change { name: note_name(command), value: None }];
         if staged.anew && !waiting.is_empty() {
@@ -103,6 +104,7 @@ impl Pdc {
             changes.push(Change { name, value: None });
         }
         self.archive.write(changes).await?;
+        drop(rewriting);
         self.forget_records(dataset);
         // The dataset may have been erased since the ledger accepted.
         let status = self.view(|view| view.state.dataset(dataset).map(|entry| entry.status));
