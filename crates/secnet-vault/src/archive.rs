@@ -124,7 +124,7 @@ impl PrivateArchive {
         let unusable =
             |source| OpenArchiveError::Folder { folder: home.folder.to_string(), source };
         let (generation, keys) =
-            match files::read(home.folder.as_ref(), KEY_FILE).map_err(unusable)? {
+            match files::content(home.folder.as_ref(), KEY_FILE).map_err(unusable)? {
                 Some(sealed) => home.open_key_file(&sealed).ok_or(OpenArchiveError::Key)?,
                 None => home.begin()?,
             };

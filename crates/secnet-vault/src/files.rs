@@ -122,7 +122,7 @@ fn boxed(file: File) -> io::Result<Box<dyn StorageBackend>> {
 }
 
 /// All of a small file; `None` if there is none.
-pub(crate) fn read(folder: &dyn Folder, name: &str) -> io::Result<Option<Vec<u8>>> {
+pub(crate) fn content(folder: &dyn Folder, name: &str) -> io::Result<Option<Vec<u8>>> {
     let Some(file) = existing(folder, name)? else { return Ok(None) };
     let len = usize::try_from(file.len()?).map_err(io::Error::other)?;
     let mut bytes = vec![0; len];

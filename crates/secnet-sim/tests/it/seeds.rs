@@ -1,6 +1,6 @@
 //! As many seeds as `SECNET_SIM_SEEDS` says, or some hundreds.
 
-use secnet_sim::{Settings, run_in_parallel};
+use secnet_sim::{Settings, run, run_in_parallel};
 
 const DEFAULT_SEEDS: u64 = 200;
 
@@ -12,5 +12,15 @@ fn every_seed_keeps_all_promises() {
     match run_in_parallel(seeds, &Settings::default(), &|_| {}) {
         Ok(report) => println!("{report}"),
         Err(failure) => panic!("{failure}"),
+    }
+}
+
+/// Two erasures in one upload at a time: each brought back what the other had destroyed.
+#[test]
+fn seeds_that_once_failed_keep_all_promises() {
+    for seed in [39, 1166] {
+        if let Err(failure) = run(seed..seed + 1, &Settings::default()) {
+            panic!("{failure}");
+        }
     }
 }
