@@ -1,9 +1,9 @@
 //! Blocks: commands in order, under a header that commits to all before it.
 
-use minicbor::{Decode, Encode};
+use minicbor::{Decode, Decoder, Encode};
 use secnet_crypto::verify_zip215;
 
-use crate::{Digest, Namespace, NetworkId, SignedBytes, Signer, Timestamp, encode};
+use crate::{Digest, Namespace, NetworkId, SignedBytes, Signer, Timestamp, encode, limits};
 
 /// What is certified. Header `h` carries the log and the state as they were after block `h - 1`, so that execution
 /// is outside the vote; a receipt for an event of block `h` therefore cites the certificate of a later header.
@@ -28,9 +28,9 @@ pub struct Header {
     /// The validator set's number; 0 in solo mode.
     #[n(5)]
     pub epoch: u64,
-    /// The consensus engine's own context; empty in solo mode.
+    /// The consensus engine's own context, at most [`limits::MAX_CONTEXT_BYTES`]; empty in solo mode.
     #[n(6)]
-    #[cbor(with = "minicbor::bytes")]
+    #[cbor(encode_with = "minicbor::bytes::encode", decode_with = "decode_context")]
     pub context: Vec<u8>,
     /// How many commands.
     #[n(7)]
@@ -47,6 +47,14 @@ pub struct Header {
     /// Digest of the state after the block before.
     #[n(11)]
     pub state: Digest,
+}
+
+fn decode_context<C>(d: &mut Decoder<'_>, _: &mut C) -> Result<Vec<u8>, minicbor::decode::Error> {
+    let context = d.bytes()?;
+    if context.len() > limits::MAX_CONTEXT_BYTES {
+        return Err(minicbor::decode::Error::message("the engine's context is too long"));
+    }
+    Ok(context.to_vec())
 }
 
 impl Header {

@@ -14,8 +14,8 @@ pub const MAX_BLOCK_BYTES: usize = 4 * 1024 * 1024;
 pub const MAX_HEADER_BYTES: usize = 4096;
 /// A certificate, in bytes.
 pub const MAX_CERTIFICATE_BYTES: usize = 64 * 1024;
-/// An event, in bytes.
-pub const MAX_EVENT_BYTES: usize = 64 * 1024;
+/// An event, in bytes. A published tile gives its length in 16 bits.
+pub const MAX_EVENT_BYTES: usize = 65_535;
 /// A receipt, in bytes.
 pub const MAX_RECEIPT_BYTES: usize = 256 * 1024;
 /// A genesis file, in bytes.
@@ -84,7 +84,7 @@ pub const MAX_TEXT_BYTES: usize = 128;
 pub const MAX_ERASED: usize = 256;
 /// The engine's own context in a header, in bytes.
 pub const MAX_CONTEXT_BYTES: usize = 1024;
-/// Leaf-to-root path of an inclusion proof: no tree has more levels.
+/// Hashes of an inclusion proof: no tree has more levels.
 pub const MAX_PROOF_NODES: usize = 64;
 /// Conditions of one security rule.
 pub const MAX_RULE_CONDITIONS: usize = 8;

@@ -1,6 +1,6 @@
 //! Receipts: a decision, where it is in the log, and who certified that log. Checked offline, from the genesis alone.
 
-use minicbor::{Decode, Encode};
+use minicbor::{Decode, Decoder, Encode};
 use secnet_crypto::{Hash, leaf_hash, verify_inclusion};
 
 use crate::{
@@ -26,12 +26,25 @@ pub struct Receipt {
     /// The leaf's place in the log.
     #[n(3)]
     pub index: u64,
-    /// RFC 9162 inclusion proof, from the leaf up, for the log size in the header.
+    /// RFC 9162 inclusion proof, from the leaf up, for the log size in the header; at most
+    /// [`limits::MAX_PROOF_NODES`] hashes.
     #[n(4)]
+    #[cbor(decode_with = "decode_path")]
     pub path: Vec<Digest>,
     /// A certified header whose log contains the event.
     #[n(5)]
     pub header: SealedHeader,
+}
+
+fn decode_path<C>(
+    d: &mut Decoder<'_>,
+    ctx: &mut C,
+) -> Result<Vec<Digest>, minicbor::decode::Error> {
+    let path: Vec<Digest> = d.decode_with(ctx)?;
+    if path.len() > limits::MAX_PROOF_NODES {
+        return Err(minicbor::decode::Error::message("the inclusion proof is too long"));
+    }
+    Ok(path)
 }
 
 /// Why a receipt proves nothing.

@@ -203,6 +203,64 @@ fn values_out_of_range_are_refused() {
     assert_eq!(parse::<Purpose>(&[0x08]), None);
 }
 
+/// Larger than its limit, and refused for that reason before anything in it is looked at.
+fn too_long<T: std::fmt::Debug>(parsed: &Result<T, DecodeError>, limit: usize) {
+    assert!(
+        matches!(parsed, Err(DecodeError::TooLong { limit: l, .. }) if *l == limit),
+        "{parsed:?}"
+    );
+}
+
+#[test]
+fn whatever_is_too_long_is_refused_unread() {
+    let zeros = |limit: usize| vec![0; limit + 1];
+    let request = Signed::<AccessRequest>::parse(&zeros(limits::MAX_REQUEST_BYTES));
+    let Err(CoseError::Payload(request)) = request else { panic!("{request:?}") };
+    too_long(&Err::<(), _>(request), limits::MAX_REQUEST_BYTES);
+    too_long(&Receipt::parse(&zeros(limits::MAX_RECEIPT_BYTES)), limits::MAX_RECEIPT_BYTES);
+    too_long(&Rule::from_bytes(&zeros(limits::MAX_RULE_BYTES)), limits::MAX_RULE_BYTES);
+    let genesis = Genesis::parse(&zeros(limits::MAX_GENESIS_BYTES));
+    let Err(GenesisError::Decode(genesis)) = genesis else { panic!("{genesis:?}") };
+    too_long(&Err::<(), _>(genesis), limits::MAX_GENESIS_BYTES);
+    let detail = zeros(limits::MAX_DETAIL_BYTES);
+    too_long(
+        &decode::<RequestDetail>("request detail", &detail, limits::MAX_DETAIL_BYTES),
+        limits::MAX_DETAIL_BYTES,
+    );
+    let event = zeros(limits::MAX_EVENT_BYTES);
+    too_long(&decode::<Event>("event", &event, limits::MAX_EVENT_BYTES), limits::MAX_EVENT_BYTES);
+    let spaces = " ".repeat(limits::MAX_RULE_TEXT_BYTES + 1);
+    let text = Rule::from_cedar(&spaces).unwrap_err();
+    assert!(text.to_string().contains("262144"), "{text}");
+}
+
+#[test]
+fn a_text_of_a_rule_may_be_as_long_as_its_limit() {
+    let rule = Rule::new(
+        RuleAction::Flag,
+        vec![Condition::above(Feature::RequestsLastHour, 5).unwrap()],
+        RuleScope::ALL,
+        Timestamp(1),
+    );
+    let mut text = rule.unwrap().to_cedar();
+    text.push_str(&" ".repeat(limits::MAX_RULE_TEXT_BYTES - text.len()));
+    assert!(Rule::from_cedar(&text).is_ok());
+    text.push(' ');
+    assert!(Rule::from_cedar(&text).is_err());
+}
+
+#[test]
+fn the_parts_of_headers_and_receipts_have_limits_of_their_own() {
+    let header = |len| Header { context: vec![1; len], ..Draw(2).any() };
+    assert!(parse::<Header>(&encode(&header(limits::MAX_CONTEXT_BYTES))).is_some());
+    assert_eq!(parse::<Header>(&encode(&header(limits::MAX_CONTEXT_BYTES + 1))), None);
+
+    let receipt = |len| Receipt { path: vec![Digest([1; 32]); len], ..Draw(2).any() };
+    assert!(Receipt::parse(&receipt(limits::MAX_PROOF_NODES).to_bytes()).is_ok());
+    let refused = Receipt::parse(&receipt(limits::MAX_PROOF_NODES + 1).to_bytes());
+    assert!(matches!(&refused, Err(DecodeError::Malformed { .. })), "{refused:?}");
+}
+
 #[test]
 fn a_signed_command_has_a_size_limit() {
     let mut d = Draw(1);
