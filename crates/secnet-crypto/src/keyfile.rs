@@ -151,6 +151,11 @@ pub fn encrypt(
     Ok(text)
 }
 
+/// What opening the file will cost; needs no passphrase. Refuses what [`decrypt`] would refuse before any work.
+pub fn cost(text: &str) -> Result<KeyFileParams, KeyFileError> {
+    Parsed::of(text).ok_or(KeyFileError::NotAKeyFile)?.params.check()
+}
+
 /// Opens what [`encrypt`] made.
 pub fn decrypt(text: &str, passphrase: &str) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
     let parsed = Parsed::of(text).ok_or(KeyFileError::NotAKeyFile)?;

@@ -92,3 +92,52 @@ proptest! {
         prop_assert_eq!(combine(threshold, &shares), Err(SharesError::Inconsistent));
     }
 }
+
+/// Multiplication over x^8 + x^4 + x^3 + x + 1, by hand.
+fn times(mut a: u8, mut b: u8) -> u8 {
+    let mut product = 0;
+    while b != 0 {
+        if b & 1 == 1 {
+            product ^= a;
+        }
+        a = a << 1 ^ if a & 0x80 == 0 { 0 } else { 0x1b };
+        b >>= 1;
+    }
+    product
+}
+
+fn inverse(a: u8) -> u8 {
+    (1..=255).find(|b| times(a, *b) == 1).unwrap()
+}
+
+/// FIPS 197, sections 4.2 and 4.2.1.
+#[test]
+fn the_field_by_hand_is_that_of_fips_197() {
+    assert_eq!(times(0x57, 0x83), 0xc1);
+    assert_eq!(times(0x57, 0x13), 0xfe);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Any points are some polynomial's: the secret is Lagrange's value at 0.
+    #[test]
+    fn combining_is_interpolation(
+        values in prop::collection::vec(any::<[u8; 32]>(), 1..6),
+        first in 1u8..=250,
+    ) {
+        let shares: Vec<Share> =
+            (first..).zip(&values).map(|(index, value)| Share { index, value: *value }).collect();
+        let mut expected = [0; 32];
+        for (share, value) in shares.iter().zip(&values) {
+            let weight = shares.iter().filter(|other| other.index != share.index).fold(1, |w, o| {
+                times(w, times(o.index, inverse(o.index ^ share.index)))
+            });
+            for (sum, byte) in expected.iter_mut().zip(value) {
+                *sum ^= times(weight, *byte);
+            }
+        }
+        let threshold = u8::try_from(shares.len()).unwrap();
+        prop_assert_eq!(*combine(threshold, &shares).unwrap(), expected);
+    }
+}

