@@ -27,6 +27,7 @@ mod model;
 mod money;
 mod promises;
 mod random;
+mod spec;
 mod support;
 mod sweep;
 mod twins;

@@ -19,4 +19,5 @@ mod ids;
 mod money_time;
 mod privacy;
 mod receipts;
+mod spec;
 mod strict;
