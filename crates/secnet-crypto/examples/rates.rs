@@ -4,6 +4,8 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::cast_precision_loss,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
     reason = "a program for the terminal"
 )]
 

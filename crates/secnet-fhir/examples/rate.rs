@@ -3,7 +3,12 @@
 //! `cargo run --release -p secnet-fhir --example rate -- FILE_OR_DIR...` reads `.json`, `.ndjson` and
 //! `.ndjson.gz` files; reading and unpacking are not timed.
 
-#![allow(clippy::print_stdout, reason = "an example talks to its user")]
+#![allow(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "an example reads files, tells the time and talks to its user"
+)]
 
 use std::collections::BTreeMap;
 use std::error::Error;

@@ -1,6 +1,12 @@
 //! How long one verdict takes, features and observation included, with 1,000 rules installed:
 //! `cargo run --release -p secnet-guard --example verdict_time`.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a program that tells the time"
+)]
+
 use std::collections::BTreeSet;
 use std::hint::black_box;
 use std::io::Write as _;

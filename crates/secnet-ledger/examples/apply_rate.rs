@@ -10,6 +10,9 @@
     clippy::cast_possible_truncation,
     clippy::needless_pass_by_value,
     clippy::too_many_lines,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::float_arithmetic,
     reason = "a measuring program"
 )]
 

@@ -8,6 +8,8 @@
 //! Where to look: `entries` is what the state holds, `operations` has one file for each kind of command,
 //! `operations/decide` is the heart: what is re-checked before a decision counts.
 
+#![deny(clippy::float_arithmetic)]
+
 mod digest;
 mod entries;
 mod executor;

@@ -1,5 +1,11 @@
 //! How long 1,000 rules take on one event: `cargo run --release -p secnet-types --example match_rules`.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a program that tells the time"
+)]
+
 use std::hint::black_box;
 use std::io::Write as _;
 use std::time::Instant;

@@ -7,7 +7,8 @@
     clippy::indexing_slicing,
     clippy::string_slice,
     clippy::print_stdout,
-    reason = "these are tests; helpers outside of test functions are not told apart"
+    clippy::disallowed_methods,
+    reason = "these are tests: they read samples, and helpers outside of test functions are not told apart"
 )]
 
 mod bundles;
