@@ -1,0 +1,219 @@
+//! Where each target starts from: real objects, made anew each time, so that they follow the formats.
+
+use std::collections::BTreeSet;
+
+use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
+use secnet_app::ports::EntryKind;
+use secnet_crypto::{
+    KeyFileParams, ObjectKey, Outboard, SealSecretKey, keyfile, merkle::note::verifier_key, seal,
+    seal_object,
+};
+use secnet_guard::{Event, Guard, Model, Observed};
+use secnet_types::{
+    Action, Amount, Category, Condition, DatasetId, Feature, Labels, MemberId, Party, Purpose,
+    Rule, RuleAction, RuleScope, Test, Timestamp, encode,
+};
+
+use crate::real::LOG;
+use crate::{REAL, join, types};
+
+/// The secrets that the targets' inputs are sealed with.
+pub const SEAL_SEED: [u8; 32] = [1; 32];
+/// See [`SEAL_SEED`].
+pub const OBJECT_KEY: [u8; 32] = [2; 32];
+/// See [`SEAL_SEED`].
+pub const PASSPHRASE: &str = "correct horse battery staple";
+/// What the sealed inputs hold.
+pub const SECRET: &[u8] = b"nobody but the key's holder reads this";
+
+/// Every target with its seeds.
+pub const TARGETS: &[(&str, fn() -> Vec<Vec<u8>>)] = &[
+    ("access", access),
+    ("archive", archive),
+    ("block", block),
+    ("command", command),
+    ("envelope", envelope),
+    ("fhir", fhir),
+    ("genesis", || vec![encode(&REAL.genesis)]),
+    ("guard", guard),
+    ("keyfile", || vec![key_file().into_bytes()]),
+    ("ledger", ledger),
+    ("lock", lock),
+    ("note", note),
+    ("receipt", || REAL.receipts.clone()),
+    ("rule", || rules().iter().map(encode).collect()),
+    ("rule_text", || rules().iter().map(|rule| rule.to_cedar().into_bytes()).collect()),
+    ("stream", stream),
+    ("types", every_type),
+];
+
+fn rng() -> ChaCha20Rng {
+    ChaCha20Rng::seed_from_u64(7)
+}
+
+fn access() -> Vec<Vec<u8>> {
+    let call = &REAL.call;
+    vec![join(&[&call.request, &call.detail, &call.receiving_key])]
+}
+
+/// The kind of entry, then its value.
+fn archive() -> Vec<Vec<u8>> {
+    let numbered =
+        |(kind, value): &(EntryKind, Vec<u8>)| [&[*kind as u8], value.as_slice()].concat();
+    let mut seeds: Vec<_> = REAL.archive.iter().map(numbered).collect();
+    seeds.push(numbered(&(EntryKind::TermsDetail, encode(&REAL.terms))));
+    seeds
+}
+
+/// Header with certificate, then body.
+fn block() -> Vec<Vec<u8>> {
+    let header = encode(&REAL.delivery.receipt.header);
+    let body: Vec<minicbor::bytes::ByteVec> =
+        REAL.commands.iter().take(2).map(|command| command.to_bytes().into()).collect();
+    vec![join(&[&header, &encode(&body)])]
+}
+
+fn command() -> Vec<Vec<u8>> {
+    REAL.commands.iter().map(secnet_types::SignedCommand::to_bytes).collect()
+}
+
+/// Public key bytes and an envelope, in turn.
+fn envelope() -> Vec<Vec<u8>> {
+    vec![sealed(), SealSecretKey::from_seed(SEAL_SEED).public_key().to_bytes().to_vec()]
+}
+
+/// [`SECRET`] for the holder of [`SEAL_SEED`].
+pub fn sealed() -> Vec<u8> {
+    let key = SealSecretKey::from_seed(SEAL_SEED).public_key();
+    seal(&key, b"fuzz", b"aad", SECRET, &mut rng()).expect("sealed")
+}
+
+fn fhir() -> Vec<Vec<u8>> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../samples/patients");
+    let file = std::fs::read_dir(folder)
+        .expect("the samples are there")
+        .map(|entry| entry.expect("readable").path())
+        .min()
+        .expect("a sample");
+    let text = std::fs::read_to_string(file).expect("readable");
+    let mut seen = BTreeSet::new();
+    let kind =
+        |line: &str| line.split("\"resourceType\":\"").nth(1)?.split('"').next().map(str::to_owned);
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|line| line.len() < 4096 && kind(line).is_some_and(|kind| seen.insert(kind)))
+        .collect();
+    let entries: Vec<String> =
+        lines.iter().take(3).map(|line| format!("{{\"resource\":{line}}}")).collect();
+    let bundle = format!(
+        "{{\"resourceType\":\"Bundle\",\"type\":\"collection\",\"entry\":[{}]}}",
+        entries.join(",")
+    );
+    let mut seeds: Vec<Vec<u8>> = lines.iter().map(|line| line.as_bytes().to_vec()).collect();
+    seeds.push(lines.iter().take(3).copied().collect::<Vec<_>>().join("\n").into_bytes());
+    seeds.push(bundle.into_bytes());
+    seeds
+}
+
+fn guard() -> Vec<Vec<u8>> {
+    let mut guard = Guard::new(Model::default());
+    let mut seeds = vec![guard.snapshot()];
+    for minute in 0..12u8 {
+        let event = Event {
+            requester: MemberId([minute % 3; 32]),
+            dataset: DatasetId([minute % 5; 16]),
+            purpose: Purpose::Treatment,
+            action: Action::Read,
+            records: 2,
+            categories: BTreeSet::from([Category::Laboratory]),
+            labels: Labels::NONE,
+            emergency: false,
+            at: Timestamp(1_767_571_200_000 + u64::from(minute) * 60_000),
+            door: "cli".to_owned(),
+            source: None,
+            price: Amount(5),
+            member_since: None,
+        };
+        guard.observe(&event, if minute % 4 == 0 { Observed::Denied } else { Observed::Allowed });
+    }
+    seeds.push(guard.snapshot());
+    seeds
+}
+
+/// A key file that opens with [`PASSPHRASE`] and holds [`SECRET`].
+pub fn key_file() -> String {
+    keyfile::encrypt(SECRET, PASSPHRASE, KeyFileParams::LEAST, &mut rng()).expect("a key file")
+}
+
+/// The commands of the world, unsigned: the target signs them with their authors' keys.
+fn ledger() -> Vec<Vec<u8>> {
+    let commands: Vec<Vec<u8>> =
+        REAL.commands.iter().map(|command| encode(&command.value)).collect();
+    vec![commands.concat(), commands[..3].concat(), commands[1..].concat()]
+}
+
+/// Number of the format, then the bytes.
+fn lock() -> Vec<Vec<u8>> {
+    crate::parcels::all()
+        .iter()
+        .map(|(number, bytes)| [&[*number], bytes.as_slice()].concat())
+        .collect()
+}
+
+fn note() -> Vec<Vec<u8>> {
+    let key = verifier_key(LOG, &REAL.log_key).expect("a name");
+    let text = REAL.checkpoint.split("\n\n").next().unwrap_or_default();
+    vec![REAL.checkpoint.clone().into_bytes(), key.into_bytes(), format!("{text}\n").into_bytes()]
+}
+
+/// Rules that use each kind of condition and of scope.
+pub fn rules() -> Vec<Rule> {
+    let scope = RuleScope {
+        dataset: Some(DatasetId([3; 16])),
+        party: Some(Party::Member(MemberId([4; 32]))),
+        purpose: Some(Purpose::Research),
+    };
+    let text = |text: &str| text.to_owned();
+    let block = |text: &str| text.parse().expect("a block");
+    let conditions = [
+        vec![(Feature::RequestsLastMinute, Test::Between(20, 400))],
+        vec![(Feature::HourOfDay, Test::NotBetween(7, 18)), (Feature::Labels, Test::AnyWord(6))],
+        vec![(Feature::Purpose, Test::NoWord(3)), (Feature::Door, Test::Prefix(text("ht")))],
+        vec![(Feature::Door, Test::AnyText([text("http"), text("a \"b\" \\ *")].into()))],
+        vec![(Feature::Door, Test::NoText([text("cli")].into()))],
+        vec![(Feature::Door, Test::Suffix(text("r"))), (Feature::Door, Test::Contains(text("h")))],
+        vec![(Feature::Source, Test::Inside(block("10.0.0.0/8")))],
+        vec![(Feature::Source, Test::Outside(block("2001:db8::/32")))],
+    ];
+    let rule = |(number, conditions): (usize, Vec<_>)| {
+        let conditions = conditions
+            .into_iter()
+            .map(|(feature, test)| Condition::new(feature, test).expect("a condition"))
+            .collect();
+        let action = RuleAction::ALL[number % RuleAction::ALL.len()];
+        let scope = if number % 2 == 0 { RuleScope::ALL } else { scope };
+        Rule::new(action, conditions, scope, Timestamp(1_800_000_000_000)).expect("a rule")
+    };
+    conditions.into_iter().enumerate().map(rule).collect()
+}
+
+/// A sealed object with its outboard in front.
+fn stream() -> Vec<Vec<u8>> {
+    let object = object();
+    let outboard = Outboard::of(&object).expect("short").to_bytes();
+    vec![join(&[&outboard, &object])]
+}
+
+/// [`SECRET`] under [`OBJECT_KEY`].
+pub fn object() -> Vec<u8> {
+    seal_object(&ObjectKey::from_bytes(OBJECT_KEY), b"aad", SECRET, &mut rng()).expect("sealed")
+}
+
+fn every_type() -> Vec<Vec<u8>> {
+    let numbered = types::DRAW.iter().zip(0u8..);
+    numbered
+        .flat_map(|(draw, number)| {
+            (0..3).map(move |seed| [&[number], draw(seed).as_slice()].concat())
+        })
+        .collect()
+}
