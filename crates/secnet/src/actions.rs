@@ -20,6 +20,7 @@ use secnet_types::{
 
 use crate::failure::Failure;
 use crate::files;
+use crate::kept::{self, Kept};
 use crate::keystore::{Identity, Keystore};
 use crate::node::{Node, access_failure};
 use crate::system::{SystemClock, random, rng};
@@ -339,17 +340,52 @@ pub(crate) async fn open(
     Ok(opened)
 }
 
-/// Ask for data and open what comes.
+/// What came of a request, and the records if it was allowed.
+pub(crate) type Answered = (Outcome, Vec<(RecordMeta, Zeroizing<Vec<u8>>)>);
+
+/// Ask for data and open what comes. The call is on disk before it is sent, so that it can be sent again: after a hold,
+/// or when the first answer was lost. When the answer is safe, say so with [`collected`].
 pub(crate) async fn get(
     node: &Node,
     requester: &Identity,
     wanted: &Wanted,
-) -> Result<(Outcome, Vec<(RecordMeta, Zeroizing<Vec<u8>>)>), Failure> {
+) -> Result<Answered, Failure> {
+    kept::forget_past(node, requester)?;
     let (call, receiving) = request(&node.pdc, requester, wanted);
-    let outcome = node.pdc.access(&call).await.map_err(access_failure)?;
+    let sent = Kept { call, receiving };
+    kept::keep(node, requester, wanted.id, &sent)?;
+    send(node, requester, wanted.id, &sent).await
+}
+
+/// Send a call again, to the byte: it is the same request, decided once and charged once.
+pub(crate) async fn get_again(
+    node: &Node,
+    requester: &Identity,
+    id: RequestId,
+) -> Result<Answered, Failure> {
+    let sent = kept::find(node, requester, id)?;
+    send(node, requester, id, &sent).await
+}
+
+/// Everything of a request is where it was to go: it is not sent again.
+pub(crate) fn collected(node: &Node, requester: &Identity, id: RequestId) -> Result<(), Failure> {
+    kept::forget(node, requester, id)
+}
+
+async fn send(
+    node: &Node,
+    requester: &Identity,
+    id: RequestId,
+    sent: &Kept,
+) -> Result<Answered, Failure> {
+    let outcome = node.pdc.access(&sent.call).await.map_err(access_failure)?;
     let opened = match &outcome {
-        Outcome::Released(delivery) => open(node, requester, &receiving, delivery).await?,
-        Outcome::Held(_) | Outcome::Denied(_) | Outcome::NotVisible => Vec::new(),
+        Outcome::Released(delivery) => open(node, requester, &sent.receiving, delivery).await?,
+        Outcome::Held(_) => Vec::new(),
+        Outcome::Denied(_) | Outcome::NotVisible => {
+            kept::forget(node, requester, id)?;
+            Vec::new()
+        }
     };
     Ok((outcome, opened))
 }

@@ -35,6 +35,9 @@ pub(crate) struct Failure {
     /// What to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// The request it is about, to be sent again with `secnet get --request`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
     /// The process's exit code.
     #[serde(serialize_with = "as_number")]
     pub exit: Exit,
@@ -48,7 +51,14 @@ fn as_number<S: serde::Serializer>(exit: &Exit, serializer: S) -> Result<S::Ok, 
 
 impl Failure {
     pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), causes: Vec::new(), hint: None, exit: Exit::Failed }
+        Self {
+            code,
+            message: message.into(),
+            causes: Vec::new(),
+            hint: None,
+            request: None,
+            exit: Exit::Failed,
+        }
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -58,6 +68,11 @@ impl Failure {
 
     pub(crate) fn exit(mut self, exit: Exit) -> Self {
         self.exit = exit;
+        self
+    }
+
+    pub(crate) fn request(mut self, request: impl ToString) -> Self {
+        self.request = Some(request.to_string());
         self
     }
 

@@ -184,13 +184,23 @@ impl Keystore {
 
     /// All cards, by name.
     pub(crate) fn cards(&self) -> Result<Vec<Card>, Failure> {
-        let Ok(entries) = std::fs::read_dir(&self.dir) else { return Ok(Vec::new()) };
-        let mut names: Vec<String> = entries
-            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-            .filter_map(|file| file.strip_suffix(".json").map(str::to_owned))
-            .collect();
+        let files = self.files()?;
+        files
+            .iter()
+            .filter_map(|file| file.strip_suffix(".json"))
+            .map(|name| self.card(name))
+            .collect()
+    }
+
+    /// The names of all files in the folder, in order.
+    pub(crate) fn files(&self) -> Result<Vec<String>, Failure> {
+        let failed = |error: std::io::Error| Failure::io("read", &self.dir, &error);
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(&self.dir).map_err(failed)? {
+            names.extend(entry.map_err(failed)?.file_name().into_string().ok());
+        }
         names.sort();
-        names.iter().map(|name| self.card(name)).collect()
+        Ok(names)
     }
 
     /// Where an identity's other files go.

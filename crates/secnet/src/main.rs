@@ -5,6 +5,7 @@ mod cli;
 mod failure;
 mod files;
 mod ingest;
+mod kept;
 mod keystore;
 mod node;
 mod output;

@@ -57,6 +57,9 @@ impl Output {
         for cause in &failure.causes {
             drop(writeln!(err, "caused by: {cause}"));
         }
+        if let Some(request) = &failure.request {
+            drop(writeln!(err, "request: {request}"));
+        }
         if let Some(hint) = &failure.hint {
             drop(writeln!(err, "\nhint: {hint}"));
         }

@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use clap::Args;
 use secnet_app::Outcome;
-use secnet_crypto::Zeroizing;
 use secnet_types::{
     Action, Amount, Category, DatasetId, GrantId, HoldAnswer, Labels, MemberKind, Operation, Party,
     Purpose, Reason, RecordId, RecordMeta, Scope, ServiceLevel,
@@ -167,8 +166,13 @@ impl Story<'_> {
         who: &Identity,
         purpose: Purpose,
         scope: Scope,
-    ) -> Result<(Outcome, Vec<(RecordMeta, Zeroizing<Vec<u8>>)>), Failure> {
-        actions::get(self.node, who, &self.wanted(purpose, scope)).await
+    ) -> Result<actions::Answered, Failure> {
+        let wanted = self.wanted(purpose, scope);
+        let answered = actions::get(self.node, who, &wanted).await?;
+        if matches!(answered.0, Outcome::Released(_)) {
+            actions::collected(self.node, who, wanted.id)?;
+        }
+        Ok(answered)
     }
 
     /// The category the story is about: laboratory results if there are any without a label.

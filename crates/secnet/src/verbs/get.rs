@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::actions::{self, Wanted};
 use crate::cli::Globals;
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::files;
 use crate::node::Node;
 use crate::output::Output;
@@ -18,13 +18,14 @@ use secnet_app::Outcome;
 #[derive(Debug, Args)]
 pub(crate) struct GetArgs {
     /// The dataset.
-    dataset: DatasetId,
+    #[arg(required_unless_present = "request")]
+    dataset: Option<DatasetId>,
     /// Who asks.
     #[arg(long = "as", value_name = "NAME")]
     requester: String,
     /// What for.
-    #[arg(long)]
-    purpose: Purpose,
+    #[arg(long, required_unless_present = "request")]
+    purpose: Option<Purpose>,
     /// What is done with it.
     #[arg(long, default_value = "read")]
     action: Action,
@@ -46,9 +47,28 @@ pub(crate) struct GetArgs {
     /// Write the receipt to this file.
     #[arg(long, value_name = "FILE")]
     receipt: Option<PathBuf>,
-    /// The id of an earlier request that is tried again: it is not charged a second time.
-    #[arg(long, value_name = "REQUEST")]
+    /// Send an earlier request again, exactly as it was: after the owner has released a hold, or when the answer was
+    /// lost. It is not charged a second time.
+    #[arg(long, value_name = "REQUEST", conflicts_with_all = [
+        "dataset", "purpose", "action", "category", "label", "record", "max_price",
+    ])]
     request: Option<RequestId>,
+}
+
+impl GetArgs {
+    /// What is asked for; nothing if an earlier request is sent again.
+    fn wanted(&self) -> Option<Wanted> {
+        let mut scope = actions::scope_of(&self.category, self.label.iter().copied().collect());
+        scope.records = (!self.record.is_empty()).then(|| self.record.iter().copied().collect());
+        Some(Wanted {
+            dataset: self.dataset?,
+            action: self.action,
+            purpose: self.purpose?,
+            scope,
+            max_price: self.max_price,
+            id: actions::fresh_request(),
+        })
+    }
 }
 
 pub(crate) async fn run(
@@ -58,25 +78,42 @@ pub(crate) async fn run(
     args: GetArgs,
 ) -> Result<(), Failure> {
     let requester = node.identity(&args.requester)?;
-    let mut scope = actions::scope_of(&args.category, args.label.iter().copied().collect());
-    scope.records = (!args.record.is_empty()).then(|| args.record.iter().copied().collect());
-    let wanted = Wanted {
-        dataset: args.dataset,
-        action: args.action,
-        purpose: args.purpose,
-        scope,
-        max_price: args.max_price,
-        id: args.request.unwrap_or_else(actions::fresh_request),
-    };
+    let wanted = args.wanted();
+    let id = args.request.or(wanted.as_ref().map(|wanted| wanted.id)).ok_or_else(|| {
+        Failure::new("usage", "say what to ask for")
+            .hint("secnet get DATASET --as NAME --purpose treatment")
+            .exit(Exit::Usage)
+    })?;
     if globals.dry_run {
-        out.would(&format!(
-            "ask for {} as request {}, paying at most {}",
-            args.dataset, wanted.id, args.max_price
-        ));
+        out.would(&match &wanted {
+            Some(wanted) => format!(
+                "ask for {} as request {id}, paying at most {}",
+                wanted.dataset, wanted.max_price
+            ),
+            None => format!("send request {id} again"),
+        });
         return Ok(());
     }
-    let (outcome, opened) = actions::get(node, &requester, &wanted).await?;
-    let receipt = match &outcome {
+    let answered = match &wanted {
+        Some(wanted) => actions::get(node, &requester, wanted).await,
+        None => actions::get_again(node, &requester, id).await,
+    };
+    let told = match answered {
+        Ok(answered) => tell(out, &args, id, &answered),
+        Err(failure) => Err(failure),
+    };
+    told.map_err(|failure| failure.request(id))?;
+    actions::collected(node, &requester, id)
+}
+
+/// Write down or print what came. Whatever goes wrong, the request can be sent again.
+fn tell(
+    out: Output,
+    args: &GetArgs,
+    id: RequestId,
+    (outcome, opened): &actions::Answered,
+) -> Result<(), Failure> {
+    let receipt = match outcome {
         Outcome::Released(delivery) => Some(delivery.receipt.to_bytes()),
         Outcome::Held(refusal) | Outcome::Denied(refusal) => Some(refusal.receipt.to_bytes()),
         Outcome::NotVisible => None,
@@ -85,12 +122,18 @@ pub(crate) async fn run(
         files::write_private(path, &receipt)?;
         out.say(&format!("receipt: {}", path.display()));
     }
-    if let Some(failure) = show::refusal(&outcome) {
-        return Err(failure);
+    if let Some(failure) = show::refusal(outcome) {
+        return Err(match outcome {
+            Outcome::Held(refusal) => failure.hint(format!(
+                "{}; decision {}; once it is released: secnet get --as {} --request {id}",
+                refusal.remedy, refusal.decision, args.requester
+            )),
+            _ => failure,
+        });
     }
-    let Outcome::Released(delivery) = &outcome else { return Ok(()) };
+    let Outcome::Released(delivery) = outcome else { return Ok(()) };
     if let Some(folder) = &args.out {
-        for (meta, plain) in &opened {
+        for (meta, plain) in opened {
             files::write_private(&folder.join(format!("{}.json", meta.id)), plain)?;
         }
     }
@@ -99,7 +142,7 @@ pub(crate) async fn run(
         json!({ "record": meta.id.to_string(), "type": meta.kind, "category": meta.category.as_str(), "content": content })
     }).collect();
     let value = json!({
-        "request": wanted.id.to_string(), "decision": delivery.granted.decision().to_string(),
+        "request": id.to_string(), "decision": delivery.granted.decision().to_string(),
         "price": delivery.price.to_string(), "records": records,
     });
     out.result(&value, |_| match &args.out {
@@ -111,7 +154,7 @@ pub(crate) async fn run(
             .join("\n"),
     });
     out.say(&format!(
-        "{} records for {}; decision {}",
+        "{} records for {}; request {id}, decision {}",
         opened.len(),
         delivery.price,
         delivery.granted.decision()

@@ -17,4 +17,5 @@ mod identities;
 mod json;
 mod keep;
 mod readme;
+mod requests;
 mod support;

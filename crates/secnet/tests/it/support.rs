@@ -95,6 +95,14 @@ impl Place {
         self.json(&["data", "ls"])["datasets"][0]["dataset"].as_str().unwrap().to_owned()
     }
 
+    /// The records of a dataset of Ada's that no sensitivity label is on.
+    pub(crate) fn plain_records(&self, dataset: &str) -> Vec<String> {
+        let shown = self.json(&["data", "show", dataset, "--as", "ada"]);
+        let records = shown["records"].as_array().unwrap();
+        let plain = records.iter().filter(|r| r["labels"].as_array().unwrap().is_empty());
+        plain.map(|record| record["record"].as_str().unwrap().to_owned()).collect()
+    }
+
     pub(crate) fn height(&self) -> u64 {
         self.json(&["status"])["height"].as_u64().unwrap()
     }

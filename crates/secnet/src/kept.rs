@@ -1,0 +1,135 @@
+//! Requests under way: the signed call and the seed of the key that its answer is sealed to, on disk until the answer has
+//! been collected. A retry must be the same bytes: anything else is another request to the ledger, and what is released
+//! for the first one opens with the first one's receiving key only.
+
+use std::path::PathBuf;
+
+use minicbor::{Decode, Encode};
+use secnet_app::ports::Clock as _;
+use secnet_app::{AccessCall, Door};
+use secnet_crypto::{ObjectKey, SealKeyPair, Zeroizing, open_object, seal_object};
+use secnet_types::{
+    AccessRequest, HoldAnswer, RequestId, Signed, Timestamp, Verdict, decode, encode, limits,
+};
+
+use crate::actions::lock_failure;
+use crate::failure::{Exit, Failure};
+use crate::files;
+use crate::keystore::Identity;
+use crate::node::Node;
+use crate::system::{SystemClock, rng};
+
+/// Longest kept request: request, detail, seed, and what frames and seals them.
+const MAX_KEPT_BYTES: u64 = 8192 + (limits::MAX_REQUEST_BYTES + limits::MAX_DETAIL_BYTES) as u64;
+const WHAT: &[u8] = b"request";
+const SUFFIX: &str = "request";
+
+/// A call and the key that opens its answer.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    pub call: AccessCall,
+    pub receiving: SealKeyPair,
+}
+
+/// What stands after the seed.
+#[derive(Encode, Decode)]
+#[cbor(array)]
+struct Sent {
+    #[cbor(n(0), with = "minicbor::bytes")]
+    request: Vec<u8>,
+    #[cbor(n(1), with = "minicbor::bytes")]
+    detail: Vec<u8>,
+}
+
+/// Keep a call that is about to be sent.
+pub(crate) fn keep(
+    node: &Node,
+    requester: &Identity,
+    id: RequestId,
+    kept: &Kept,
+) -> Result<(), Failure> {
+    let AccessCall { request, detail, .. } = kept.call.clone();
+    let sent = encode(&Sent { request, detail });
+    let bytes = Zeroizing::new([kept.receiving.secret.seed().as_slice(), &sent].concat());
+    let sealed = seal_object(&key(requester), WHAT, &bytes, &mut rng())
+        .map_err(|error| lock_failure(&error))?;
+    files::write_private(&path(node, requester, id), &sealed)
+}
+
+/// The call that was sent under this id.
+pub(crate) fn find(node: &Node, requester: &Identity, id: RequestId) -> Result<Kept, Failure> {
+    let path = path(node, requester, id);
+    if !path.exists() {
+        return Err(Failure::new(
+            "unknown-request",
+            format!("`{}` has no request {id} under way", requester.card.name),
+        )
+        .hint("what was collected, refused or is past its time is not kept: ask anew, without --request"));
+    }
+    open(&path, requester)
+}
+
+/// Forget a call of which nothing more can come.
+pub(crate) fn forget(node: &Node, requester: &Identity, id: RequestId) -> Result<(), Failure> {
+    files::remove(&path(node, requester, id))
+}
+
+/// Forget the calls that the ledger has forgotten or refused for good.
+pub(crate) fn forget_past(node: &Node, requester: &Identity) -> Result<(), Failure> {
+    for id in ids(node, requester)? {
+        let call = find(node, requester, id)?.call;
+        let expires = Signed::<AccessRequest>::parse(&call.request)
+            .map_or(Timestamp(0), |request| request.value.expires);
+        let over = node.pdc.view(|view| match view.state.decision(requester.member(), id) {
+            None => expires <= view.time.max(SystemClock.now()),
+            Some(decision) => {
+                matches!(decision.verdict, Verdict::Deny { .. })
+                    || decision.answer == Some(HoldAnswer::Refuse)
+            }
+        });
+        if over == Some(true) {
+            forget(node, requester, id)?;
+        }
+    }
+    Ok(())
+}
+
+/// The requests of a member that are under way.
+fn ids(node: &Node, requester: &Identity) -> Result<Vec<RequestId>, Failure> {
+    let names = node.keystore.files()?;
+    let own = |name: &String| {
+        let id = name.strip_prefix(&requester.card.name)?.strip_prefix('.')?;
+        id.strip_suffix(SUFFIX)?.strip_suffix('.')?.parse().ok()
+    };
+    Ok(names.iter().filter_map(own).collect())
+}
+
+fn open(path: &std::path::Path, requester: &Identity) -> Result<Kept, Failure> {
+    let damaged = || {
+        Failure::new("damaged", format!("`{}` is damaged", path.display()))
+            .hint("ask anew, without --request")
+            .exit(Exit::Verification)
+    };
+    let sealed = files::read(path, MAX_KEPT_BYTES)?;
+    let bytes =
+        open_object(&key(requester), WHAT, &sealed).map_err(|error| damaged().because(&error))?;
+    let (seed, sent) = bytes.split_first_chunk::<32>().ok_or_else(damaged)?;
+    let sent: Sent =
+        decode("kept request", sent, sent.len()).map_err(|error| damaged().because(&error))?;
+    let receiving = SealKeyPair::from_seed(*seed);
+    let call = AccessCall {
+        request: sent.request,
+        detail: sent.detail,
+        receiving_key: receiving.public.to_bytes().to_vec(),
+        door: Door::Cli,
+    };
+    Ok(Kept { call, receiving })
+}
+
+fn key(requester: &Identity) -> ObjectKey {
+    ObjectKey::from_bytes(*requester.file_key())
+}
+
+fn path(node: &Node, requester: &Identity, id: RequestId) -> PathBuf {
+    node.keystore.beside(&requester.card.name, &format!("{id}.{SUFFIX}"))
+}
