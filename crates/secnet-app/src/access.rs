@@ -307,6 +307,7 @@ impl Pdc {
             | Rejection::GrantNotActive
             | Rejection::NotTheGrantee
             | Rejection::DatasetNotActive => ReasonClass::Consent,
+            Rejection::InsufficientFunds { .. } => ReasonClass::Funds,
             _ => ReasonClass::Terms,
         };
         let objection = Objection {

@@ -14,7 +14,7 @@ pub enum ReasonClass {
     /// No consent covers the request, or a denial forbids it.
     #[n(0)]
     Consent,
-    /// Price, count, time or funds.
+    /// Price, count or time.
     #[n(1)]
     Terms,
     /// A security rule.
@@ -26,6 +26,9 @@ pub enum ReasonClass {
     /// Something needed to decide was missing or broken; never an allow.
     #[n(4)]
     Fault,
+    /// The requester's money does not suffice.
+    #[n(5)]
+    Funds,
 }
 
 impl ReasonClass {
@@ -38,6 +41,7 @@ impl ReasonClass {
             Self::Rule => "rule",
             Self::Guard => "guard",
             Self::Fault => "fault",
+            Self::Funds => "funds",
         }
     }
 }

@@ -10,9 +10,9 @@ pub(crate) enum Exit {
     Failed = 1,
     /// The command line is wrong (clap uses the same).
     Usage = 2,
-    /// Denied by policy or a rule.
+    /// Denied by policy or consent.
     Denied = 3,
-    /// Held or denied by the guard.
+    /// Held or denied by the guard or a rule.
     Held = 4,
     /// Not enough money.
     Funds = 5,

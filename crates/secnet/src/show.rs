@@ -1,7 +1,7 @@
 //! Values as people and programs read them.
 
 use secnet_app::Outcome;
-use secnet_types::{Effect, Verdict};
+use secnet_types::{Effect, ReasonClass, Verdict};
 use serde_json::{Value, json};
 
 use crate::failure::{Exit, Failure};
@@ -40,8 +40,9 @@ pub(crate) fn refusal(outcome: &Outcome) -> Option<Failure> {
         ),
         Outcome::Denied(refusal) => {
             let exit = match refusal.class {
-                secnet_types::ReasonClass::Guard => Exit::Held,
-                _ => Exit::Denied,
+                ReasonClass::Guard | ReasonClass::Rule => Exit::Held,
+                ReasonClass::Funds => Exit::Funds,
+                ReasonClass::Consent | ReasonClass::Terms | ReasonClass::Fault => Exit::Denied,
             };
             Some(
                 Failure::new("denied", format!("denied, because of {}", refusal.class.as_str()))

@@ -27,6 +27,24 @@ fn each_exit_code_has_its_cause() {
     assert_eq!(broke.code, 5, "{broke:?}");
     assert!(broke.error()["hint"].is_string());
 
+    // Who cannot pay is not told that consent is missing.
+    place.json(&[
+        "grant",
+        &dataset,
+        "--as",
+        "ada",
+        "--to",
+        "eve",
+        "--purpose",
+        "treatment",
+        "--price",
+        "2",
+    ]);
+    let record = place.plain_records(&dataset).remove(0);
+    let broke = place.run(&[&get[..], &["eve", "--record", &record, "--max-price", "2"]].concat());
+    assert_eq!(broke.code, 5, "{broke:?}");
+    assert!(broke.error()["message"].as_str().unwrap().contains("funds"), "{broke:?}");
+
     flip(&place.path("d/allowed.receipt"), 100);
     assert_eq!(code(&["receipt", "verify", "d/allowed.receipt"]), 7);
 }
