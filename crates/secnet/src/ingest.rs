@@ -8,6 +8,7 @@ use secnet_types::{Category, Label, Labels, RecordId, RecordMeta, Timestamp, Win
 
 use crate::actions::PlainRecord;
 use crate::failure::Failure;
+use crate::files;
 use crate::system::random;
 
 /// Files that one call may read.
@@ -54,19 +55,11 @@ pub(crate) fn sample(id: &str) -> Result<PlainPatient, Failure> {
 pub(crate) fn read(paths: &[PathBuf]) -> Result<Ingested, Failure> {
     let mut found = Ingested::default();
     for file in files_in(paths)? {
-        let failed = |error: &std::io::Error| Failure::io("read", &file, error);
-        let length = std::fs::metadata(&file).map_err(|error| failed(&error))?.len();
-        if length > MAX_FILE_BYTES {
-            return Err(Failure::new(
-                "too-large",
-                format!("`{}` has {length} bytes", file.display()),
-            )
-            .hint(format!("at most {MAX_FILE_BYTES}; split it")));
-        }
-        let bytes = std::fs::read(&file).map_err(|error| failed(&error))?;
+        let bytes = files::read(&file, MAX_FILE_BYTES)?;
         take(&bytes, &mut found).map_err(|error| {
             Failure::new("invalid-fhir", format!("`{}` is not valid FHIR R4", file.display()))
                 .because(&error)
+                .hint("nothing was registered; give FHIR R4 bundles (.json) or one resource a line (.ndjson)")
         })?;
     }
     if found.patients.is_empty() {
@@ -97,11 +90,7 @@ fn take(bytes: &[u8], found: &mut Ingested) -> Result<(), secnet_fhir::FhirError
 }
 
 fn record(resource: &Resource<'_>) -> PlainRecord {
-    let period = resource.period.map(|period| Window {
-        from: Timestamp(u64::try_from(period.start_ms).unwrap_or(0)),
-        // FHIR periods include their last moment, windows end before `until`.
-        until: Timestamp(u64::try_from(period.end_ms).unwrap_or(0).saturating_add(1)),
-    });
+    let period = resource.period.and_then(|p| data_period(p.start_ms, p.end_ms));
     let meta = RecordMeta {
         id: RecordId(random()),
         kind: resource.resource_type.as_str().to_owned(),
@@ -110,6 +99,15 @@ fn record(resource: &Resource<'_>) -> PlainRecord {
         period,
     };
     PlainRecord { meta, content: resource.bytes.to_vec() }
+}
+
+/// Data times begin in 1970. What began before has none: clamped, it would fall into a grant's period that it is not in;
+/// without one it is in no grant's period, and in every denial's.
+fn data_period(start_ms: i64, end_ms: i64) -> Option<Window> {
+    let from = Timestamp(u64::try_from(start_ms).ok()?);
+    // FHIR periods include their last moment, windows end before `until`.
+    let until = Timestamp(u64::try_from(end_ms).ok()?.checked_add(1)?);
+    Some(Window { from, until })
 }
 
 fn category(category: secnet_fhir::Category) -> Category {

@@ -78,6 +78,7 @@ pub(crate) async fn run(
         What::Add { files, owner, title, price, purpose, patient } => {
             let owner = node.identity(&owner)?;
             let mut found = ingest::read(&files)?;
+            let left_out = found.shared;
             let records = match patient {
                 Some(id) => {
                     found
@@ -122,8 +123,15 @@ pub(crate) async fn run(
             let bar = out.progress(records.len() as u64, "sealing");
             let dataset = actions::register(node, &owner, &records, &offer, |n| bar.inc(n)).await?;
             bar.finish_and_clear();
-            let value = json!({ "dataset": dataset.to_string(), "records": records.len() });
+            let value = json!({
+                "dataset": dataset.to_string(), "records": records.len(), "left_out": left_out,
+            });
             out.result(&value, |_| format!("registered {} records as {dataset}", records.len()));
+            if left_out > 0 {
+                out.say(&format!(
+                    "left out: {left_out} resources about no patient, such as organisations and practitioners"
+                ));
+            }
         }
         What::Ls { owner } => list(node, out, owner.as_deref())?,
         What::Show { dataset, owner } => {
