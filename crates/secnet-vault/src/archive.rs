@@ -192,6 +192,27 @@ impl PrivateArchive {
         .await
     }
 
+    /// Looks at every entry: how many there are, and the row keys of all that do not open.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Storage`] if the database cannot be read.
+    pub async fn inspect(&self) -> Result<(u64, Vec<String>), ArchiveError> {
+        self.run(|live| {
+            let transaction = live.database.begin_read().map_err(failed)?;
+            let table = transaction.open_table(ENTRIES).map_err(failed)?;
+            let (mut count, mut damaged) = (0u64, Vec::new());
+            for row in table.iter().map_err(failed)? {
+                let (row_key, row) = row.map_err(failed)?;
+                count = count.saturating_add(1);
+                if live.open(&row_key.value(), row.value()).is_err() {
+                    damaged.push(crate::paths::hex(&row_key.value()));
+                }
+            }
+            Ok((count, damaged))
+        })
+        .await
+    }
+
     /// Opens every entry and folds it into `state`, from one snapshot.
     pub(crate) async fn fold<S, F>(&self, mut state: S, mut visit: F) -> Result<S, ArchiveError>
     where
@@ -494,6 +515,10 @@ fn builder() -> Builder {
 }
 
 fn create_table(database: &Database) -> Result<(), ArchiveError> {
+    // Reading an archive leaves its file as it is.
+    if database.begin_read().map_err(failed)?.open_table(ENTRIES).is_ok() {
+        return Ok(());
+    }
     let transaction = database.begin_write().map_err(failed)?;
     transaction.open_table(ENTRIES).map_err(failed)?;
     transaction.commit().map_err(failed)

@@ -9,12 +9,16 @@
 //! object key of all frames = BLAKE3 derive_key("secnet vault backup v1 frames", epoch key | backup id)
 //! aad of frame i           = the file's first 48 bytes | i (8, big-endian) | 1 for the last frame, else 0
 //! content of a frame       = length (4) | entry as in the archive's rows, repeated
-//! epochs file              = sealed under the storage key: epoch id (16) | created (8) | key (32), repeated
+//! epochs file              = sealed under the storage key: number of epochs (4)
+//!                            | epoch id (16) | created (8) | key (32), repeated | the note
 //! ```
 //!
 //! The epoch key is random and is only in the epochs file. When it is destroyed, [`BACKUP_KEY_LIFETIME_MS`] after it was
 //! made, every backup's keys part of that epoch is noise: what was erased before then is gone with the last of them.
 //! Keep the epochs file on another device than the PDC, or a lost PDC takes its backups with it.
+//!
+//! The note says what was erased while the backups were alive. It is in the same sealed file, so that nobody can restore
+//! with the keys and without the note.
 
 use std::{
     fmt,
@@ -46,6 +50,8 @@ const FRAME_BYTES: usize = 1024 * 1024;
 const FRAMES_CONTEXT: &str = "secnet vault backup v1 frames";
 const EPOCHS_WHAT: &[u8] = b"secnet/vault/backup-epochs/v1";
 const EPOCH_LEN: usize = 56;
+/// Longest epochs file, in bytes: a whole dataset of a million records can be noted.
+const MAX_EPOCHS_FILE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Names the key of a span of backups.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -121,6 +127,7 @@ pub struct BackupEpochs {
     storage_key: StorageKey,
     /// Oldest first.
     epochs: Vec<Epoch>,
+    note: Zeroizing<Vec<u8>>,
 }
 
 impl BackupEpochs {
@@ -129,18 +136,16 @@ impl BackupEpochs {
     /// # Errors
     /// [`BackupError`].
     pub fn open(file: &Path, storage_key: StorageKey) -> Result<Self, BackupError> {
-        let epochs = match std::fs::read(file) {
+        let (epochs, note) = match files::read(file, MAX_EPOCHS_FILE_BYTES) {
             Ok(sealed) => {
                 let bytes =
                     storage_key.open(EPOCHS_WHAT, &sealed).map_err(|_| BackupError::Epochs)?;
-                let (rows, rest) = bytes.as_chunks::<EPOCH_LEN>();
-                let epochs: Option<_> = rows.iter().map(parse_epoch).collect();
-                epochs.filter(|_| rest.is_empty()).ok_or(BackupError::Epochs)?
+                parse(&bytes).ok_or(BackupError::Epochs)?
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Default::default(),
             Err(error) => return Err(failed(file, error)),
         };
-        Ok(Self { file: file.to_owned(), storage_key, epochs })
+        Ok(Self { file: file.to_owned(), storage_key, epochs, note })
     }
 
     /// Destroys the keys that are past their date; returns how many. To be called daily.
@@ -164,6 +169,21 @@ impl BackupEpochs {
         newest.map_or(now, |epoch| epoch.created.plus_ms(BACKUP_KEY_LIFETIME_MS))
     }
 
+    /// What was last noted beside the keys; empty if nothing was.
+    #[must_use]
+    pub fn note(&self) -> &[u8] {
+        &self.note
+    }
+
+    /// Notes something beside the keys, durably, in place of what was noted before.
+    ///
+    /// # Errors
+    /// [`BackupError`].
+    pub fn set_note(&mut self, note: Vec<u8>) -> Result<(), BackupError> {
+        self.note = Zeroizing::new(note);
+        self.save()
+    }
+
     pub(crate) fn find(&self, id: EpochId) -> Option<&Epoch> {
         self.epochs.iter().find(|epoch| epoch.id == id)
     }
@@ -184,13 +204,16 @@ impl BackupEpochs {
     }
 
     fn save(&self) -> Result<(), BackupError> {
-        let mut bytes =
-            Zeroizing::new(Vec::with_capacity(self.epochs.len().saturating_mul(EPOCH_LEN)));
+        let length = self.epochs.len().saturating_mul(EPOCH_LEN).saturating_add(4);
+        let mut bytes = Zeroizing::new(Vec::with_capacity(length.saturating_add(self.note.len())));
+        let number = u32::try_from(self.epochs.len()).map_err(|_| BackupError::Epochs)?;
+        bytes.extend_from_slice(&number.to_be_bytes());
         for epoch in &self.epochs {
             bytes.extend_from_slice(&epoch.id.0);
             bytes.extend_from_slice(&epoch.created.0.to_be_bytes());
             bytes.extend_from_slice(epoch.key.as_slice());
         }
+        bytes.extend_from_slice(&self.note);
         let sealed = self.storage_key.seal(EPOCHS_WHAT, &bytes, &mut crate::rng())?;
         let (folder, name) = LocalFolder::of(&self.file).map_err(|e| failed(&self.file, e))?;
         files::replace(&folder, name, &sealed).map_err(|e| failed(&self.file, e))
@@ -338,6 +361,16 @@ impl Frames {
         };
         write(&mut self.file).map_err(|e| failed(Path::new("keys file"), e))
     }
+}
+
+/// The epochs and the note.
+fn parse(bytes: &[u8]) -> Option<(Vec<Epoch>, Zeroizing<Vec<u8>>)> {
+    let (number, rest) = bytes.split_first_chunk::<4>()?;
+    let number = usize::try_from(u32::from_be_bytes(*number)).ok()?;
+    let (rows, note) = rest.split_at_checked(number.checked_mul(EPOCH_LEN)?)?;
+    let (rows, _) = rows.as_chunks::<EPOCH_LEN>();
+    let epochs: Option<_> = rows.iter().map(parse_epoch).collect();
+    Some((epochs?, Zeroizing::new(note.to_vec())))
 }
 
 fn parse_epoch(row: &[u8; EPOCH_LEN]) -> Option<Epoch> {
