@@ -18,7 +18,7 @@ use secnet_types::{
     Window, encode,
 };
 
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::files;
 use crate::kept::{self, Kept};
 use crate::keystore::{Identity, Keystore};
@@ -28,6 +28,8 @@ use secnet_app::ports::Clock as _;
 
 /// How long a request made here may wait and be retried, in milliseconds.
 const REQUEST_LIFETIME_MS: u64 = 10 * 60 * 1000;
+/// Longest file of compartment keys.
+const MAX_COMPARTMENTS_BYTES: u64 = 16 * 1024 * 1024;
 /// Records in one upload: their packets stay small enough to open quickly.
 const MAX_RECORDS_PER_UPLOAD: usize = 4096;
 
@@ -181,12 +183,24 @@ pub(crate) async fn register(
     Ok(dataset)
 }
 
-/// Prepare a grant: the typed part for the ledger, the detail and the sealed packets for the data centre.
+/// Only the owner has the keys of its records: what anybody else seals for a grantee opens nothing, and is paid for.
+fn require_keys(node: &Node, owner: &Identity, dataset: DatasetId) -> Result<(), Failure> {
+    let whose = node.pdc.view(|view| view.state.dataset(dataset).map(|d| d.owner)).flatten();
+    if whose.is_none_or(|whose| whose == owner.member()) {
+        return Ok(());
+    }
+    let name = &owner.card.name;
+    Err(Failure::new("no-keys", format!("`{name}` has no keys of the records of {dataset} to hand on"))
+        .hint("the owner grants and approves; a delegate can refuse, counter, release, keep, revoke and deny"))
+}
+
+/// Prepare a grant: the typed part for the ledger, the detail and the sealed packets for the data centre. Writes nothing.
 pub(crate) async fn prepare_grant(
     node: &Node,
     owner: &Identity,
     permission: &Permission,
 ) -> Result<(Grant, Enclosures), Failure> {
+    require_keys(node, owner, permission.dataset)?;
     let detail = GrantDetail {
         purposes: permission.purposes.clone(),
         actions: permission.actions.clone(),
@@ -205,13 +219,7 @@ pub(crate) async fn prepare_grant(
         }
     };
     let sealing = node.pdc.sealing_key_of(grantee).await.map_err(access_failure)?;
-    let mut keys = compartments(&node.keystore, owner)?;
-    // Categories without a record yet get their key now, so that later records need no new grant.
-    for category in permission.scope.categories.iter().flatten() {
-        keys.ensure(owner.member(), *category, Labels::NONE, &mut rng())
-            .map_err(|error| lock_failure(&error))?;
-    }
-    save_compartments(&node.keystore, owner, &keys)?;
+    let keys = keys_for(node, owner, &permission.scope)?;
     let covered = compartments_for(&permission.scope, keys.compartments());
     let binding = GrantBinding { dataset: permission.dataset, detail: commitment };
     let wraps = wrap_for_grantee(binding, &covered, &keys, &sealing, &mut rng())
@@ -229,6 +237,16 @@ pub(crate) async fn prepare_grant(
     Ok((grant, Enclosures { detail: Some(detail), wraps: Some(wraps) }))
 }
 
+/// The owner's keys. Categories of the scope without a record yet have one too, so that later records need no new grant.
+fn keys_for(node: &Node, owner: &Identity, scope: &Scope) -> Result<CompartmentKeys, Failure> {
+    let mut keys = compartments(&node.keystore, owner)?;
+    for category in scope.categories.iter().flatten() {
+        keys.ensure(owner.member(), *category, Labels::NONE, &mut rng())
+            .map_err(|error| lock_failure(&error))?;
+    }
+    Ok(keys)
+}
+
 /// Grant, without having been asked or in answer to an ask.
 pub(crate) async fn grant(
     node: &Node,
@@ -236,6 +254,9 @@ pub(crate) async fn grant(
     permission: &Permission,
     ask: Option<AskId>,
 ) -> Result<GrantId, Failure> {
+    require_keys(node, owner, permission.dataset)?;
+    // What is sealed to the grantee must still be known when later records are sealed.
+    save_compartments(&node.keystore, owner, &keys_for(node, owner, &permission.scope)?)?;
     let (grant, enclosures) = prepare_grant(node, owner, permission).await?;
     let operation = match ask {
         Some(ask) => Operation::AnswerAsk { ask, answer: Answer::Approve(grant) },
@@ -396,17 +417,18 @@ pub(crate) fn compartments(
     owner: &Identity,
 ) -> Result<CompartmentKeys, Failure> {
     let path = keystore.beside(&owner.card.name, "compartments");
-    let damaged = || Failure::new("compartments", format!("`{}` is damaged", path.display()));
-    match std::fs::read(&path) {
-        Ok(sealed) => {
-            let key = secnet_crypto::ObjectKey::from_bytes(*owner.file_key());
-            let bytes = secnet_crypto::open_object(&key, b"compartments", &sealed)
-                .map_err(|error| damaged().because(&error))?;
-            CompartmentKeys::from_bytes(&bytes).map_err(|error| damaged().because(&error))
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(CompartmentKeys::new()),
-        Err(error) => Err(Failure::io("read", &path, &error)),
-    }
+    let damaged = || {
+        Failure::new("compartments", format!("`{}` is damaged", path.display()))
+            .hint("keep it as it is; `secnet restore` puts a backup into another folder")
+            .exit(Exit::Verification)
+    };
+    let Some(sealed) = files::read_if_present(&path, MAX_COMPARTMENTS_BYTES)? else {
+        return Ok(CompartmentKeys::new());
+    };
+    let key = secnet_crypto::ObjectKey::from_bytes(*owner.file_key());
+    let bytes = secnet_crypto::open_object(&key, b"compartments", &sealed)
+        .map_err(|error| damaged().because(&error))?;
+    CompartmentKeys::from_bytes(&bytes).map_err(|error| damaged().because(&error))
 }
 
 pub(crate) fn save_compartments(

@@ -45,10 +45,14 @@ pub(crate) fn remove(path: &Path) -> Result<(), Failure> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(Failure::io("remove", path, &error)),
     }
-    let folder = path.parent().unwrap_or(Path::new("."));
+    sync_folder(path.parent().unwrap_or(Path::new(".")))
+}
+
+/// Make renames and removals in a folder durable.
+pub(crate) fn sync_folder(folder: &Path) -> Result<(), Failure> {
     File::open(folder)
         .and_then(|folder| folder.sync_all())
-        .map_err(|error| Failure::io("remove", path, &error))
+        .map_err(|error| Failure::io("sync", folder, &error))
 }
 
 /// Write a file so that after a crash it is there whole or not at all, readable by its owner only.

@@ -15,7 +15,7 @@ use secnet_types::{
 use crate::actions::lock_failure;
 use crate::failure::{Exit, Failure};
 use crate::files;
-use crate::keystore::Identity;
+use crate::keystore::{Identity, Keystore};
 use crate::node::Node;
 use crate::system::{SystemClock, rng};
 
@@ -53,12 +53,12 @@ pub(crate) fn keep(
     let bytes = Zeroizing::new([kept.receiving.secret.seed().as_slice(), &sent].concat());
     let sealed = seal_object(&key(requester), WHAT, &bytes, &mut rng())
         .map_err(|error| lock_failure(&error))?;
-    files::write_private(&path(node, requester, id), &sealed)
+    files::write_private(&path(&node.keystore, requester, id), &sealed)
 }
 
 /// The call that was sent under this id.
 pub(crate) fn find(node: &Node, requester: &Identity, id: RequestId) -> Result<Kept, Failure> {
-    let path = path(node, requester, id);
+    let path = path(&node.keystore, requester, id);
     if !path.exists() {
         return Err(Failure::new(
             "unknown-request",
@@ -71,12 +71,12 @@ pub(crate) fn find(node: &Node, requester: &Identity, id: RequestId) -> Result<K
 
 /// Forget a call of which nothing more can come.
 pub(crate) fn forget(node: &Node, requester: &Identity, id: RequestId) -> Result<(), Failure> {
-    files::remove(&path(node, requester, id))
+    files::remove(&path(&node.keystore, requester, id))
 }
 
 /// Forget the calls that the ledger has forgotten or refused for good.
 pub(crate) fn forget_past(node: &Node, requester: &Identity) -> Result<(), Failure> {
-    for id in ids(node, requester)? {
+    for id in ids(&node.keystore, requester)? {
         let call = find(node, requester, id)?.call;
         let expires = Signed::<AccessRequest>::parse(&call.request)
             .map_or(Timestamp(0), |request| request.value.expires);
@@ -94,9 +94,21 @@ pub(crate) fn forget_past(node: &Node, requester: &Identity) -> Result<(), Failu
     Ok(())
 }
 
+/// The kept calls that do not open, each with its problem.
+pub(crate) fn damaged(
+    keystore: &Keystore,
+    requester: &Identity,
+) -> Result<Vec<(String, String)>, Failure> {
+    let ids = ids(keystore, requester)?;
+    let open = |id: RequestId| open(&path(keystore, requester, id), requester).err();
+    let wrong = ids.into_iter().filter_map(|id| Some((id, open(id)?.message)));
+    let named = |id| format!("{}.{id}.{SUFFIX}", requester.card.name);
+    Ok(wrong.map(|(id, problem)| (named(id), problem)).collect())
+}
+
 /// The requests of a member that are under way.
-fn ids(node: &Node, requester: &Identity) -> Result<Vec<RequestId>, Failure> {
-    let names = node.keystore.files()?;
+fn ids(keystore: &Keystore, requester: &Identity) -> Result<Vec<RequestId>, Failure> {
+    let names = keystore.files()?;
     let own = |name: &String| {
         let id = name.strip_prefix(&requester.card.name)?.strip_prefix('.')?;
         id.strip_suffix(SUFFIX)?.strip_suffix('.')?.parse().ok()
@@ -130,6 +142,6 @@ fn key(requester: &Identity) -> ObjectKey {
     ObjectKey::from_bytes(*requester.file_key())
 }
 
-fn path(node: &Node, requester: &Identity, id: RequestId) -> PathBuf {
-    node.keystore.beside(&requester.card.name, &format!("{id}.{SUFFIX}"))
+fn path(keystore: &Keystore, requester: &Identity, id: RequestId) -> PathBuf {
+    keystore.beside(&requester.card.name, &format!("{id}.{SUFFIX}"))
 }

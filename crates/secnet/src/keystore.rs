@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use base64ct::{Base64, Encoding as _};
-use secnet_crypto::{KeyFileParams, SealKeyPair, SigningKey, Zeroizing, keyfile};
+use secnet_crypto::keyfile::{self, MAX_KEY_FILE_LEN};
+use secnet_crypto::{KeyFileParams, SealKeyPair, SigningKey, Zeroizing};
 use secnet_types::{Digest, MemberId, MemberKind};
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +14,10 @@ use crate::system::rng;
 
 /// Longest name of an identity.
 const MAX_NAME_BYTES: usize = 64;
+/// Longest card, in bytes.
+const MAX_CARD_BYTES: u64 = 16 * 1024;
+/// How the file of a rotated key ends until the ledger has taken it.
+pub(crate) const STAGED: &str = "key.new";
 
 /// The secret half of an identity.
 #[derive(Debug)]
@@ -94,9 +99,10 @@ impl Identity {
         Digest::of(&self.sealing.public.to_bytes())
     }
 
-    /// A key for this identity's own files, never for anything that must be destroyable by itself.
+    /// A key for this identity's own files, never for anything that must be destroyable by itself. It comes from the seed
+    /// that stays when the signing key is rotated, so that a rotation has nothing to seal anew and nothing to lose.
     pub(crate) fn file_key(&self) -> Zeroizing<[u8; 32]> {
-        secnet_crypto::derive("secnet/identity-file/v1", &[self.signing.seed()])
+        secnet_crypto::derive("secnet/identity-file/v1", &[self.sealing.secret.seed()])
     }
 }
 
@@ -112,7 +118,12 @@ impl Keystore {
     }
 
     /// Write a new identity. An existing name is refused: overwriting a key loses what it can open.
-    pub(crate) fn save(&self, identity: &Identity, passphrase: &str) -> Result<(), Failure> {
+    pub(crate) fn save(
+        &self,
+        identity: &Identity,
+        passphrase: &str,
+        cost: KeyFileParams,
+    ) -> Result<(), Failure> {
         let name = &identity.card.name;
         let path = self.key_path(name);
         if path.exists() {
@@ -122,43 +133,60 @@ impl Keystore {
             )
             .hint("choose another name"));
         }
-        let card = serde_json::to_string_pretty(&identity.card).unwrap_or_default();
-        files::write_private(&path, protect(identity, passphrase)?.as_bytes())?;
-        files::write_private(&self.card_path(name), card.as_bytes())
+        files::write_private(&path, protect(identity, passphrase, cost)?.as_bytes())?;
+        self.write_card(&identity.card)
     }
 
-    /// Put a rotated key and its card in place of what is there; the old key stays beside them as `NAME.key.old`.
-    pub(crate) fn replace(&self, identity: &Identity, passphrase: &str) -> Result<(), Failure> {
+    /// Write a rotated key down beside the one in use.
+    pub(crate) fn stage(
+        &self,
+        identity: &Identity,
+        passphrase: &str,
+        cost: KeyFileParams,
+    ) -> Result<(), Failure> {
+        let staged = self.staged_path(&identity.card.name);
+        files::write_private(&staged, protect(identity, passphrase, cost)?.as_bytes())
+    }
+
+    /// A rotated key that was written down, if it was.
+    pub(crate) fn staged(&self, name: &str, passphrase: &str) -> Result<Option<Identity>, Failure> {
+        let path = self.staged_path(name);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let card = self.card(name)?;
+        let (signing, sealing) = open_seeds(&path, name, passphrase)?;
+        let (id, did) = (card.id()?, signing.verifying_key().to_did_key());
+        Ok(Some(Identity { card: Card { did, ..card }, signing, sealing, id }))
+    }
+
+    /// Put a rotated key in place of the one in use, which stays beside it as `NAME.key.old`. The staged file goes last:
+    /// as long as it is there this can be done again.
+    pub(crate) fn take_over(&self, identity: &Identity) -> Result<(), Failure> {
         let name = &identity.card.name;
-        let card = serde_json::to_string_pretty(&identity.card).unwrap_or_default();
-        let (path, new) = (self.key_path(name), self.beside(name, "key.new"));
-        files::write_private(&new, protect(identity, passphrase)?.as_bytes())?;
+        let (path, staged) = (self.key_path(name), self.staged_path(name));
         let rename = |from: &Path, to: &Path| {
             std::fs::rename(from, to).map_err(|error| Failure::io("rename", from, &error))
         };
-        rename(&path, &self.beside(name, "key.old"))?;
-        rename(&new, &path)?;
-        files::write_private(&self.card_path(name), card.as_bytes())
+        self.write_card(&identity.card)?;
+        if path.exists() {
+            rename(&path, &self.beside(name, "key.old"))?;
+        }
+        rename(&staged, &path)?;
+        files::sync_folder(&self.dir)
+    }
+
+    /// Forget a rotated key that the ledger does not know.
+    pub(crate) fn drop_staged(&self, name: &str) -> Result<(), Failure> {
+        files::remove(&self.staged_path(name))
     }
 
     /// Open an identity with its passphrase.
     pub(crate) fn open(&self, name: &str, passphrase: &str) -> Result<Identity, Failure> {
         let card = self.card(name)?;
-        let path = self.key_path(name);
-        let text =
-            std::fs::read_to_string(&path).map_err(|error| Failure::io("read", &path, &error))?;
-        let seeds = keyfile::decrypt(&text, passphrase).map_err(|error| {
-            Failure::new("wrong-passphrase", format!("cannot open the key of `{name}`"))
-                .because(&error)
-                .hint("check the passphrase; there is no way around it")
-        })?;
-        let damaged = || Failure::new("key-file", format!("the key file of `{name}` is damaged"));
-        let (signing, sealing) = seeds.split_at_checked(32).ok_or_else(damaged)?;
-        let signing = <[u8; 32]>::try_from(signing).map_err(|_| damaged())?;
-        let sealing = <[u8; 32]>::try_from(sealing).map_err(|_| damaged())?;
-        let (signing, sealing) = (SigningKey::from_seed(signing), SealKeyPair::from_seed(sealing));
+        let (signing, sealing) = open_seeds(&self.key_path(name), name, passphrase)?;
         if signing.verifying_key().to_did_key() != card.did {
-            return Err(damaged().hint("the key does not belong to the card beside it"));
+            return Err(damaged(name).hint("the key does not belong to the card beside it"));
         }
         let id = card.id()?;
         Ok(Identity { card, signing, sealing, id })
@@ -168,18 +196,24 @@ impl Keystore {
     pub(crate) fn card(&self, name: &str) -> Result<Card, Failure> {
         check_name(name)?;
         let path = self.card_path(name);
-        let text = std::fs::read_to_string(&path).map_err(|error| {
-            let failure = Failure::io("read", &path, &error);
-            if error.kind() == std::io::ErrorKind::NotFound {
-                Failure::new("unknown-identity", format!("there is no identity `{name}` here"))
-                    .hint("`secnet id` lists those there are; `secnet id new NAME` makes one")
-            } else {
-                failure
-            }
-        })?;
+        if !path.exists() {
+            return Err(Failure::new(
+                "unknown-identity",
+                format!("there is no identity `{name}` here"),
+            )
+            .hint("`secnet id` lists those there are; `secnet id new NAME` makes one"));
+        }
+        let text = files::read_text(&path, MAX_CARD_BYTES)?;
         serde_json::from_str(&text).map_err(|error| {
-            Failure::new("bad-card", format!("`{}` is damaged", path.display())).because(&error)
+            Failure::new("bad-card", format!("`{}` is damaged", path.display()))
+                .because(&error)
+                .hint("`secnet restore` puts a backup, with all cards, into another folder")
         })
+    }
+
+    fn write_card(&self, card: &Card) -> Result<(), Failure> {
+        let text = serde_json::to_string_pretty(card).unwrap_or_default();
+        files::write_private(&self.card_path(&card.name), text.as_bytes())
     }
 
     /// All cards, by name.
@@ -212,18 +246,47 @@ impl Keystore {
         self.beside(name, "key")
     }
 
+    fn staged_path(&self, name: &str) -> PathBuf {
+        self.beside(name, STAGED)
+    }
+
     fn card_path(&self, name: &str) -> PathBuf {
         self.beside(name, "json")
     }
 }
 
 /// Both seeds, protected.
-fn protect(identity: &Identity, passphrase: &str) -> Result<String, Failure> {
+fn protect(identity: &Identity, passphrase: &str, cost: KeyFileParams) -> Result<String, Failure> {
     let mut seeds = Zeroizing::new(Vec::with_capacity(64));
     seeds.extend_from_slice(identity.signing.seed());
     seeds.extend_from_slice(identity.sealing.secret.seed());
-    keyfile::encrypt(&seeds, passphrase, KeyFileParams::LEAST, &mut rng())
+    keyfile::encrypt(&seeds, passphrase, cost, &mut rng())
         .map_err(|error| Failure::new("key-file", "cannot protect the key").because(&error))
+}
+
+/// Both keys, from their protected file.
+fn open_seeds(
+    path: &Path,
+    name: &str,
+    passphrase: &str,
+) -> Result<(SigningKey, SealKeyPair), Failure> {
+    let text = files::read_text(path, MAX_KEY_FILE_LEN as u64)?;
+    let seeds = keyfile::decrypt(&text, passphrase).map_err(|error| {
+        Failure::new("wrong-passphrase", format!("cannot open the key of `{name}`"))
+            .because(&error)
+            .hint("check the passphrase; there is no way around it")
+    })?;
+    match seeds.as_chunks::<32>() {
+        ([signing, sealing], []) => {
+            Ok((SigningKey::from_seed(*signing), SealKeyPair::from_seed(*sealing)))
+        }
+        _ => Err(damaged(name)),
+    }
+}
+
+fn damaged(name: &str) -> Failure {
+    Failure::new("key-file", format!("the key file of `{name}` is damaged"))
+        .hint("`secnet restore` puts a backup into another folder")
 }
 
 /// Names become file names, so only plain ones are taken.

@@ -1,7 +1,9 @@
 //! The one binary: commands, configuration and wiring.
 
 mod actions;
+mod check;
 mod cli;
+mod erased;
 mod failure;
 mod files;
 mod ingest;

@@ -13,9 +13,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use secnet_app::ports::Clock as _;
+use secnet_app::ports::{Clock as _, SubmitError};
 use secnet_app::{AccessError, LocalRelease, Parts, Pdc};
-use secnet_crypto::{KeyFileParams, SealKeyPair, SigningKey, Zeroizing, keyfile};
+use secnet_crypto::keyfile::{self, MAX_KEY_FILE_LEN};
+use secnet_crypto::{KeyFileParams, SealKeyPair, SigningKey, Zeroizing};
 use secnet_node::store::{Exporter, Store, StoreError};
 use secnet_node::{Chain, Solo, store_options};
 use secnet_types::{
@@ -31,10 +32,9 @@ use crate::system::{SystemClock, SystemEntropy, random, rng};
 
 /// The identity that governs a solo network.
 pub(crate) const GOVERNOR: &str = "governor";
-/// The keys of backups, in the keys folder. Not in the backups themselves, or they would never die.
+/// The keys of backups, in the keys folder, and the note of what was erased. Not in the backups themselves, or the keys
+/// would never die.
 pub(crate) const BACKUP_EPOCHS: &str = "backup.epochs";
-/// What was erased, beside the keys of the backups: restoring a backup erases it again.
-pub(crate) const BACKUP_ERASED: &str = "backup.erased";
 const NODE_KEYS: &str = "node.keys";
 const NODE_SEEDS: usize = 5;
 /// How long a governance proposal made here may wait, in milliseconds.
@@ -46,7 +46,7 @@ struct NodeKeys {
     pdc: Arc<SigningKey>,
     pdc_sealing: SealKeyPair,
     release: SealKeyPair,
-    storage: [u8; 32],
+    storage: Zeroizing<[u8; 32]>,
 }
 
 /// An open data folder.
@@ -59,11 +59,23 @@ pub(crate) struct Node {
     pub archive: PrivateArchive,
     storage: Zeroizing<[u8; 32]>,
     passphrase: Zeroizing<String>,
+    /// What stretching the passphrase of a new key costs.
+    cost: KeyFileParams,
 }
 
 impl Node {
     /// Make a new data folder with a network of its own.
     pub(crate) async fn create(dir: &Path, name: &str, passphrase: &str) -> Result<Self, Failure> {
+        Self::create_at_cost(dir, name, passphrase, KeyFileParams::DEFAULT).await
+    }
+
+    /// As [`Node::create`], with another cost of stretching the passphrase.
+    pub(crate) async fn create_at_cost(
+        dir: &Path,
+        name: &str,
+        passphrase: &str,
+        cost: KeyFileParams,
+    ) -> Result<Self, Failure> {
         if dir.join("genesis.cbor").exists() {
             return Err(Failure::new(
                 "exists",
@@ -74,9 +86,10 @@ impl Node {
         files::make_private_dir(dir)?;
         let keystore = Keystore::at(&dir.join("keys"));
         let governor = Identity::generate(GOVERNOR, MemberKind::Organisation)?;
-        keystore.save(&governor, passphrase)?;
-        let keys = NodeKeys::from_seeds(core::array::from_fn(|_| random()));
-        keys.save(&dir.join("keys"), passphrase)?;
+        keystore.save(&governor, passphrase, cost)?;
+        let seeds = Zeroizing::new(core::array::from_fn(|_| random()));
+        let keys = NodeKeys::from_seeds(&seeds);
+        keys.save(&dir.join("keys"), passphrase, cost)?;
 
         let node_id = MemberId::from_key(&keys.pdc.verifying_key());
         let mut founders = vec![
@@ -110,7 +123,8 @@ impl Node {
             .map_err(|error| ledger_failure(&error))?;
         // Last, because its presence says that the folder is complete.
         files::write_private(&dir.join("genesis.cbor"), &encode(&genesis))?;
-        let node = Self::assemble(dir, chain, keys, passphrase).await?;
+        let mut node = Self::assemble(dir, chain, keys, passphrase).await?;
+        node.cost = cost;
         node.pdc.keep_sealing_key(&governor.sealing.public).await.map_err(access_failure)?;
         Ok(node)
     }
@@ -123,7 +137,11 @@ impl Node {
             .map_err(|error| store_failure(&error))?;
         let chain = Chain::open(store, Some(Arc::clone(&keys.sequencer)))
             .map_err(|error| ledger_failure(&error))?;
-        Self::assemble(dir, chain, keys, passphrase).await
+        let node = Self::assemble(dir, chain, keys, passphrase).await?;
+        // Whoever takes the disk finds no key that is past its date, even if no backup was made since.
+        node.epochs()?.expire(SystemClock.now()).map_err(|error| backup_failure(&error))?;
+        crate::rotate::settle(&node)?;
+        Ok(node)
     }
 
     async fn assemble(
@@ -140,7 +158,7 @@ impl Node {
         let vault = SegmentVault::local(&dir.join("vault"))
             .map_err(|error| Failure::new("vault", "cannot open the vault").because(&error))?;
         let archive =
-            PrivateArchive::open(&dir.join("archive"), StorageKey::from_bytes(keys.storage))
+            PrivateArchive::open(&dir.join("archive"), StorageKey::from_bytes(*keys.storage))
                 .map_err(|error| {
                     Failure::new("archive", "cannot open the archive").because(&error)
                 })?;
@@ -164,7 +182,7 @@ impl Node {
         .map_err(|error| access_failure(error.into()))?;
         let keystore = Keystore::at(&dir.join("keys"));
         let passphrase = Zeroizing::new(passphrase.to_owned());
-        let storage = Zeroizing::new(keys.storage);
+        let storage = keys.storage;
         Ok(Self {
             dir: dir.to_path_buf(),
             keystore,
@@ -174,6 +192,7 @@ impl Node {
             archive,
             storage,
             passphrase,
+            cost: KeyFileParams::DEFAULT,
         })
     }
 
@@ -184,12 +203,17 @@ impl Node {
 
     /// Write a new identity's keys.
     pub(crate) fn save_identity(&self, identity: &Identity) -> Result<(), Failure> {
-        self.keystore.save(identity, &self.passphrase)
+        self.keystore.save(identity, &self.passphrase, self.cost)
     }
 
-    /// Write rotated keys in place of the old ones, which stay beside them.
-    pub(crate) fn replace_identity(&self, identity: &Identity) -> Result<(), Failure> {
-        self.keystore.replace(identity, &self.passphrase)
+    /// Write a rotated key down, beside the one in use.
+    pub(crate) fn stage(&self, identity: &Identity) -> Result<(), Failure> {
+        self.keystore.stage(identity, &self.passphrase, self.cost)
+    }
+
+    /// A rotated key that was written down, if it was.
+    pub(crate) fn staged(&self, name: &str) -> Result<Option<Identity>, Failure> {
+        self.keystore.staged(name, &self.passphrase)
     }
 
     /// The keys of the backups that are still alive.
@@ -244,7 +268,9 @@ impl Node {
     pub(crate) async fn close(self) -> Result<(), Failure> {
         self.pdc.save_guard().await.map_err(|error| access_failure(error.into()))?;
         let chain = self.solo.chain();
-        if let Ok((size, checkpoint)) = chain.checkpoint() {
+        if let Ok((size, checkpoint)) = chain.checkpoint()
+            && self.published().as_deref() != Some(checkpoint.as_str())
+        {
             Exporter::new(chain.store(), &self.dir.join("log"))
                 .export(size, checkpoint.as_bytes())
                 .map_err(|error| ledger_failure(&error))?;
@@ -253,9 +279,20 @@ impl Node {
     }
 }
 
+/// Longest checkpoint, in bytes.
+pub(crate) const MAX_CHECKPOINT_BYTES: u64 = 64 * 1024;
+
+impl Node {
+    /// The checkpoint that stands in the folder of the published log.
+    fn published(&self) -> Option<String> {
+        let file = self.dir.join("log").join("checkpoint");
+        files::read_text(&file, MAX_CHECKPOINT_BYTES).ok().map(|text| (*text).clone())
+    }
+}
+
 /// The key that a folder's archive and its backups' epochs are sealed under, without opening the rest.
 pub(crate) fn storage_key(dir: &Path, passphrase: &str) -> Result<StorageKey, Failure> {
-    NodeKeys::load(&dir.join("keys"), passphrase).map(|keys| StorageKey::from_bytes(keys.storage))
+    NodeKeys::load(&dir.join("keys"), passphrase).map(|keys| StorageKey::from_bytes(*keys.storage))
 }
 
 /// What went wrong with a backup, for people.
@@ -300,41 +337,40 @@ pub(crate) fn require(dir: &Path) -> Result<(), Failure> {
 }
 
 impl NodeKeys {
-    fn from_seeds(seeds: [[u8; 32]; NODE_SEEDS]) -> Self {
+    fn from_seeds(seeds: &[[u8; 32]; NODE_SEEDS]) -> Self {
         let [sequencer, pdc, pdc_sealing, release, storage] = seeds;
         Self {
-            sequencer: Arc::new(SigningKey::from_seed(sequencer)),
-            pdc: Arc::new(SigningKey::from_seed(pdc)),
-            pdc_sealing: SealKeyPair::from_seed(pdc_sealing),
-            release: SealKeyPair::from_seed(release),
-            storage,
+            sequencer: Arc::new(SigningKey::from_seed(*sequencer)),
+            pdc: Arc::new(SigningKey::from_seed(*pdc)),
+            pdc_sealing: SealKeyPair::from_seed(*pdc_sealing),
+            release: SealKeyPair::from_seed(*release),
+            storage: Zeroizing::new(*storage),
         }
     }
 
-    fn save(&self, keys: &Path, passphrase: &str) -> Result<(), Failure> {
+    fn save(&self, keys: &Path, passphrase: &str, cost: KeyFileParams) -> Result<(), Failure> {
         let mut seeds = Zeroizing::new(Vec::with_capacity(NODE_SEEDS * 32));
         seeds.extend_from_slice(self.sequencer.seed());
         seeds.extend_from_slice(self.pdc.seed());
         seeds.extend_from_slice(self.pdc_sealing.secret.seed());
         seeds.extend_from_slice(self.release.secret.seed());
-        seeds.extend_from_slice(&self.storage);
-        let text = keyfile::encrypt(&seeds, passphrase, KeyFileParams::LEAST, &mut rng()).map_err(
-            |error| Failure::new("key-file", "cannot protect the node's keys").because(&error),
-        )?;
+        seeds.extend_from_slice(self.storage.as_slice());
+        let text = keyfile::encrypt(&seeds, passphrase, cost, &mut rng()).map_err(|error| {
+            Failure::new("key-file", "cannot protect the node's keys").because(&error)
+        })?;
         files::write_private(&keys.join(NODE_KEYS), text.as_bytes())
     }
 
     fn load(keys: &Path, passphrase: &str) -> Result<Self, Failure> {
         let path = keys.join(NODE_KEYS);
-        let text =
-            std::fs::read_to_string(&path).map_err(|error| Failure::io("read", &path, &error))?;
+        let text = files::read_text(&path, MAX_KEY_FILE_LEN as u64)?;
         let bytes = keyfile::decrypt(&text, passphrase).map_err(|error| {
             Failure::new("wrong-passphrase", "cannot open the node's keys")
                 .because(&error)
                 .hint("check the passphrase; there is no way around it")
         })?;
         let (seeds, rest) = bytes.as_chunks::<32>();
-        let seeds = <[[u8; 32]; NODE_SEEDS]>::try_from(seeds).ok().filter(|_| rest.is_empty());
+        let seeds = <&[[u8; 32]; NODE_SEEDS]>::try_from(seeds).ok().filter(|_| rest.is_empty());
         seeds
             .map(Self::from_seeds)
             .ok_or_else(|| Failure::new("key-file", "the node's key file is damaged"))
@@ -361,6 +397,7 @@ pub(crate) fn access_failure(error: AccessError) -> Failure {
         AccessError::Damaged(_) | AccessError::Vault(_) | AccessError::Archive(_) => {
             Exit::Verification
         }
+        AccessError::Ledger(SubmitError::Invalid(_)) => Exit::Failed,
         AccessError::Ledger(_)
         | AccessError::Log(_)
         | AccessError::StaleLedger { .. }
@@ -371,4 +408,22 @@ pub(crate) fn access_failure(error: AccessError) -> Failure {
         other => other.to_string(),
     };
     Failure::new(error.code(), what).hint(error.hint()).exit(exit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_way_a_command_is_not_ordered_has_its_code_and_a_hint() {
+        for (error, code, exit) in [
+            (SubmitError::Invalid("cut off".into()), "invalid-command", Exit::Failed),
+            (SubmitError::Busy, "busy", Exit::Unreachable),
+            (SubmitError::Unavailable("disk full".into()), "unavailable", Exit::Unreachable),
+        ] {
+            let failure = access_failure(error.into());
+            assert_eq!((failure.code, failure.exit), (code, exit));
+            assert!(failure.hint.is_some());
+        }
+    }
 }

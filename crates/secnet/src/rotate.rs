@@ -1,20 +1,20 @@
-//! A new signing key for a member. The old key's file is kept until the ledger has taken the new one, and beside it after.
+//! A new signing key for a member. It is written down before the ledger hears of it and takes the old one's place when the
+//! ledger has taken it; whatever is interrupted in between is settled when the folder is opened next, by what the ledger
+//! says.
 
 use secnet_app::Enclosures;
 use secnet_types::{Operation, Rotation, Signed};
 
 use crate::actions;
 use crate::failure::{Exit, Failure};
-use crate::keystore::{Card, Identity};
+use crate::keystore::{Card, Identity, STAGED};
 use crate::node::Node;
 
-/// Make the key, write it down, have the ledger take it. If the ledger refuses, the old key is put back.
+/// Make the key, write it down, have the ledger take it, put it in place.
 pub(crate) async fn rotate(node: &Node, old: &Identity) -> Result<Card, Failure> {
     let new = old.with_new_key();
-    // What is sealed under the old key's file key is opened before and sealed again after.
-    let compartments = actions::compartments(&node.keystore, old)?;
-    // Written before the ledger knows it: a key that is only in memory when the ledger takes it would lose the member.
-    node.replace_identity(&new)?;
+    // A key that is only in memory when the ledger takes it would lose the member.
+    node.stage(&new)?;
     let rotation = Rotation {
         network: node.pdc.network(),
         member: old.member(),
@@ -23,13 +23,32 @@ pub(crate) async fn rotate(node: &Node, old: &Identity) -> Result<Card, Failure>
     let operation = Operation::RotateKey { rotation: Signed::sign(rotation, &new.signing) };
     if let Err(failure) = actions::order(&node.pdc, old, operation, Enclosures::default()).await {
         if failure.exit == Exit::Unreachable {
-            let hint =
-                "whether the new key was taken is not known; the old one is kept as NAME.key.old";
-            return Err(failure.hint(hint));
+            return Err(failure.hint(
+                "whether the new key was taken is not known yet; the next command finds out and goes on with the right one",
+            ));
         }
-        node.replace_identity(old)?;
+        node.keystore.drop_staged(&new.card.name)?;
         return Err(failure);
     }
-    actions::save_compartments(&node.keystore, &new, &compartments)?;
+    node.keystore.take_over(&new)?;
     Ok(new.card)
+}
+
+/// Settle the rotations that were interrupted.
+pub(crate) fn settle(node: &Node) -> Result<(), Failure> {
+    for file in node.keystore.files()? {
+        let name = file.strip_suffix(STAGED).and_then(|name| name.strip_suffix('.'));
+        let Some(name) = name else { continue };
+        let Some(new) = node.staged(name)? else { continue };
+        let key = new.signing.verifying_key();
+        let taken = node.pdc.view(|view| {
+            view.state.member(new.member()).is_some_and(|member| member.key == *key.as_bytes())
+        });
+        match taken {
+            Some(true) => node.keystore.take_over(&new)?,
+            Some(false) => node.keystore.drop_staged(name)?,
+            None => {}
+        }
+    }
+    Ok(())
 }

@@ -15,7 +15,7 @@ use serde_json::json;
 use crate::cli::Globals;
 use crate::failure::{Exit, Failure};
 use crate::files;
-use crate::node::{BACKUP_EPOCHS, BACKUP_ERASED, Node, backup_failure, store_failure};
+use crate::node::{BACKUP_EPOCHS, Node, backup_failure, store_failure};
 use crate::output::Output;
 use crate::system::SystemClock;
 use secnet_app::ports::Clock as _;
@@ -58,11 +58,7 @@ pub(crate) async fn run(
             .await
             .map_err(|error| backup_failure(&error))?;
     bar.inc(1);
-    files::copy_tree(
-        &node.dir.join("keys"),
-        &folder.join("keys"),
-        &[BACKUP_EPOCHS, BACKUP_ERASED],
-    )?;
+    files::copy_tree(&node.dir.join("keys"), &folder.join("keys"), &[BACKUP_EPOCHS])?;
     for name in ["passphrase", "genesis.cbor"] {
         copy_file(&node.dir.join(name), &folder.join(name))?;
     }
@@ -91,7 +87,7 @@ pub(crate) async fn run(
             manifest.log_size, report.entries, report.copied, report.present, report.dies, epochs_file.display(),
         )
     });
-    out.say("keep a copy of that file, and of backup.erased beside it, on another device: without it no backup opens");
+    out.say("keep a copy of that file on another device, a new one after each backup and each shred: without it no backup opens");
     Ok(())
 }
 

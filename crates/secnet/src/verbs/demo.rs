@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use clap::Args;
 use secnet_app::Outcome;
+use secnet_crypto::KeyFileParams;
 use secnet_types::{
     Action, Amount, Category, DatasetId, GrantId, HoldAnswer, Labels, MemberKind, Operation, Party,
     Purpose, Reason, RecordId, RecordMeta, Scope, ServiceLevel,
@@ -54,7 +55,8 @@ pub(crate) async fn run(globals: &Globals, out: Output, args: DemoArgs) -> Resul
     files::write_private(&dir.join("passphrase"), PASSPHRASE.as_bytes())?;
     let patient = patient(args.patients.as_deref())?;
 
-    let node = Node::create(&dir, "demo", PASSPHRASE).await?;
+    // Stretching a published passphrase protects nothing, so the least is spent on it.
+    let node = Node::create_at_cost(&dir, "demo", PASSPHRASE, KeyFileParams::LEAST).await?;
     let mut story = begin(&node, out, patient).await?;
     let (grant, receipt_file) = story.allowed_use(&dir).await?;
     story.refusals().await?;

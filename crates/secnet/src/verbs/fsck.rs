@@ -6,18 +6,18 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use secnet_app::referenced_segments;
 use secnet_crypto::Address;
-use secnet_node::store::{Finding, Store, StoreError};
+use secnet_node::store::{Exporter, Finding, Store, StoreError};
 use secnet_node::{Against, Chain, check_chain, store_options};
-use secnet_types::{DatasetId, Genesis, Receipt};
+use secnet_types::{DatasetId, Genesis, Receipt, limits};
 use secnet_vault::{PrivateArchive, SegmentVault, StorageKey};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::check;
 use crate::cli::Globals;
 use crate::failure::{Exit, Failure};
 use crate::files;
-use crate::keystore::Keystore;
-use crate::node::store_failure;
+use crate::node::{MAX_CHECKPOINT_BYTES, store_failure};
 use crate::output::Output;
 
 #[derive(Debug, Args)]
@@ -71,16 +71,14 @@ pub(crate) async fn run(globals: &Globals, out: Output, args: FsckArgs) -> Resul
     let dir = &globals.dir;
     crate::node::require(dir)?;
     let against = args.against.iter().map(|file| kept(file)).collect::<Result<Vec<_>, _>>()?;
-    let key = crate::node::storage_key(dir, &globals.passphrase()?)?;
+    let passphrase = globals.passphrase()?;
+    let key = crate::node::storage_key(dir, &passphrase)?;
     // The storage engine panics on some damage; that is a finding here, not a crash to tell of.
     std::panic::set_hook(Box::new(|_| {}));
     let mut findings = Findings::default();
-    let datasets = ledger(dir, out, against, &mut findings)?;
+    let datasets = ledger(dir, out, against, (&passphrase, key.clone()), &mut findings)?;
     let referenced = archive(dir, key, datasets.as_deref(), &mut findings).await?;
     vault(&dir.join("vault"), out, referenced.as_ref(), &mut findings).await?;
-    if let Err(failure) = Keystore::at(&dir.join("keys")).cards() {
-        findings.add("keys", "the public cards", failure.message);
-    }
     report(out, &findings)
 }
 
@@ -120,8 +118,8 @@ fn report(out: Output, findings: &Findings) -> Result<(), Failure> {
 
 /// A checkpoint is text, a receipt is not.
 fn kept(file: &Path) -> Result<Against, Failure> {
-    let bytes = std::fs::read(file).map_err(|error| Failure::io("read", file, &error))?;
-    match String::from_utf8(bytes) {
+    let bytes = files::read(file, limits::MAX_RECEIPT_BYTES as u64)?;
+    match String::from_utf8(bytes.to_vec()) {
         Ok(note) => Ok(Against::Checkpoint(note)),
         Err(binary) => Receipt::parse(binary.as_bytes())
             .map(|r| Against::Receipt(Box::new(r)))
@@ -141,6 +139,7 @@ fn ledger(
     dir: &Path,
     out: Output,
     mut against: Vec<Against>,
+    (passphrase, key): (&str, StorageKey),
     findings: &mut Findings,
 ) -> Result<Option<Vec<DatasetId>>, Failure> {
     let folder = dir.join("ledger");
@@ -161,9 +160,11 @@ fn ledger(
         (report.blocks, report.events, report.more_findings);
     findings.add_all("ledger", report.findings);
     // The published checkpoint is one more thing that the ledger must not fall behind.
-    against.extend(
-        std::fs::read_to_string(dir.join("log").join("checkpoint")).ok().map(Against::Checkpoint),
-    );
+    let checkpoint = dir.join("log").join("checkpoint");
+    match files::read_text(&checkpoint, MAX_CHECKPOINT_BYTES) {
+        Ok(note) => against.push(Against::Checkpoint((*note).clone())),
+        Err(failure) => findings.add("log", "checkpoint", failure.message),
+    }
 
     let store = match Store::inspect(&folder, store_options(false)) {
         Ok(store) => store,
@@ -182,6 +183,7 @@ fn ledger(
         Ok(found) => findings.add_all("chain", found),
         Err(error) => findings.add("chain", "the chain", error),
     }
+    published(dir, &store, findings)?;
     match Chain::open(store, None) {
         Ok(chain) => {
             if let Err(problem) = same_genesis(dir, chain.genesis()) {
@@ -192,6 +194,9 @@ fn ledger(
             if state.audit().is_none_or(|(totals, sum)| totals.supply != sum) {
                 findings.add("money", "the accounts", "they do not add up to what was issued");
             }
+            for (file, problem) in check::keys(&dir.join("keys"), passphrase, key, state) {
+                findings.add("keys", file, problem);
+            }
             Ok(Some(state.datasets().map(|(id, _)| id).collect()))
         }
         Err(error) => {
@@ -201,8 +206,68 @@ fn ledger(
     }
 }
 
+/// The plain files of the published log are those that the store would publish for the same checkpoint. They are made
+/// again, aside: comparing with what was never written by the same hand would say nothing.
+fn published(dir: &Path, store: &Store, findings: &mut Findings) -> Result<(), Failure> {
+    let log = dir.join("log");
+    let Ok(checkpoint) = files::read(&log.join("checkpoint"), MAX_CHECKPOINT_BYTES) else {
+        return Ok(());
+    };
+    // The second line of a checkpoint is the size of the log.
+    let size =
+        core::str::from_utf8(&checkpoint).ok().and_then(|text| text.lines().nth(1)?.parse().ok());
+    let Some(size) = size else {
+        findings.add("log", "checkpoint", "it is not a checkpoint");
+        return Ok(());
+    };
+    let aside = tempfile::tempdir().map_err(|error| {
+        Failure::new("io", "cannot make a folder to compare with").because(&error)
+    })?;
+    if let Err(error) = Exporter::new(store, aside.path()).export_all(size, &checkpoint) {
+        findings.add("log", "checkpoint", error);
+        return Ok(());
+    }
+    compare(&log, aside.path(), Path::new(""), findings)
+}
+
+/// Every file that should be there is, with the same bytes; a narrower partial tile of former times begins a wider one.
+fn compare(log: &Path, right: &Path, below: &Path, findings: &mut Findings) -> Result<(), Failure> {
+    let failed = |path: &Path, error: &std::io::Error| Failure::io("read", path, error);
+    let folder = right.join(below);
+    for entry in std::fs::read_dir(&folder).map_err(|error| failed(&folder, &error))? {
+        let name = below.join(entry.map_err(|error| failed(&folder, &error))?.file_name());
+        if right.join(&name).is_dir() {
+            compare(log, right, &name, findings)?;
+            continue;
+        }
+        let expected =
+            std::fs::read(right.join(&name)).map_err(|error| failed(&right.join(&name), &error))?;
+        match std::fs::read(log.join(&name)) {
+            Ok(bytes) if bytes == expected => {}
+            Ok(_) => findings.add("log", name.display().to_string(), "it differs from the ledger"),
+            Err(error) => findings.add("log", name.display().to_string(), error),
+        }
+        if below.extension().is_some_and(|suffix| suffix == "p") {
+            narrower(log, below, &expected, findings);
+        }
+    }
+    Ok(())
+}
+
+fn narrower(log: &Path, below: &Path, widest: &[u8], findings: &mut Findings) {
+    for entry in std::fs::read_dir(log.join(below)).into_iter().flatten().flatten() {
+        let begins = std::fs::read(entry.path()).is_ok_and(|bytes| widest.starts_with(&bytes));
+        let name = below.join(entry.file_name());
+        let what = name.display().to_string();
+        if !begins && !findings.found.iter().any(|found| found.what == what) {
+            findings.add("log", what, "it differs from the ledger");
+        }
+    }
+}
+
 fn same_genesis(dir: &Path, stored: &Genesis) -> Result<(), String> {
-    let bytes = std::fs::read(dir.join("genesis.cbor")).map_err(|error| error.to_string())?;
+    let bytes = files::read(&dir.join("genesis.cbor"), limits::MAX_GENESIS_BYTES as u64)
+        .map_err(|failure| failure.message)?;
     let file = Genesis::parse(&bytes).map_err(|error| error.to_string())?;
     if file == *stored { Ok(()) } else { Err("it is not the ledger's genesis".into()) }
 }
@@ -231,9 +296,14 @@ async fn archive(
             return Ok(None);
         }
     };
-    match archive.verify().await {
-        Ok(entries) => findings.archive_entries = entries,
-        Err(error) => findings.add("archive", "an entry", error),
+    match archive.inspect().await {
+        Ok((entries, damaged)) => {
+            findings.archive_entries = entries;
+            for entry in damaged {
+                findings.add("archive", format!("entry {entry}"), "it does not open");
+            }
+        }
+        Err(error) => findings.add("archive", "the database", error),
     }
     let Some(datasets) = datasets else { return Ok(None) };
     let mut referenced = BTreeSet::new();

@@ -1,30 +1,34 @@
 //! `secnet restore`: a backup becomes a data folder only after everything in it has been verified.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use secnet_app::{AccessError, referenced_segments};
+use secnet_app::referenced_segments;
 use secnet_node::store::Store;
 use secnet_node::{check_chain, store_options};
-use secnet_types::{DatasetId, RecordId};
-use secnet_vault::{BackupEpochs, PrivateArchive, SegmentVault};
+use secnet_types::{DatasetId, Genesis, limits};
+use secnet_vault::{BackupEpochs, PrivateArchive, SegmentVault, StorageKey};
 use serde_json::json;
 
 use super::backup::{copy_file, ledgers};
+use crate::check;
 use crate::cli::Globals;
+use crate::erased::{self, Erasure};
 use crate::failure::{Exit, Failure};
 use crate::files;
 use crate::node::{
-    BACKUP_EPOCHS, BACKUP_ERASED, Node, access_failure, backup_failure, storage_key, store_failure,
+    BACKUP_EPOCHS, Node, access_failure, backup_failure, storage_key, store_failure,
 };
 use crate::output::Output;
+use crate::system::SystemClock;
+use secnet_app::ports::Clock as _;
 
 #[derive(Debug, Args)]
 pub(crate) struct RestoreArgs {
     /// The backup. The folder of --dir must be empty or not be there.
     from: PathBuf,
-    /// The keys of the backups, which `secnet backup` names. What `backup.erased` beside it lists is erased again.
+    /// The keys of the backups, which `secnet backup` names. What it notes as erased is erased again.
     #[arg(long, value_name = "FILE")]
     epochs: PathBuf,
 }
@@ -42,7 +46,6 @@ pub(crate) async fn run(globals: &Globals, out: Output, args: RestoreArgs) -> Re
         .exit(Exit::Usage));
     }
     let passphrase = globals.passphrase_of(&args.from)?;
-    let erased = erasures(&args.epochs.with_file_name(BACKUP_ERASED))?;
     if globals.dry_run {
         let value = json!({ "dry_run": true, "from": args.from, "dir": dir });
         out.result(&value, |_| {
@@ -53,7 +56,7 @@ pub(crate) async fn run(globals: &Globals, out: Output, args: RestoreArgs) -> Re
     // Aside first: a folder under its name is a verified one.
     let aside = dir.with_extension("restoring");
     require_empty(&aside)?;
-    let restored = restore(&args, &aside, &passphrase, &erased, out).await;
+    let restored = restore(&args, &aside, &passphrase, out).await;
     let value = match restored {
         Ok(value) => value,
         Err(failure) => {
@@ -79,14 +82,12 @@ async fn restore(
     args: &RestoreArgs,
     dir: &Path,
     passphrase: &str,
-    erased: &BTreeMap<DatasetId, BTreeSet<RecordId>>,
     out: Output,
 ) -> Result<serde_json::Value, Failure> {
     let from = &args.from;
     files::make_private_dir(dir)?;
     files::copy_tree(&from.join("keys"), &dir.join("keys"), &[])?;
     copy_file(&args.epochs, &dir.join("keys").join(BACKUP_EPOCHS))?;
-    copy_file(&args.epochs.with_file_name(BACKUP_ERASED), &dir.join("keys").join(BACKUP_ERASED))?;
     copy_file(&from.join("passphrase"), &dir.join("passphrase"))?;
 
     let source = ledgers(from)?.pop().ok_or_else(|| wrong("the backup holds no ledger"))?;
@@ -115,13 +116,17 @@ async fn restore(
     drop(store);
     bar.finish_and_clear();
 
-    let report = restore_vault(args, dir, passphrase).await?;
+    let (report, erased) = restore_vault(args, dir, passphrase).await?;
     if let Some(address) = report.damaged.first() {
         return Err(wrong(&format!("segment {address} of the backup is damaged")));
     }
     copy_file(&from.join("genesis.cbor"), &dir.join("genesis.cbor"))?;
+    let storage = storage_key(dir, passphrase)?;
     let node = Node::open(dir, passphrase).await?;
-    let done = finish(&node, erased).await;
+    let done = match verify_keys(&node, passphrase, storage) {
+        Ok(()) => finish(&node, &erased).await,
+        Err(failure) => Err(failure),
+    };
     let closed = node.close().await;
     let erased_again = done?;
     closed?;
@@ -135,17 +140,21 @@ async fn restore_vault(
     args: &RestoreArgs,
     dir: &Path,
     passphrase: &str,
-) -> Result<secnet_vault::RestoreReport, Failure> {
+) -> Result<(secnet_vault::RestoreReport, Vec<Erasure>), Failure> {
     let unusable = |error: &dyn std::error::Error| {
         Failure::new("io", "cannot make the vault").because(error).exit(Exit::Unreachable)
     };
-    let epochs = BackupEpochs::open(&args.epochs, storage_key(dir, passphrase)?)
-        .map_err(|e| backup_failure(&e))?;
+    let file = dir.join("keys").join(BACKUP_EPOCHS);
+    let mut epochs =
+        BackupEpochs::open(&file, storage_key(dir, passphrase)?).map_err(|e| backup_failure(&e))?;
+    // The date that an erasure's receipt names holds for every copy of the keys, however old.
+    epochs.expire(SystemClock.now()).map_err(|e| backup_failure(&e))?;
+    let erased = erased::noted(&epochs)?;
     let vault = SegmentVault::local(&dir.join("vault")).map_err(|error| unusable(&error))?;
     let archive = PrivateArchive::open(&dir.join("archive"), storage_key(dir, passphrase)?)
         .map_err(|error| unusable(&error))?;
     // Erasures are carried out on the restored archive, because they may concern a part of an entry only.
-    secnet_vault::restore(
+    let report = secnet_vault::restore(
         &args.from.join("vault"),
         &epochs,
         &vault,
@@ -154,28 +163,44 @@ async fn restore_vault(
         &mut |_, _, _, value| Some(value),
     )
     .await
-    .map_err(|error| backup_failure(&error))
+    .map_err(|error| backup_failure(&error))?;
+    Ok((report, erased))
+}
+
+/// The keys open, they are those of the members that the restored ledger knows, and so is the genesis file.
+fn verify_keys(node: &Node, passphrase: &str, storage: StorageKey) -> Result<(), Failure> {
+    let bytes = files::read(&node.dir.join("genesis.cbor"), limits::MAX_GENESIS_BYTES as u64)?;
+    let genesis = Genesis::parse(&bytes)
+        .map_err(|error| wrong("the backup's genesis.cbor is damaged").because(&error))?;
+    if genesis != *node.pdc.log.genesis() {
+        return Err(wrong("the backup's genesis.cbor is not that of its ledger"));
+    }
+    let folder = node.dir.join("keys");
+    let found = node.pdc.view(|view| check::keys(&folder, passphrase, storage, view.state));
+    match found.unwrap_or_default().first() {
+        Some((file, problem)) => Err(wrong(&format!("keys/{file} of the backup: {problem}"))),
+        None => Ok(()),
+    }
 }
 
 /// Erase again what was erased since, and look whether everything that is referred to is there.
-async fn finish(
-    node: &Node,
-    erased: &BTreeMap<DatasetId, BTreeSet<RecordId>>,
-) -> Result<usize, Failure> {
+async fn finish(node: &Node, erased: &[Erasure]) -> Result<usize, Failure> {
     let mut again = 0usize;
-    for (dataset, records) in erased {
-        let present = match node.pdc.plan_shredding(*dataset, None).await {
-            Ok(plan) => plan.records,
-            Err(AccessError::Unknown(_)) => continue,
-            Err(error) => return Err(access_failure(error)),
+    for card in node.keystore.cards()? {
+        let member = card.id()?;
+        let owns = |dataset| {
+            node.pdc.view(|v| v.state.dataset(dataset).is_some_and(|d| d.owner == member))
         };
-        let left: BTreeSet<RecordId> = present.intersection(records).copied().collect();
-        let whole = !left.is_empty() && left == present;
-        node.pdc.destroy(*dataset, &left, whole).await.map_err(access_failure)?;
-        again = again.saturating_add(left.len());
-    }
-    if again > 0 {
-        node.archive.rekey().await.map_err(|error| access_failure(error.into()))?;
+        let his: Vec<Erasure> =
+            erased.iter().filter(|e| owns(e.dataset) == Some(true)).cloned().collect();
+        if his.is_empty() {
+            continue;
+        }
+        for Erasure { dataset, records, .. } in &his {
+            let plan = node.pdc.plan_shredding(*dataset, None).await.map_err(access_failure)?;
+            again = again.saturating_add(plan.records.intersection(records).count());
+        }
+        erased::carry_out(node, &node.identity(&card.name)?, &his).await?;
     }
     let datasets: Vec<DatasetId> =
         node.pdc.view(|view| view.state.datasets().map(|(id, _)| id).collect()).unwrap_or_default();
@@ -190,24 +215,6 @@ async fn finish(
         return Err(wrong(&format!("segment {address} is not in the backup")));
     }
     Ok(again)
-}
-
-/// The erasures that have been noted: one line for each, the dataset and the records.
-pub(crate) fn erasures(file: &Path) -> Result<BTreeMap<DatasetId, BTreeSet<RecordId>>, Failure> {
-    let text = match std::fs::read_to_string(file) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-        Err(error) => return Err(Failure::io("read", file, &error)),
-    };
-    let mut erased: BTreeMap<DatasetId, BTreeSet<RecordId>> = BTreeMap::new();
-    for line in text.lines() {
-        let damaged = || wrong(&format!("`{}` is damaged", file.display()));
-        let (dataset, records) = line.split_once(' ').ok_or_else(damaged)?;
-        let records: Result<BTreeSet<RecordId>, _> = records.split(' ').map(str::parse).collect();
-        let dataset = dataset.parse().map_err(|_| damaged())?;
-        erased.entry(dataset).or_default().extend(records.map_err(|_| damaged())?);
-    }
-    Ok(erased)
 }
 
 fn require_empty(dir: &Path) -> Result<(), Failure> {

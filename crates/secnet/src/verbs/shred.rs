@@ -4,19 +4,25 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::Args;
-use secnet_app::{AccessError, Shredded, compartments_in_use, referenced_segments, what_to_shred};
-use secnet_lock::CompartmentId;
-use secnet_types::{DatasetId, MemberId, RecordId};
+use secnet_app::{AccessError, Shredded, what_to_shred};
+use secnet_ledger::DatasetStatus;
+use secnet_types::{
+    DatasetId, Digest, Effect, Event, Operation, RecordId, SignedCommand, Timestamp, decode, limits,
+};
 use serde_json::json;
 
-use crate::actions;
 use crate::cli::Globals;
+use crate::erased::{self, Erasure, Gone};
 use crate::failure::Failure;
 use crate::files;
 use crate::keystore::Identity;
-use crate::node::{BACKUP_ERASED, Node, access_failure};
+use crate::node::{Node, access_failure, backup_failure};
 use crate::output::Output;
-use secnet_app::ports::ArchiveError;
+use crate::system::SystemClock;
+use secnet_app::ports::Clock as _;
+
+/// Events that are read at once when the log is searched backwards.
+const EVENTS_AT_ONCE: u64 = 1024;
 
 #[derive(Debug, Args)]
 pub(crate) struct ShredArgs {
@@ -36,6 +42,14 @@ pub(crate) struct ShredArgs {
     yes: bool,
 }
 
+/// What is to be done.
+enum Task {
+    /// State and carry out an erasure.
+    Destroy(Shredded),
+    /// The ledger has it already: carry out what is left of these.
+    Finish(Vec<Erasure>),
+}
+
 pub(crate) async fn run(
     node: &Node,
     globals: &Globals,
@@ -43,143 +57,177 @@ pub(crate) async fn run(
     args: ShredArgs,
 ) -> Result<(), Failure> {
     let owner = node.identity(&args.owner)?;
-    let (dataset, only) =
-        (args.dataset, (!args.record.is_empty()).then(|| args.record.iter().copied().collect()));
-    let known = node
-        .pdc
-        .view(|view| view.state.dataset(dataset).is_some_and(|d| d.owner == owner.member()));
-    if known != Some(true) {
-        return Err(Failure::new(
-            "unknown-dataset",
-            format!("{} has no dataset {dataset}", args.owner),
-        )
-        .hint("`secnet data ls --as NAME` lists an owner's datasets"));
+    let dataset = args.dataset;
+    match task(node, &owner, &args).await? {
+        Task::Destroy(plan) => {
+            if globals.dry_run {
+                preview(out, &plan);
+                return Ok(());
+            }
+            let what = if plan.whole { "all" } else { "some" };
+            let question =
+                format!("Destroy {what} of {dataset}, {} records, for good?", plan.records.len());
+            if !args.yes && !crate::prompt::confirm(&question)? {
+                return Err(Failure::new("not-confirmed", "nothing was destroyed"));
+            }
+            let (event, gone) = destroy(node, &owner, &plan).await?;
+            report(node, out, &args, (event, plan.records.len(), false), &gone).await
+        }
+        Task::Finish(left) if globals.dry_run => {
+            out.would(&format!(
+                "finish {} erasures of {dataset} that are on the ledger already",
+                left.len()
+            ));
+            Ok(())
+        }
+        // It was confirmed when it was signed.
+        Task::Finish(left) => {
+            let gone = erased::carry_out(node, &owner, &left).await?;
+            let event = last_erasure(node, dataset).await?;
+            report(node, out, &args, (event, 0, true), &gone).await
+        }
     }
-    let plan = node.pdc.plan_shredding(dataset, only).await.map_err(access_failure)?;
-    if plan.records.is_empty() {
+}
+
+/// A dataset that the ledger calls erased, or records of which only the note is left, were being shredded before.
+async fn task(node: &Node, owner: &Identity, args: &ShredArgs) -> Result<Task, Failure> {
+    let dataset = args.dataset;
+    let known = node.pdc.view(|view| {
+        let entry = view.state.dataset(dataset)?;
+        (entry.owner == owner.member()).then_some(entry.status)
+    });
+    let status = known.flatten().ok_or_else(|| {
+        Failure::new("unknown-dataset", format!("{} has no dataset {dataset}", args.owner))
+            .hint("`secnet data ls --as NAME` lists an owner's datasets")
+    })?;
+    let all = node.pdc.plan_shredding(dataset, None).await.map_err(access_failure)?;
+    let mut left = erased::noted(&node.epochs()?)?;
+    left.retain(|erasure| erasure.dataset == dataset);
+    if status == DatasetStatus::Erased {
+        let dies = all.last_backup_dies;
+        left.push(Erasure::of(node, dataset, all.records, true, dies).await?);
+        return Ok(Task::Finish(left));
+    }
+    let asked: BTreeSet<RecordId> = args.record.iter().copied().collect();
+    if asked.is_empty() && !all.records.is_empty() {
+        return Ok(Task::Destroy(all));
+    }
+    // What is noted and still there was not destroyed yet, and perhaps not stated either.
+    left.retain(|erasure| erasure.records.is_disjoint(&all.records));
+    let gone: BTreeSet<RecordId> =
+        left.iter().flat_map(|erasure| &erasure.records).copied().collect();
+    if asked.is_subset(&gone) && !gone.is_empty() {
+        return Ok(Task::Finish(left));
+    }
+    if asked.is_empty() {
         return Err(Failure::new("nothing-left", format!("{dataset} has no records any more")));
     }
-    let what = if plan.whole { "all" } else { "some" };
-    if globals.dry_run {
-        let records: Vec<String> = plan.records.iter().map(ToString::to_string).collect();
-        let value = json!({
-            "dry_run": true, "dataset": dataset.to_string(), "records": records, "whole": plan.whole,
-            "last_backup_dies": plan.last_backup_dies.to_string(),
-        });
-        out.result(&value, |_| {
-            format!(
-                "would destroy {what} of {dataset}, {} records:\n{}",
-                records.len(),
-                records.join("\n")
-            )
-        });
-        return Ok(());
-    }
-    let question =
-        format!("Destroy {what} of {dataset}, {} records, for good?", plan.records.len());
-    if !args.yes && !crate::prompt::confirm(&question)? {
-        return Err(Failure::new("not-confirmed", "nothing was destroyed"));
-    }
-    let done = shred(node, &owner, &plan).await?;
-    if let Some(path) = &args.receipt {
-        files::write_private(path, &done.receipt)?;
-        out.say(&format!("receipt: {}", path.display()));
-    }
+    let asked = asked.difference(&gone).copied().collect();
+    let plan = node.pdc.plan_shredding(dataset, Some(asked)).await.map_err(access_failure)?;
+    Ok(Task::Destroy(plan))
+}
+
+fn preview(out: Output, plan: &Shredded) {
+    let records: Vec<String> = plan.records.iter().map(ToString::to_string).collect();
     let value = json!({
-        "dataset": dataset.to_string(), "records": plan.records.len(), "whole": plan.whole,
-        "event": done.event, "commitments": plan.commitments.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "compartments_destroyed": done.compartments, "segments_removed": done.segments,
-        "last_backup_dies": plan.last_backup_dies.to_string(), "receipt": args.receipt,
+        "dry_run": true, "dataset": plan.dataset.to_string(), "records": records, "whole": plan.whole,
+        "last_backup_dies": plan.last_backup_dies.to_string(),
     });
+    let what = if plan.whole { "all" } else { "some" };
     out.result(&value, |_| {
         format!(
-            "destroyed {} records of {dataset}; event {} of the log states it\nthe last backup that could open them dies on {}",
-            plan.records.len(), done.event, plan.last_backup_dies
+            "would destroy {what} of {}, {} records:\n{}",
+            plan.dataset,
+            records.len(),
+            records.join("\n")
         )
     });
-    Ok(())
 }
 
-struct Done {
-    event: u64,
-    receipt: Vec<u8>,
-    compartments: usize,
-    segments: usize,
-}
-
-/// The statement on the ledger, the release nodes' halves, the owner's keys, the bytes.
-async fn shred(node: &Node, owner: &Identity, plan: &Shredded) -> Result<Done, Failure> {
-    let archive_failure = |error: ArchiveError| access_failure(error.into());
-    let compartments =
-        compartments_in_use(&node.archive, plan.dataset).await.map_err(archive_failure)?;
-    let segments =
-        referenced_segments(&node.archive, plan.dataset).await.map_err(archive_failure)?;
-
-    // Before the destruction: a backup that is restored later must not bring back what this is about.
-    let noted = note(node, plan)?;
+/// The note, the statement on the ledger, the destruction.
+async fn destroy(node: &Node, owner: &Identity, plan: &Shredded) -> Result<(u64, Gone), Failure> {
+    let (records, dies) = (plan.records.clone(), plan.last_backup_dies);
+    let erasure = Erasure::of(node, plan.dataset, records, plan.whole, dies).await?;
+    let mut epochs = node.epochs()?;
+    // First: from here on a restored backup does not bring back what this is about, and an interruption can be made good.
+    let before = erased::note(&mut epochs, &erasure, SystemClock.now())?;
     let command = node.pdc.sign(owner.member(), what_to_shred(plan), &owner.signing);
     let committed = match node.pdc.shred(plan, &command).await {
         Ok(committed) => committed,
         Err(error) => {
             if matches!(error, AccessError::Rejected(_)) {
-                files::write_private(&noted.0, &noted.1)?;
+                epochs.set_note(before).map_err(|error| backup_failure(&error))?;
             }
             return Err(access_failure(error));
         }
     };
-    let destroyed = destroy_keys(node, owner, compartments).await?;
-    // Sealed anew under another key: pages of the old file, and copies of it, open nothing.
-    node.archive.rekey().await.map_err(archive_failure)?;
-    let removed = node.pdc.free_segments(segments).await.map_err(access_failure)?;
-    let receipt = node
-        .pdc
-        .log
-        .receipt(committed.event)
-        .await
-        .map_err(|error| access_failure(error.into()))?;
-    Ok(Done {
-        event: committed.event,
-        receipt: receipt.to_bytes(),
-        compartments: destroyed,
-        segments: removed.len(),
-    })
+    let gone = erased::carry_out(node, owner, &[erasure]).await?;
+    Ok((committed.event, gone))
 }
 
-/// Note the erasure beside the keys of the backups. The file, and what was in it.
-fn note(node: &Node, plan: &Shredded) -> Result<(PathBuf, Vec<u8>), Failure> {
-    let file = node.dir.join("keys").join(BACKUP_ERASED);
-    let before = match std::fs::read(&file) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-        Err(error) => return Err(Failure::io("read", &file, &error)),
-    };
-    let records: Vec<String> = plan.records.iter().map(ToString::to_string).collect();
-    let line = format!("{} {}\n", plan.dataset, records.join(" "));
-    files::write_private(&file, &[before.as_slice(), line.as_bytes()].concat())?;
-    Ok((file, before))
-}
-
-/// Destroy the owner's keys of compartments that nothing of the owner is sealed for any more.
-async fn destroy_keys(
+async fn report(
     node: &Node,
-    owner: &Identity,
-    mut compartments: BTreeSet<CompartmentId>,
-) -> Result<usize, Failure> {
-    for dataset in datasets_of(node, owner.member()) {
-        let used = compartments_in_use(&node.archive, dataset)
-            .await
-            .map_err(|e| access_failure(e.into()))?;
-        compartments.retain(|compartment| !used.contains(compartment));
+    out: Output,
+    args: &ShredArgs,
+    (event, records, resumed): (u64, usize, bool),
+    gone: &Gone,
+) -> Result<(), Failure> {
+    let dataset = args.dataset;
+    let receipt =
+        node.pdc.log.receipt(event).await.map_err(|error| access_failure(error.into()))?;
+    let (commitments, dies, whole) = stated(&receipt.command)?;
+    if let Some(path) = &args.receipt {
+        files::write_private(path, &receipt.to_bytes())?;
+        out.say(&format!("receipt: {}", path.display()));
     }
-    let mut keys = actions::compartments(&node.keystore, owner)?;
-    let destroyed =
-        compartments.into_iter().filter(|compartment| keys.destroy(*compartment)).count();
-    if destroyed > 0 {
-        actions::save_compartments(&node.keystore, owner, &keys)?;
-    }
-    Ok(destroyed)
+    let value = json!({
+        "dataset": dataset.to_string(), "records": records, "whole": whole, "event": event,
+        "commitments": commitments.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "compartments_destroyed": gone.compartments, "segments_removed": gone.segments,
+        "last_backup_dies": dies.to_string(), "receipt": args.receipt, "resumed": resumed,
+    });
+    out.result(&value, |_| {
+        let done = if resumed {
+            format!("the erasure of {dataset} is complete")
+        } else {
+            format!("destroyed {records} records of {dataset}")
+        };
+        format!("{done}; event {event} of the log states it\nthe last backup that could open them dies on {dies}")
+    });
+    Ok(())
 }
 
-fn datasets_of(node: &Node, owner: MemberId) -> Vec<DatasetId> {
-    node.pdc.view(|view| view.state.datasets_of(owner).collect()).unwrap_or_default()
+/// What an erasure's command says.
+fn stated(command: &[u8]) -> Result<(Vec<Digest>, Timestamp, bool), Failure> {
+    let other = || Failure::new("damaged", "the receipt is not that of an erasure");
+    let command = SignedCommand::parse(command).map_err(|error| other().because(&error))?;
+    match command.value.operation {
+        Operation::RecordErasure { erased, last_backup_dies, whole, .. } => {
+            Ok((erased, last_backup_dies, whole))
+        }
+        _ => Err(other()),
+    }
+}
+
+/// The event that states the last erasure of a dataset.
+async fn last_erasure(node: &Node, dataset: DatasetId) -> Result<u64, Failure> {
+    let mut end = node.pdc.view(|view| view.log_size).unwrap_or_default();
+    while end > 0 {
+        let first = end.saturating_sub(EVENTS_AT_ONCE);
+        let limit = usize::try_from(end.saturating_sub(first)).unwrap_or(usize::MAX);
+        let events = node.pdc.log.events(first, limit).await;
+        for (index, bytes) in events.map_err(|e| access_failure(e.into()))?.into_iter().rev() {
+            let effects = decode::<Event>("event", &bytes, limits::MAX_EVENT_BYTES)
+                .map(|event| event.effects)
+                .unwrap_or_default();
+            if effects
+                .into_iter()
+                .any(|e| matches!(e, Effect::Erased { dataset: d, .. } if d == dataset))
+            {
+                return Ok(index);
+            }
+        }
+        end = first;
+    }
+    Err(Failure::new("nothing-left", format!("{dataset} has no records any more")))
 }

@@ -97,3 +97,72 @@ fn a_cut_tail_is_found_against_a_receipt_and_a_checkpoint() {
     std::fs::write(place.path("noise"), [0xff; 64]).unwrap();
     assert_eq!(place.run(&["fsck", "--against", "noise"]).code, 7);
 }
+
+#[test]
+fn a_flipped_bit_in_each_plain_file_is_named() {
+    let place = Place::demo();
+    let dataset = place.dataset();
+    place.json(&["backup", "elsewhere"]);
+    place.grant(&dataset, "eve");
+    // A request that is under way.
+    let record = place.plain_records(&dataset).remove(0);
+    std::fs::write(place.path("in-the-way"), "").unwrap();
+    place.run(&[
+        "get",
+        &dataset,
+        "--as",
+        "eve",
+        "--purpose",
+        "treatment",
+        "--record",
+        &record,
+        "--max-price",
+        "1",
+        "--out",
+        "in-the-way",
+    ]);
+    place.run(&["fsck"]).ok();
+    let plain = |path: &std::path::Path| {
+        let inside = path.strip_prefix(place.path("d")).unwrap();
+        let folder = inside.components().next().unwrap().as_os_str().to_owned();
+        (folder == "log" || folder == "keys" || inside.ends_with("genesis.cbor"))
+            && !inside.ends_with("node.keys")
+    };
+    let mut looked_at = 0;
+    for (file, bytes) in files(&place.path("d")) {
+        if !plain(&file) {
+            continue;
+        }
+        looked_at += 1;
+        flip(&file, bytes.len() * 2 / 3);
+        let run = place.run(&["fsck", "--json"]);
+        assert_eq!(run.code, 7, "{}: {run:?}", file.display());
+        let name = file.file_name().unwrap().to_str().unwrap();
+        let named = run.json()["findings"].to_string();
+        assert!(named.contains(name), "{} is not named: {named}", file.display());
+        std::fs::write(&file, bytes).unwrap();
+    }
+    assert!(looked_at > 15, "{looked_at}");
+    place.run(&["fsck"]).ok();
+}
+
+#[test]
+fn every_damaged_entry_of_the_archive_is_named() {
+    let place = Place::demo();
+    let archive = files(&place.path("d/archive"));
+    let (database, bytes) =
+        archive.iter().find(|(path, _)| path.extension().unwrap() == "redb").unwrap();
+    // One bit in each page beyond the first: whatever rows lie there do not open any more.
+    let mut damaged = bytes.clone();
+    for page in damaged.chunks_mut(4096).skip(2) {
+        if page.iter().filter(|byte| **byte != 0).count() > 3000 {
+            page[3000] ^= 1;
+        }
+    }
+    std::fs::write(database, damaged).unwrap();
+    let run = place.run(&["fsck", "--json"]);
+    assert_eq!(run.code, 7, "{run:?}");
+    let found = run.json()["findings"].as_array().unwrap().clone();
+    let entries = found.iter().filter(|f| f["what"].as_str().unwrap().starts_with("entry "));
+    assert!(entries.count() > 1, "{found:?}");
+}

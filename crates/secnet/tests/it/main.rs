@@ -17,5 +17,7 @@ mod identities;
 mod json;
 mod keep;
 mod readme;
+mod records;
 mod requests;
+mod shred;
 mod support;
