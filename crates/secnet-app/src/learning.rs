@@ -66,12 +66,15 @@ impl Pdc {
         self.learning.lock().guard.stray(request.requester, request.dataset, now);
     }
 
-    /// Keep what the guard has learnt.
+    /// Keep what the guard has learnt, if it has learnt anything since.
     ///
     /// # Errors
-    /// The archive cannot be written.
+    /// The archive cannot be read or written.
     pub async fn save_guard(&self) -> Result<(), ArchiveError> {
         let bytes = self.learning.lock().snapshot(self.clock.now());
+        if self.archive.get(&guard_name()).await?.as_ref() == Some(&bytes) {
+            return Ok(());
+        }
         self.keep_learnt(bytes).await
     }
 

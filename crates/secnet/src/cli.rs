@@ -6,13 +6,17 @@ use clap::{Args, Parser, Subcommand};
 use secnet_crypto::Zeroizing;
 
 use crate::failure::{Exit, Failure};
+use crate::files;
 use crate::node::Node;
 use crate::output::Output;
 use crate::verbs;
 
+/// Longest file that holds a passphrase.
+const MAX_PASSPHRASE_FILE_BYTES: u64 = 4096;
+
 const AFTER_HELP: &str = "\
-Exit codes: 0 done or allowed, 1 failed, 2 wrong usage, 3 denied, 4 held or denied by the guard,
-5 not enough money, 6 ledger or storage not reachable, 7 a verification failed.
+Exit codes: 0 done or allowed, 1 failed, 2 wrong usage, 3 denied, 4 held or denied by the guard or
+a rule, 5 not enough money, 6 ledger or storage not reachable, 7 a verification failed.
 
 Begin with `secnet demo`.";
 
@@ -118,6 +122,9 @@ impl Cli {
     pub(crate) async fn run(self) -> Result<(), Failure> {
         let out = self.output();
         let globals = &self.globals;
+        if globals.dry_run {
+            self.verb.refuse_without_dry_run()?;
+        }
         match self.verb {
             Verb::Demo(args) => verbs::demo::run(globals, out, args).await,
             Verb::Init(args) => verbs::init::run(globals, out, args).await,
@@ -164,11 +171,35 @@ impl Cli {
     }
 }
 
+impl Verb {
+    /// What writes files and cannot say beforehand what they would be does not pretend that it can.
+    fn refuse_without_dry_run(&self) -> Result<(), Failure> {
+        let what = match self {
+            Self::Demo(_) => "demo",
+            Self::Bench(_) => "bench",
+            Self::Man(args) if args.writes() => "man DIR",
+            Self::Receipt(args) if args.writes() => "receipt save",
+            _ => return Ok(()),
+        };
+        Err(Failure::new("no-dry-run", format!("`secnet {what}` has no dry run"))
+            .hint("leave --dry-run out, or leave the verb out")
+            .exit(Exit::Usage))
+    }
+}
+
 impl Globals {
     /// Open the data folder.
     pub(crate) async fn open(&self) -> Result<Node, Failure> {
         crate::node::require(&self.dir)?;
         Node::open(&self.dir, &self.passphrase()?).await
+    }
+
+    /// The passphrase for a folder that is about to be made: nobody can check it against anything, so it is asked twice.
+    pub(crate) fn new_passphrase(&self) -> Result<Zeroizing<String>, Failure> {
+        match &self.passphrase_file {
+            Some(_) => self.passphrase(),
+            None => crate::prompt::new_passphrase(),
+        }
     }
 
     /// The passphrase of the data folder.
@@ -184,9 +215,7 @@ impl Globals {
         let published = dir.join("passphrase");
         let file = self.passphrase_file.clone().or_else(|| published.exists().then_some(published));
         let Some(file) = file else { return crate::prompt::passphrase() };
-        let text =
-            std::fs::read_to_string(&file).map_err(|error| Failure::io("read", &file, &error))?;
-        let text = Zeroizing::new(text);
+        let text = files::read_text(&file, MAX_PASSPHRASE_FILE_BYTES)?;
         let passphrase = Zeroizing::new(text.lines().next().unwrap_or_default().to_owned());
         if passphrase.is_empty() {
             return Err(Failure::new(

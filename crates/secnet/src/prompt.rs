@@ -8,19 +8,49 @@ use crate::failure::{Exit, Failure};
 
 /// Ask for the passphrase on the terminal, without showing it.
 pub(crate) fn passphrase() -> Result<Zeroizing<String>, Failure> {
-    if !std::io::stdin().is_terminal() {
-        return Err(Failure::new(
-            "no-passphrase",
-            "the keys are protected and no passphrase was given",
-        )
-        .hint("name a file with --passphrase-file, or a descriptor as --passphrase-file /dev/fd/3")
-        .exit(Exit::Usage));
+    require_terminal()?;
+    ask("Passphrase: ")
+}
+
+/// Ask for a new passphrase, twice.
+pub(crate) fn new_passphrase() -> Result<Zeroizing<String>, Failure> {
+    require_terminal()?;
+    agreed(&ask("New passphrase: ")?, || ask("Once more: "))
+}
+
+/// A new passphrase that is one, and that was typed the same a second time.
+fn agreed(
+    first: &Zeroizing<String>,
+    again: impl FnOnce() -> Result<Zeroizing<String>, Failure>,
+) -> Result<Zeroizing<String>, Failure> {
+    if first.is_empty() {
+        return Err(Failure::new("empty-passphrase", "an empty passphrase protects nothing")
+            .hint("choose a long one, and keep it: there is no way around it")
+            .exit(Exit::Usage));
     }
+    if again()? != *first {
+        return Err(Failure::new("passphrases-differ", "the two passphrases are not the same")
+            .hint("nothing was made; try again")
+            .exit(Exit::Usage));
+    }
+    Ok(first.clone())
+}
+
+fn require_terminal() -> Result<(), Failure> {
+    if std::io::stdin().is_terminal() {
+        return Ok(());
+    }
+    Err(Failure::new("no-passphrase", "the keys are protected and no passphrase was given")
+        .hint("name a file with --passphrase-file, or a descriptor as --passphrase-file /dev/fd/3")
+        .exit(Exit::Usage))
+}
+
+fn ask(question: &str) -> Result<Zeroizing<String>, Failure> {
     let failed = |error: std::io::Error| {
         Failure::new("terminal", "cannot read the passphrase").because(&error)
     };
     let mut err = std::io::stderr().lock();
-    write!(err, "Passphrase: ").and_then(|()| err.flush()).map_err(failed)?;
+    write!(err, "{question}").and_then(|()| err.flush()).map_err(failed)?;
     let _hidden = Hidden::new();
     let mut line = Zeroizing::new(String::new());
     std::io::stdin().lock().read_line(&mut line).map_err(failed)?;
@@ -68,4 +98,22 @@ fn stty(mode: &str) {
     drop(
         std::process::Command::new("stty").arg(mode).stdin(std::process::Stdio::inherit()).status(),
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typed(first: &str, second: &str) -> Result<String, &'static str> {
+        let word = |text: &str| Zeroizing::new(text.to_owned());
+        let agreed = agreed(&word(first), || Ok(word(second)));
+        agreed.map(|passphrase| passphrase.to_string()).map_err(|failure| failure.code)
+    }
+
+    #[test]
+    fn a_new_passphrase_is_typed_twice_and_is_not_empty() {
+        assert_eq!(typed("correct horse", "correct horse"), Ok("correct horse".into()));
+        assert_eq!(typed("correct horse", "correct house"), Err("passphrases-differ"));
+        assert_eq!(typed("", ""), Err("empty-passphrase"));
+    }
 }

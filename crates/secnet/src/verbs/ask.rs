@@ -45,19 +45,29 @@ pub(crate) async fn run(
 ) -> Result<(), Failure> {
     let asker = node.identity(&args.asker)?;
     let change = match (args.accept, args.withdraw) {
-        (Some(ask), _) => {
+(Some(ask), _) => {
             let bargain = offered(node, ask)?;
-            let said = format!("accepted the counter-offer to {ask}: {} a use", bargain.price);
-            Some((Operation::AcceptCounter { ask, bargain }, said))
+            let price = bargain.price;
+            Some((
+                Operation::AcceptCounter { ask, bargain },
+                format!("accept the counter-offer to {ask}: {price} a use"),
+                format!("accepted the counter-offer to {ask}: {price} a use"),
+            ))
         }
-        (_, Some(ask)) => Some((Operation::WithdrawAsk { ask }, format!("took {ask} back"))),
+        (_, Some(ask)) => Some((
+            Operation::WithdrawAsk { ask },
+            format!("take {ask} back"),
+            format!("took {ask} back"),
+        )),
         (None, None) => None,
     };
-    if let Some((operation, said)) = change {
-        if !globals.dry_run {
-            actions::order(&node.pdc, &asker, operation, Enclosures::default()).await?;
+    if let Some((operation, would, said)) = change {
+        if globals.dry_run {
+            out.would(&would);
+            return Ok(());
         }
-        out.result(&json!({ "done": said, "dry_run": globals.dry_run }), |_| said.clone());
+        actions::order(&node.pdc, &asker, operation, Enclosures::default()).await?;
+        out.result(&json!({ "done": said, "dry_run": false }), |_| said.clone());
         return Ok(());
     }
     let (scope, price) = (args.scope, args.price);

@@ -20,7 +20,7 @@ pub(crate) async fn run(globals: &Globals, out: Output, args: InitArgs) -> Resul
         out.would(&format!("make a network `{}` in `{}`", args.name, globals.dir.display()));
         return Ok(());
     }
-    let passphrase = globals.passphrase()?;
+    let passphrase = globals.new_passphrase()?;
     let node = Node::create(&globals.dir, &args.name, &passphrase).await?;
     let value = json!({
         "network": node.pdc.network().to_string(),

@@ -17,6 +17,12 @@ pub(crate) struct ManArgs {
     folder: Option<PathBuf>,
 }
 
+impl ManArgs {
+    pub(crate) fn writes(&self) -> bool {
+        self.folder.is_some()
+    }
+}
+
 pub(crate) fn run(out: Output, args: &ManArgs) -> Result<(), Failure> {
     let mut command = Cli::command();
     command.build();

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use secnet_types::{Genesis, Receipt, VerifiedReceipt};
+use secnet_types::{Genesis, Receipt, VerifiedReceipt, limits};
 use serde_json::{Value, json};
 
 use crate::cli::Globals;
@@ -39,6 +39,12 @@ enum What {
     },
 }
 
+impl ReceiptArgs {
+    pub(crate) fn writes(&self) -> bool {
+        matches!(self.what, What::Save { .. })
+    }
+}
+
 pub(crate) async fn run(globals: &Globals, out: Output, args: ReceiptArgs) -> Result<(), Failure> {
     match args.what {
         What::Verify { receipt, genesis } => {
@@ -62,14 +68,16 @@ pub(crate) async fn run(globals: &Globals, out: Output, args: ReceiptArgs) -> Re
 
 /// Check a receipt file against a genesis file.
 pub(crate) fn verify(genesis: &Path, receipt: &Path) -> Result<VerifiedReceipt, Failure> {
-    let read = |path: &Path| std::fs::read(path).map_err(|error| Failure::io("read", path, &error));
     let invalid = |what: &str, error: &dyn std::error::Error| {
         Failure::new("verification", format!("the {what} does not hold"))
             .because(error)
+            .hint("get it again from where it was made; `--genesis FILE` names another network's beginning")
             .exit(Exit::Verification)
     };
-    let genesis = Genesis::parse(&read(genesis)?).map_err(|error| invalid("genesis", &error))?;
-    let receipt = Receipt::parse(&read(receipt)?).map_err(|error| invalid("receipt", &error))?;
+    let genesis = files::read(genesis, limits::MAX_GENESIS_BYTES as u64)?;
+    let genesis = Genesis::parse(&genesis).map_err(|error| invalid("genesis", &error))?;
+    let receipt = files::read(receipt, limits::MAX_RECEIPT_BYTES as u64)?;
+    let receipt = Receipt::parse(&receipt).map_err(|error| invalid("receipt", &error))?;
     receipt.verify(&genesis).map_err(|error| invalid("receipt", &error))
 }
 

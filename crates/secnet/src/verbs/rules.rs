@@ -22,6 +22,8 @@ use secnet_app::ports::{Archive as _, Change, EntryKind, EntryName};
 
 /// Longest recorded features, in bytes.
 const MAX_FEATURES_BYTES: usize = 64 * 1024;
+/// Largest file of evidence, in bytes.
+const MAX_EVIDENCE_BYTES: u64 = 256 * 1024 * 1024;
 /// Attempts of the past that are listed by name.
 const MAX_LISTED: usize = 20;
 
@@ -117,10 +119,12 @@ pub(crate) async fn run(
             install(node, globals, out, rule, body.as_deref(), simulate).await
         }
         What::Remove { rule } => {
-            if !globals.dry_run {
-                own(node, Operation::RemoveRule { rule }).await?;
+            if globals.dry_run {
+                out.would(&format!("stop enforcing {rule} here"));
+                return Ok(());
             }
-            let value = json!({ "removed": rule.to_string(), "dry_run": globals.dry_run });
+            own(node, Operation::RemoveRule { rule }).await?;
+            let value = json!({ "removed": rule.to_string(), "dry_run": false });
             out.result(&value, |_| format!("{rule} is not enforced here any more"));
             Ok(())
         }
@@ -176,9 +180,7 @@ async fn publish(
     let rule = read(file)?;
     safe(&rule)?;
     let evidence = match evidence {
-        Some(path) => {
-            Digest::of(&std::fs::read(path).map_err(|error| Failure::io("read", path, &error))?)
-        }
+        Some(path) => Digest::of(&crate::files::read(path, MAX_EVIDENCE_BYTES)?),
         None => Digest::ZERO,
     };
     if !globals.dry_run {
@@ -283,12 +285,7 @@ async fn own(node: &Node, operation: Operation) -> Result<(), Failure> {
 }
 
 fn read(file: &Path) -> Result<Rule, Failure> {
-    let failed = |error: std::io::Error| Failure::io("read", file, &error);
-    let length = std::fs::metadata(file).map_err(failed)?.len();
-    if length > limits::MAX_RULE_TEXT_BYTES as u64 {
-        return Err(Failure::new("too-large", format!("`{}` has {length} bytes", file.display())));
-    }
-    let text = std::fs::read_to_string(file).map_err(failed)?;
+    let text = crate::files::read_text(file, limits::MAX_RULE_TEXT_BYTES as u64)?;
     Rule::from_cedar(&text).map_err(|error| {
         Failure::new("invalid-rule", format!("`{}` is not a rule", file.display()))
             .because(&error)

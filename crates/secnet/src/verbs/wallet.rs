@@ -58,29 +58,35 @@ pub(crate) async fn run(
                 .exit(crate::failure::Exit::Usage)
         })
     };
-    let (operation, said) = match args.what {
+    let (operation, would, said) = match args.what {
         None => return statement(node, out, &who()?).await,
         Some(What::Issue { to, amount }) => {
             let member = node.member(&to)?;
-            if !globals.dry_run {
-                node.govern(Change::Issue { to: member, amount }).await?;
+            if globals.dry_run {
+                out.would(&format!("issue {amount} to {to}"));
+                return Ok(());
             }
+            node.govern(Change::Issue { to: member, amount }).await?;
             let said = format!("issued {amount} to {to}");
-            out.result(&json!({ "done": said, "dry_run": globals.dry_run }), |_| said.clone());
+            out.result(&json!({ "done": said, "dry_run": false }), |_| said.clone());
             return Ok(());
         }
         Some(What::Send { ref to, amount }) => {
-            (Operation::Transfer { to: node.member(to)?, amount }, format!("sent {amount} to {to}"))
+            let operation = Operation::Transfer { to: node.member(to)?, amount };
+            (operation, format!("send {amount} to {to}"), format!("sent {amount} to {to}"))
         }
         Some(What::Fund { grant, amount }) => {
-            (Operation::FundGrant { grant, amount }, format!("set {amount} aside for {grant}"))
+            let said = format!("set {amount} aside for {grant}");
+            (Operation::FundGrant { grant, amount }, said.clone(), said)
         }
     };
     let author = node.identity(&who()?)?;
-    if !globals.dry_run {
-        actions::order(&node.pdc, &author, operation, Enclosures::default()).await?;
+    if globals.dry_run {
+        out.would(&would);
+        return Ok(());
     }
-    out.result(&json!({ "done": said, "dry_run": globals.dry_run }), |_| said.clone());
+    actions::order(&node.pdc, &author, operation, Enclosures::default()).await?;
+    out.result(&json!({ "done": said, "dry_run": false }), |_| said.clone());
     Ok(())
 }
 

@@ -85,3 +85,154 @@ fn rules_that_are_no_rules_or_not_safe_are_refused() {
     assert_eq!((run.code, run.error()["code"].as_str()), (1, Some("unsafe-rule")), "{run:?}");
     assert_eq!(place.height(), before);
 }
+
+#[test]
+fn amounts_are_not_negative_and_do_not_overflow() {
+    let place = Place::demo();
+    let height = place.height();
+    for amount in ["-1", "-0.000001", "1e3", "0.0000001", "99999999999999999999", "NaN", "", " 1"] {
+        let amount = format!("--price={amount}");
+        let dataset = place.dataset();
+        let run = place.run(&[
+            "grant",
+            &dataset,
+            "--as",
+            "ada",
+            "--to",
+            "eve",
+            "--purpose",
+            "treatment",
+            &amount,
+            "--json",
+        ]);
+        assert_eq!((run.code, run.error()["code"].as_str()), (2, Some("usage")), "{amount}");
+    }
+    for amount in ["-5", "18446744073709551616"] {
+        let run = place.run(&["wallet", "send", "--as", "dr-bo", "--json", "--", "eve", amount]);
+        assert_eq!(run.code, 2, "{amount}: {run:?}");
+    }
+    // The largest amount there is, issued again and again, would be more than there can be.
+    let most = "18446744073709.551615";
+    let runs = [0, 1].map(|_| place.run(&["wallet", "issue", "eve", most, "--json"]));
+    assert!(runs.iter().any(|run| run.code == 1), "{runs:?}");
+    assert!(runs.iter().all(|run| run.code != 101), "{runs:?}");
+    let status = place.json(&["status"]);
+    assert_eq!(status["money_conserved"], true);
+    assert!(place.height() <= height + 1);
+}
+
+#[test]
+fn a_counter_offer_names_a_price_and_a_grant_keeps_to_what_was_asked() {
+    let place = Place::demo();
+    let dataset = place.dataset();
+    let asked =
+        place.json(&["ask", &dataset, "--as", "eve", "--purpose", "treatment", "--price", "3"]);
+    let ask = asked["ask"].as_str().unwrap();
+    let height = place.height();
+    let run = place.run(&["inbox", "counter", ask, "--as", "ada", "--json"]);
+    assert_eq!((run.code, run.error()["code"].as_str()), (2, Some("usage")));
+    let run = place.run(&["inbox", "approve", ask, "--price", "1", "--as", "ada", "--json"]);
+    assert_eq!(run.code, 2, "an answer has no price of its own");
+    assert_eq!(place.height(), height);
+    place.json(&["inbox", "approve", ask, "--as", "ada"]);
+    let waiting = place.json(&["inbox", "--as", "ada"]);
+    assert!(waiting["asks"].as_array().unwrap().iter().all(|other| other["ask"] != ask));
+    let again = place.run(&["inbox", "approve", ask, "--as", "ada", "--json"]);
+    assert_eq!((again.code, again.error()["code"].as_str()), (1, Some("unknown-ask")));
+}
+
+#[test]
+fn a_name_is_not_the_beginning_of_another() {
+    let place = Place::demo();
+    place.json(&["id", "new", "hospital-10", "--kind", "organisation"]);
+    let dataset = place.dataset();
+    for to in ["hospital-1", "org:hospital-1", "hospital", "HOSPITAL-10"] {
+        let run = place.run(&[
+            "grant",
+            &dataset,
+            "--as",
+            "ada",
+            "--to",
+            to,
+            "--purpose",
+            "treatment",
+            "--json",
+        ]);
+        assert!(
+            matches!(run.error()["code"].as_str(), Some("unknown-identity" | "bad-name")),
+            "{to}"
+        );
+    }
+    place.json(&["id", "new", "hospital-1", "--kind", "organisation"]);
+    let id = |name: &str| place.json(&["id", "show", name])["card"]["member"].clone();
+    assert_ne!(id("hospital-1"), id("hospital-10"));
+}
+
+#[test]
+fn receipts_and_genesis_files_that_are_none_are_refused() {
+    let place = Place::demo();
+    std::fs::write(place.path("empty"), "").unwrap();
+    std::fs::write(place.path("noise"), [0xff; 4096]).unwrap();
+    let nested: Vec<u8> = std::iter::repeat_n(0x81, 200_000).collect();
+    std::fs::write(place.path("nested"), nested).unwrap();
+    std::fs::File::create(place.path("huge")).unwrap().set_len(1 << 34).unwrap();
+    let verify = |receipt: &str, genesis: &str| {
+        place.run(&["receipt", "verify", receipt, "--genesis", genesis, "--json"])
+    };
+    for file in ["empty", "noise", "nested"] {
+        for run in [verify(file, "d/genesis.cbor"), verify("d/allowed.receipt", file)] {
+            assert_eq!(
+                (run.code, run.error()["code"].as_str()),
+                (7, Some("verification")),
+                "{file}"
+            );
+            assert!(run.error()["hint"].is_string());
+        }
+    }
+    for run in [verify("huge", "d/genesis.cbor"), verify("d/allowed.receipt", "huge")] {
+        assert_eq!((run.code, run.error()["code"].as_str()), (1, Some("too-large")), "{run:?}");
+    }
+    for args in [
+        &["fsck", "--against", "huge"][..],
+        &["rules", "test", "huge"],
+        &["status", "--passphrase-file", "huge"],
+    ] {
+        let run = place.run(&[args, &["--json"]].concat());
+        assert_eq!((run.code, run.error()["code"].as_str()), (1, Some("too-large")), "{args:?}");
+    }
+}
+
+#[test]
+fn cards_have_the_fields_of_cards() {
+    let place = Place::demo();
+    let card = std::fs::read_to_string(place.path("d/keys/eve.json")).unwrap();
+    let unknown = card.replacen('{', r#"{"admin": true,"#, 1);
+    let nested = format!("{}{}", "[".repeat(4000), "]".repeat(4000));
+    for text in [unknown.as_str(), &nested, "{}", "null", &" ".repeat(1 << 20)] {
+        std::fs::write(place.path("d/keys/eve.json"), text).unwrap();
+        for args in [&["id", "show", "eve"][..], &["id"], &["wallet", "--as", "eve"]] {
+            let run = place.run(&[args, &["--json"]].concat());
+            let code = run.error()["code"].as_str().unwrap().to_owned();
+            assert!(["bad-card", "too-large"].contains(&code.as_str()), "{args:?}: {run:?}");
+            assert!(run.error()["hint"].is_string());
+        }
+    }
+}
+
+#[test]
+fn a_new_network_has_a_passphrase() {
+    let empty = tempfile::tempdir().unwrap();
+    let run = finish(command(empty.path()).args(["init", "--json"]));
+    assert_eq!((run.code, run.error()["code"].as_str()), (2, Some("no-passphrase")));
+    std::fs::write(empty.path().join("none"), "\n").unwrap();
+    let run = finish(command(empty.path()).args(["init", "--json", "--passphrase-file", "none"]));
+    assert_eq!((run.code, run.error()["code"].as_str()), (2, Some("empty-passphrase")));
+    assert!(!empty.path().join("secnet-data").exists());
+    std::fs::write(empty.path().join("some"), "correct horse\n").unwrap();
+    finish(command(empty.path()).args(["init", "--json", "--passphrase-file", "some"])).ok();
+    for file in ["governor.key", "node.keys"] {
+        let text =
+            std::fs::read_to_string(empty.path().join("secnet-data/keys").join(file)).unwrap();
+        assert!(text.contains("argon2id m=65536 t=3 p=1"), "{file}: {text}");
+    }
+}
