@@ -342,3 +342,20 @@ fn epochs_open_with_their_key_only() {
     let refused = BackupEpochs::open(&file, StorageKey::from_bytes([1; 32]));
     assert!(matches!(refused, Err(BackupError::Epochs)));
 }
+
+#[test]
+fn the_note_beside_the_keys_is_sealed_with_them_and_survives_their_death() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("epochs");
+    let key = StorageKey::from_bytes([7; 32]);
+    let mut epochs = BackupEpochs::open(&file, key.clone()).unwrap();
+    assert_eq!(epochs.note(), b"");
+    epochs.set_note(SECRET.to_vec()).unwrap();
+    let sealed = std::fs::read(&file).unwrap();
+    assert!(!sealed.windows(SECRET.len()).any(|window| window == SECRET));
+
+    let mut again = BackupEpochs::open(&file, key.clone()).unwrap();
+    again.expire(Timestamp(u64::MAX)).unwrap();
+    assert_eq!(BackupEpochs::open(&file, key).unwrap().note(), SECRET);
+    assert!(BackupEpochs::open(&file, StorageKey::from_bytes([8; 32])).is_err());
+}
