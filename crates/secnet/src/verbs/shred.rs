@@ -101,9 +101,9 @@ async fn task(node: &Node, owner: &Identity, args: &ShredArgs) -> Result<Task, F
             .hint("`secnet data ls --as NAME` lists an owner's datasets")
     })?;
     let all = node.pdc.plan_shredding(dataset, None).await.map_err(access_failure)?;
-    let mut left = erased::noted(&node.epochs()?)?;
-    left.retain(|erasure| erasure.dataset == dataset);
     if status == DatasetStatus::Erased {
+        let mut left = erased::noted(&node.epochs()?)?;
+        left.retain(|erasure| erasure.dataset == dataset);
         let dies = all.last_backup_dies;
         left.push(Erasure::of(node, dataset, all.records, true, dies).await?);
         return Ok(Task::Finish(left));
@@ -112,8 +112,7 @@ async fn task(node: &Node, owner: &Identity, args: &ShredArgs) -> Result<Task, F
     if asked.is_empty() && !all.records.is_empty() {
         return Ok(Task::Destroy(all));
     }
-    // What is noted and still there was not destroyed yet, and perhaps not stated either.
-    left.retain(|erasure| erasure.records.is_disjoint(&all.records));
+    let left = destroyed(node, dataset).await?;
     let gone: BTreeSet<RecordId> =
         left.iter().flat_map(|erasure| &erasure.records).copied().collect();
     if asked.is_subset(&gone) && !gone.is_empty() {
@@ -161,8 +160,18 @@ async fn destroy(node: &Node, owner: &Identity, plan: &Shredded) -> Result<(u64,
             return Err(access_failure(error));
         }
     };
-    let gone = erased::carry_out(node, owner, &[erasure]).await?;
+    let left = destroyed(node, plan.dataset).await?;
+    let gone = erased::carry_out(node, owner, &left).await?;
     Ok((committed.event, gone))
+}
+
+/// The noted erasures of a dataset that are stated and carried out at least in part: none of their records is there. One
+/// of which records are there may not be stated, and is not ours to carry out.
+async fn destroyed(node: &Node, dataset: DatasetId) -> Result<Vec<Erasure>, Failure> {
+    let all = node.pdc.plan_shredding(dataset, None).await.map_err(access_failure)?;
+    let mut left = erased::noted(&node.epochs()?)?;
+    left.retain(|e| e.dataset == dataset && e.records.is_disjoint(&all.records));
+    Ok(left)
 }
 
 async fn report(

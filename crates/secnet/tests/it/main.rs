@@ -21,3 +21,4 @@ mod records;
 mod requests;
 mod shred;
 mod support;
+mod unchanged;
