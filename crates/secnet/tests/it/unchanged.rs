@@ -90,14 +90,19 @@ fn a_dry_run_leaves_every_file_as_it_was() {
         let changed: Vec<_> = differing(&folder, &plain_files(&place));
         assert!(changed.is_empty(), "{args:?} wrote {changed:?}");
     }
+    assert_eq!((place.height(), place.json(&["id"])), before);
+    assert!(!place.path("elsewhere").exists());
+}
+
+#[test]
+fn what_has_no_dry_run_says_so_and_a_dry_init_makes_no_folder() {
+    let place = Place::demo();
     for args in
         [&["demo"][..], &["bench"], &["man", "pages"], &["receipt", "save", "0", "--out", "r"]]
     {
         let run = place.run(&[args, &["--dry-run", "--json"]].concat());
         assert_eq!((run.code, run.error()["code"].as_str()), (2, Some("no-dry-run")), "{args:?}");
     }
-    assert_eq!((place.height(), place.json(&["id"])), before);
-    assert!(!place.path("elsewhere").exists());
     let run =
         finish(command(place.root()).args(["--dir", "n", "init", "--dry-run", "--json"])).ok();
     assert_eq!(run.json()["dry_run"], true);
