@@ -45,7 +45,7 @@ pub(crate) async fn run(
 ) -> Result<(), Failure> {
     let asker = node.identity(&args.asker)?;
     let change = match (args.accept, args.withdraw) {
-(Some(ask), _) => {
+        (Some(ask), _) => {
             let bargain = offered(node, ask)?;
             let price = bargain.price;
             Some((

@@ -48,6 +48,7 @@ fn a_dry_run_leaves_every_file_as_it_was() {
     let grant = place.grant(&dataset, "eve");
     let ask = place.json(&["ask", &dataset, "--as", "dr-bo", "--purpose", "treatment"]);
     let ask = ask["ask"].as_str().unwrap();
+    place.json(&["inbox", "counter", ask, "--price", "0.1", "--as", "ada"]);
     let before = (place.height(), place.json(&["id"]));
     let folder = plain_files(&place);
     for args in [
