@@ -145,6 +145,7 @@ fn signatures_shows_a_card() {
         network: NetworkId([0xaa; 32]),
         kind: MemberKind::Person,
         sealing_key: Digest([0xbb; 32]),
+        voucher: None,
     };
     let signed = Signed::sign(card, &example_key());
     let shows = |label: &str, bytes: &[u8]| shows(SIGNATURES, "## 6. Example", label, bytes);
