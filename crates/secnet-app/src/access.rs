@@ -1,5 +1,7 @@
 //! One access request, in ten steps.
 
+mod preview;
+
 use std::collections::BTreeSet;
 
 use secnet_ledger::{DatasetStatus, DecisionState, Rejection};
@@ -7,6 +9,8 @@ use secnet_types::{
     DatasetId, Decision, DecisionId, Digest, HoldAnswer, MemberId, Operation, ReasonClass, Receipt,
     RecordMeta, Verdict, encode, limits,
 };
+
+pub use preview::{Foreseen, Preview};
 
 use crate::AccessError;
 use crate::call::{AccessCall, Authenticated};
@@ -257,13 +261,7 @@ impl Pdc {
     ) -> Result<(Concluded, Committed), AccessError> {
         match self.commit(&concluded).await {
             Ok(committed) => Ok((concluded, committed)),
-            Err(AccessError::Rejected(rejection))
-                if !matches!(concluded.decision.verdict, Verdict::Deny { .. })
-                    && !matches!(
-                        rejection,
-                        Rejection::AlreadyDecided | Rejection::RequestReused
-                    ) =>
-            {
+            Err(AccessError::Rejected(rejection)) if becomes_denial(&concluded, rejection) => {
                 let denied = self.denied_by_ledger(caller, concluded, rejection);
                 let committed = self.commit(&denied).await?;
                 Ok((denied, committed))
@@ -441,3 +439,9 @@ fn receipt_decision(receipt: &Receipt) -> Result<DecisionId, AccessError> {
 
 /// Uploads of a set of records.
 pub(crate) type Uploads = BTreeSet<secnet_lock::UploadId>;
+
+/// Is the ledger's refusal of a decision recorded as a denial? Not if there is a decision on the request already.
+fn becomes_denial(concluded: &Concluded, rejection: Rejection) -> bool {
+    !matches!(concluded.decision.verdict, Verdict::Deny { .. })
+        && !matches!(rejection, Rejection::AlreadyDecided | Rejection::RequestReused)
+}

@@ -23,6 +23,32 @@ pub struct Enclosures {
     pub wraps: Option<GrantWraps>,
 }
 
+impl Enclosures {
+    /// Is what the command commits to enclosed, and nothing else?
+    pub(crate) fn belong_to(&self, command: &SignedCommand) -> Result<(), AccessError> {
+        let (kind, commitment, wraps_digest) = commitments(&command.value.operation);
+        if self.detail.as_ref().map(GrantDetail::commitment) != commitment {
+            return Err(AccessError::Malformed(
+                "the enclosed detail is not the one that the command commits to".into(),
+            ));
+        }
+        if self.wraps.as_ref().map(GrantWraps::digest) != wraps_digest {
+            return Err(AccessError::Malformed(
+                "the enclosed packets are not those that the command commits to".into(),
+            ));
+        }
+        let Some(detail) = &self.detail else { return Ok(()) };
+        if !detail.scope.within_limits() || encode(detail).len() > limits::MAX_DETAIL_BYTES {
+            return Err(AccessError::Malformed("the scope is too large".into()));
+        }
+        let denies = matches!(command.value.operation, Operation::Deny { .. });
+        if kind == EntryKind::ConsentDetail && !denies && detail.scope.fields.is_some() {
+            return Err(AccessError::Malformed(NO_FIELDS.into()));
+        }
+        Ok(())
+    }
+}
+
 impl Pdc {
     /// Keep the enclosures and order the command. What the command commits to must be enclosed, and nothing else.
     ///
@@ -33,32 +59,12 @@ impl Pdc {
         command: &SignedCommand,
         enclosures: Enclosures,
     ) -> Result<Committed, AccessError> {
+        enclosures.belong_to(command)?;
         let Enclosures { detail, wraps } = enclosures;
         let (kind, commitment, wraps_digest) = commitments(&command.value.operation);
-        let enclosed = detail.as_ref().map(GrantDetail::commitment);
-        if enclosed != commitment {
-            return Err(AccessError::Malformed(
-                "the enclosed detail is not the one that the command commits to".into(),
-            ));
-        }
-        if wraps.as_ref().map(GrantWraps::digest) != wraps_digest {
-            return Err(AccessError::Malformed(
-                "the enclosed packets are not those that the command commits to".into(),
-            ));
-        }
         let mut kept = Vec::new();
         if let (Some(detail), Some(commitment)) = (detail, commitment) {
-            let bytes = encode(&detail);
-            if !detail.scope.within_limits() || bytes.len() > limits::MAX_DETAIL_BYTES {
-                return Err(AccessError::Malformed("the scope is too large".into()));
-            }
-            if kind == EntryKind::ConsentDetail
-                && !matches!(command.value.operation, Operation::Deny { .. })
-                && detail.scope.fields.is_some()
-            {
-                return Err(AccessError::Malformed(NO_FIELDS.into()));
-            }
-            kept.push((EntryName::new(kind, &[], &commitment.0), bytes));
+            kept.push((EntryName::new(kind, &[], &commitment.0), encode(&detail)));
         }
         if let (Some(wraps), Some(digest)) = (wraps, wraps_digest) {
             let bytes = wraps.to_bytes();

@@ -1,5 +1,7 @@
 //! Step 3: everything a decision is a function of, from one snapshot of the ledger.
 
+mod visible;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -11,6 +13,8 @@ use secnet_types::{
     Amount, DatasetId, Denial, DenialId, Digest, Grant, GrantDetail, GrantId, MemberId, Party,
     RequestDetail, RuleId, ServiceLevel, Timestamp, decode, limits,
 };
+
+pub use visible::{Seer, VisiblePage, Wish};
 
 use crate::AccessError;
 use crate::call::Authenticated;

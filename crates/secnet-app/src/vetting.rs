@@ -151,6 +151,11 @@ impl Pdc {
         judged
     }
 
+    /// The same, of a request that is only previewed: it leaves no trace.
+    pub(crate) fn glance(&self, event: Event, facts: &Facts) -> (Judgement, Vec<RuleMatch>) {
+        judged(&self.learning.lock().guard, event, facts)
+    }
+
     /// Step 5. The outcome is the permitted use, a hold, or a denial: nothing the guard says adds a record.
     pub(crate) fn vet(
         &self,

@@ -13,6 +13,7 @@
 mod digest;
 mod entries;
 mod executor;
+mod forecast;
 mod load;
 mod operations;
 mod queries;

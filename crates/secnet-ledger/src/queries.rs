@@ -17,6 +17,45 @@ impl State {
         self.members.find(&id)
     }
 
+    /// A group.
+    #[must_use]
+    pub fn group(&self, id: GroupId) -> Option<&Group> {
+        self.groups.find(&id)
+    }
+
+    /// Who is in a group.
+    pub fn members_of(&self, group: GroupId) -> impl Iterator<Item = MemberId> {
+        self.group_members
+            .starting_at((group, MemberId([0; 32])))
+            .take_while(move |((id, _), _)| *id == group)
+            .map(|((_, member), _)| *member)
+    }
+
+    /// The groups that a member runs.
+    pub fn groups_run_by(&self, admin: MemberId) -> impl Iterator<Item = GroupId> {
+        let first = (admin, GroupId([0; 16]));
+        self.index.groups_run_by.range(first..).take_while(move |e| e.0 == admin).map(|e| e.1)
+    }
+
+    /// The session keys of a member, live or not yet swept away.
+    pub fn sessions_of(&self, member: MemberId) -> impl Iterator<Item = ([u8; 32], SessionState)> {
+        self.sessions
+            .starting_at((member, [0; 32]))
+            .take_while(move |((who, _), _)| *who == member)
+            .map(|((_, key), session)| (*key, *session))
+    }
+
+    /// Who may act for an owner, and on which dataset if not on all.
+    pub fn delegations_by(
+        &self,
+        owner: MemberId,
+    ) -> impl Iterator<Item = (MemberId, Option<DatasetId>, DelegationState)> {
+        self.delegations
+            .starting_at(((owner, MemberId([0; 32])), Reach(None)))
+            .take_while(move |(((who, _), _), _)| *who == owner)
+            .map(|(((_, delegate), reach), state)| (*delegate, reach.0, *state))
+    }
+
     /// A dataset.
     #[must_use]
     pub fn dataset(&self, id: DatasetId) -> Option<&Dataset> {
@@ -124,18 +163,6 @@ impl State {
     pub(crate) fn rules_by(&self, author: MemberId) -> usize {
         let first = (author, RuleId([0; 32]));
         self.index.rules_by.range(first..).take_while(|e| e.0 == author).count()
-    }
-
-    /// How many groups a member runs.
-    pub(crate) fn groups_run_by(&self, admin: MemberId) -> usize {
-        let first = (admin, GroupId([0; 16]));
-        self.index.groups_run_by.range(first..).take_while(|e| e.0 == admin).count()
-    }
-
-    /// How many delegations an owner has made.
-    pub(crate) fn delegations_of(&self, owner: MemberId) -> usize {
-        let first = ((owner, MemberId([0; 32])), Reach(None));
-        self.delegations.starting_at(first).take_while(|(key, _)| key.0.0 == owner).count()
     }
 
     /// The groups that a member is in.

@@ -10,6 +10,7 @@
 mod calling;
 mod compile_fail;
 mod flow;
+mod foreseen;
 mod guarding;
 mod hindsight;
 mod money;

@@ -139,7 +139,7 @@ impl State {
             return Err(Rejection::TooMany);
         }
         let key = ((author, delegation.delegate), Reach(delegation.dataset));
-        let full = self.delegations_of(author) >= limits::MAX_DELEGATIONS_OF_OWNER;
+        let full = self.delegations_by(author).count() >= limits::MAX_DELEGATIONS_OF_OWNER;
         if full && !self.delegations.contains(&key) {
             return Err(Rejection::LimitReached);
         }

@@ -119,7 +119,7 @@ impl State {
         if self.groups.contains(&group) {
             return Err(Rejection::AlreadyExists);
         }
-        if self.groups_run_by(author) >= limits::MAX_GROUPS_RUN_BY_MEMBER {
+        if self.groups_run_by(author).count() >= limits::MAX_GROUPS_RUN_BY_MEMBER {
             return Err(Rejection::LimitReached);
         }
         self.groups.put(group, Group { admin: author, members: 0 });

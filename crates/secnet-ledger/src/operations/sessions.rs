@@ -50,16 +50,11 @@ impl State {
 
     /// End every session of a member.
     pub(super) fn end_sessions(&mut self, member: MemberId, context: &mut Context) {
-        let keys: Vec<_> = self.sessions_of(member).collect();
+        let keys: Vec<_> = self.sessions_of(member).map(|(key, _)| key).collect();
         for key in keys {
             self.sessions.remove(&(member, key));
             context.tell(Effect::SessionEnded { member, key });
         }
-    }
-
-    fn sessions_of(&self, member: MemberId) -> impl Iterator<Item = [u8; 32]> {
-        let all = self.sessions.starting_at((member, [0; 32]));
-        all.map(|(key, _)| *key).take_while(move |key| key.0 == member).map(|key| key.1)
     }
 
     /// May this key sign a request of `member` that costs `price`? A session is charged for it.

@@ -188,8 +188,23 @@ impl World {
         self.block(vec![])
     }
 
+    /// What becomes of one command; a forecast of it must have said the same and left no trace.
     pub(crate) fn outcome(&mut self, bytes: Vec<u8>) -> Outcome {
-        self.block(vec![bytes]).outcomes[0]
+        let before = self.trace();
+        let command = verified(vec![bytes.clone()]).remove(0);
+        let (height, time) = (self.executor.height() + 1, self.at(1));
+        let forecast = self.executor.state().forecast(&command, height, time);
+        assert_eq!(self.trace(), before, "a forecast leaves no trace");
+        let block = self.block(vec![bytes]);
+        let told = block.events.last().map(|event| {
+            decode::<Event>("event", event, limits::MAX_EVENT_BYTES).expect("readable").effects
+        });
+        match block.outcomes[0] {
+            Outcome::Applied { .. } => assert_eq!(forecast.ok(), told),
+            Outcome::Repeated { .. } => assert_eq!(forecast, Ok(Vec::new())),
+            Outcome::Rejected(rejection) => assert_eq!(forecast, Err(rejection)),
+        }
+        block.outcomes[0]
     }
 
     pub(crate) fn try_sign(&mut self, who: &str, command: Command) -> Outcome {

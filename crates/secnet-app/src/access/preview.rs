@@ -1,0 +1,142 @@
+//! What a request would be answered, without recording, charging, releasing or learning anything.
+
+use secnet_ledger::{DecisionState, Rejection};
+use secnet_types::{Amount, GrantId, HoldAnswer, Operation, ReasonClass, RecordId, Verdict};
+
+use super::{Authenticated, Concluded, Facts, becomes_denial, permit};
+use crate::call::AccessCall;
+use crate::pdc::Pdc;
+use crate::{AccessError, vetting::Objection};
+use secnet_types::DecisionId;
+
+/// What would become of a request, as far as the requester may know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Preview {
+    /// These records would be released.
+    Released {
+        /// Under this grant.
+        grant: GrantId,
+        /// For this price.
+        price: Amount,
+        /// The records.
+        records: Vec<RecordId>,
+    },
+    /// It would wait for the owner's answer.
+    Held(Foreseen),
+    /// It would be refused.
+    Denied(Foreseen),
+    /// It has been decided: a retry gets this again.
+    Decided(Verdict),
+    /// There is nothing here that this caller may know of, whether it exists or not.
+    NotVisible,
+}
+
+/// A refusal that has not happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Foreseen {
+    /// What kind of reason.
+    pub class: ReasonClass,
+    /// What to do.
+    pub remedy: String,
+    /// Why, in sentences; only for a requester who owns the dataset.
+    pub reasons: Vec<String>,
+}
+
+impl Pdc {
+    /// Steps 1 to 6 of [`Pdc::access`], and what the ledger would say to the decision.
+    ///
+    /// # Errors
+    /// As [`Pdc::access`].
+    pub async fn preview(&self, call: &AccessCall) -> Result<Preview, AccessError> {
+        let parsed = call.parse()?;
+        let caller = self
+            .view(|view| parsed.authenticate(view, self.clock.now()))
+            .ok_or(AccessError::Unauthenticated)??;
+        let lifts = match self.decided_before(&caller) {
+            None => None,
+            Some(before) if before.answer == Some(HoldAnswer::Release) => Some(before.id),
+            Some(before) => return self.preview_again(&caller, &before).await,
+        };
+        if lifts.is_none() {
+            self.in_time(&caller)?;
+        }
+        let Some(facts) = self.gather(&caller).await? else { return Ok(Preview::NotVisible) };
+        let discoverable = facts.discoverable;
+        match self.foresee(&caller, &facts, lifts) {
+            _ if !discoverable => Ok(Preview::NotVisible),
+            preview => preview,
+        }
+    }
+
+    /// Steps 4 to 6, as in [`Pdc::access`], with the guard only looking.
+    fn foresee(
+        &self,
+        caller: &Authenticated,
+        facts: &Facts,
+        lifts: Option<DecisionId>,
+    ) -> Result<Preview, AccessError> {
+        let asked = self.asked(caller, facts)?;
+        let permitted = permit(facts, &asked);
+        let event = self.event(caller, facts, &asked, permitted.as_ref().ok());
+        let (mut judgement, matched) = self.glance(event, facts);
+        let vetted = permitted.and_then(|p| self.vet(p, &mut judgement, &matched, lifts.is_some()));
+        let concluded = self.conclude(caller, facts, &judgement, vetted, (asked.len(), lifts));
+        let concluded = self.foresee_ledger(caller, concluded)?;
+        let owner = facts.owner == caller.request.value.requester;
+        Ok(told(concluded, owner))
+    }
+
+    /// Step 8: would the ledger take the decision?
+    fn foresee_ledger(
+        &self,
+        caller: &Authenticated,
+        concluded: Concluded,
+    ) -> Result<Concluded, AccessError> {
+        let operation = Operation::RecordDecision { decision: concluded.decision.clone() };
+        let command = self.sign(self.member, operation, self.signer.as_ref());
+        match self.forecast_command(&command) {
+            Ok(_) => Ok(concluded),
+            Err(AccessError::Rejected(rejection)) if becomes_denial(&concluded, rejection) => {
+                Ok(self.denied_by_ledger(caller, concluded, rejection))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn preview_again(
+        &self,
+        caller: &Authenticated,
+        before: &DecisionState,
+    ) -> Result<Preview, AccessError> {
+        let Some(record) = self.facts_of(before).await? else {
+            return Err(AccessError::NotReleased("what was decided on was erased since"));
+        };
+        if !record.discoverable {
+            return Ok(Preview::NotVisible);
+        }
+        if before.request != caller.request.digest() {
+            return Err(Rejection::RequestReused.into());
+        }
+        Ok(Preview::Decided(before.verdict))
+    }
+}
+
+fn told(concluded: Concluded, owner: bool) -> Preview {
+    let Concluded { decision, record, objection, .. } = concluded;
+    let foreseen = |Objection { class, reasons, remedy, .. }: Objection| Foreseen {
+        class,
+        remedy,
+        reasons: if owner { reasons } else { Vec::new() },
+    };
+    match (decision.verdict, objection) {
+        (Verdict::Allow { grant, price, .. }, _) => {
+            Preview::Released { grant, price, records: record.released }
+        }
+        (Verdict::Hold { .. }, Some(objection)) => Preview::Held(foreseen(objection)),
+        (Verdict::Deny { .. }, Some(objection)) => Preview::Denied(foreseen(objection)),
+        // INVARIANT: what is not allowed has an objection.
+        (Verdict::Hold { reason: class, .. } | Verdict::Deny { reason: class }, None) => {
+            Preview::Denied(Foreseen { class, remedy: record.remedy, reasons: Vec::new() })
+        }
+    }
+}
