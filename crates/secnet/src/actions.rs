@@ -9,17 +9,19 @@ use secnet_app::{
 };
 use secnet_crypto::{SealKeyPair, StreamSuite, Zeroizing};
 use secnet_lock::{
-    CompartmentKeys, GrantBinding, UploadSpec, compartments_for, seal_upload, wrap_for_grantee,
+    CompartmentKeys, GrantBinding, Grantee, UploadManifest, UploadSpec, compartments_for,
+    seal_upload, wrap_for_grantee,
 };
 use secnet_types::{
     AccessRequest, Action, Amount, Answer, Ask, AskId, Beneficiary, Category, DatasetId, Digest,
-    Grant, GrantDetail, GrantId, Labels, MemberCard, MemberId, MemberKind, Operation, Party,
-    Purpose, RecordMeta, RequestDetail, RequestId, Scope, ServiceLevel, Signed, Terms, Timestamp,
-    Window, encode,
+    Grant, GrantDetail, GrantId, Labels, MemberCard, MemberKind, Operation, Party, Purpose,
+    RecordMeta, RequestDetail, RequestId, Scope, ServiceLevel, Signed, Terms, Timestamp, Window,
+    encode,
 };
 
 use crate::failure::{Exit, Failure};
 use crate::files;
+use crate::groups;
 use crate::kept::{self, Kept};
 use crate::keystore::{Identity, Keystore};
 use crate::node::{Node, access_failure};
@@ -48,6 +50,34 @@ pub(crate) struct Offer {
     pub level: ServiceLevel,
     pub purposes: Option<BTreeSet<Purpose>>,
     pub beneficiaries: Vec<Beneficiary>,
+}
+
+impl Offer {
+    /// What stays in the data centre, and what goes on the ledger.
+    pub(crate) fn terms(&self) -> (TermsDetail, Terms) {
+        let detail = TermsDetail {
+            title: self.title.clone(),
+            purposes: self.purposes.clone(),
+            actions: None,
+            salt: random(),
+        };
+        let terms = Terms {
+            price: self.price,
+            level: self.level,
+            expires: Timestamp::MAX,
+            max_uses: None,
+            beneficiaries: self.beneficiaries.clone(),
+            detail: detail.commitment(),
+        };
+        (detail, terms)
+    }
+}
+
+/// Records sealed for a dataset, ready to be taken in.
+#[derive(Debug, Default)]
+pub(crate) struct SealedRecords {
+    pub uploads: Vec<Upload>,
+    pub manifests: Vec<UploadManifest>,
 }
 
 /// What an owner allows.
@@ -84,13 +114,7 @@ pub(crate) async fn admit(
 ) -> Result<Identity, Failure> {
     let identity = Identity::generate(name, kind)?;
     node.save_identity(&identity)?;
-    let card = MemberCard {
-        network: node.pdc.network(),
-        kind,
-        sealing_key: identity.sealing_digest(),
-        voucher: voucher.map(Identity::member),
-    };
-    let card = Signed::sign(card, &identity.signing);
+    let card = card(node, &identity, kind, voucher);
     node.pdc.keep_sealing_key(&identity.sealing.public).await.map_err(access_failure)?;
     match voucher {
         Some(voucher) => {
@@ -99,6 +123,43 @@ pub(crate) async fn admit(
         None => node.govern(secnet_types::Change::Admit(card)).await?,
     }
     Ok(identity)
+}
+
+/// The command that would admit a member of this name, with keys that nobody keeps.
+pub(crate) fn admission(
+    node: &Node,
+    name: &str,
+    kind: MemberKind,
+    voucher: Option<&Identity>,
+) -> Result<secnet_types::SignedCommand, Failure> {
+    let identity = Identity::generate(name, kind)?;
+    if node.keystore.beside(name, "key").exists() {
+        return Err(Failure::new("name-taken", format!("there is already an identity `{name}`"))
+            .hint("choose another name"));
+    }
+    let card = card(node, &identity, kind, voucher);
+    match voucher {
+        Some(voucher) => {
+            let operation = Operation::Vouch { card };
+            Ok(node.pdc.sign(voucher.member(), operation, &voucher.signing))
+        }
+        None => node.proposed(secnet_types::Change::Admit(card)),
+    }
+}
+
+fn card(
+    node: &Node,
+    identity: &Identity,
+    kind: MemberKind,
+    voucher: Option<&Identity>,
+) -> Signed<MemberCard> {
+    let card = MemberCard {
+        network: node.pdc.network(),
+        kind,
+        sealing_key: identity.sealing_digest(),
+        voucher: voucher.map(Identity::member),
+    };
+    Signed::sign(card, &identity.signing)
 }
 
 /// Sign an operation and hand it in.
@@ -119,35 +180,24 @@ pub(crate) async fn register(
     owner: &Identity,
     records: &[PlainRecord],
     offer: &Offer,
-    mut progress: impl FnMut(u64),
+    progress: impl FnMut(u64),
+) -> Result<DatasetId, Failure> {
+    register_at(node, owner, records, offer.terms(), progress).await
+}
+
+/// As [`register`], at these terms.
+pub(crate) async fn register_at(
+    node: &Node,
+    owner: &Identity,
+    records: &[PlainRecord],
+    (detail, terms): (TermsDetail, Terms),
+    progress: impl FnMut(u64),
 ) -> Result<DatasetId, Failure> {
     if records.is_empty() {
         return Err(Failure::new("no-records", "there is no record to register")
             .hint("give FHIR bundles, NDJSON files or folders of them"));
     }
-    let mut keys = compartments(&node.keystore, owner)?;
-    for record in records {
-        keys.ensure(owner.member(), record.meta.category, record.meta.labels, &mut rng())
-            .map_err(|error| lock_failure(&error))?;
-    }
-    save_compartments(&node.keystore, owner, &keys)?;
-
     let pdc = &node.pdc;
-    let salt = random();
-    let detail = TermsDetail {
-        title: offer.title.clone(),
-        purposes: offer.purposes.clone(),
-        actions: None,
-        salt,
-    };
-    let terms = Terms {
-        price: offer.price,
-        level: offer.level,
-        expires: Timestamp::MAX,
-        max_uses: None,
-        beneficiaries: offer.beneficiaries.clone(),
-        detail: detail.commitment(),
-    };
     // The id follows from the command's author and id, so the records can be bound to it before it is signed; the
     // manifest commitment is put in afterwards.
     let operation =
@@ -155,32 +205,53 @@ pub(crate) async fn register(
     let mut command = pdc.sign(owner.member(), operation(Digest::ZERO), &owner.signing);
     let dataset = DatasetId::derive(owner.member(), command.value.id);
 
-    let release = pdc.release.nodes();
+    let sealed = seal(node, owner, dataset, records, progress)?;
+    command.value.operation = operation(manifest_commitment(&random(), &sealed.manifests));
+    let command = secnet_types::SignedCommand::sign(command.value, &owner.signing);
+    let (dataset, _) =
+        pdc.take_in(sealed.uploads, &detail, &command).await.map_err(access_failure)?;
+    Ok(dataset)
+}
+
+/// Seal records of a dataset under their owner's keys.
+pub(crate) fn seal(
+    node: &Node,
+    owner: &Identity,
+    dataset: DatasetId,
+    records: &[PlainRecord],
+    mut progress: impl FnMut(u64),
+) -> Result<SealedRecords, Failure> {
+    let mut sealed = SealedRecords::default();
+    if records.is_empty() {
+        return Ok(sealed);
+    }
+    let mut keys = compartments(&node.keystore, owner)?;
+    for record in records {
+        keys.ensure(owner.member(), record.meta.category, record.meta.labels, &mut rng())
+            .map_err(|error| lock_failure(&error))?;
+    }
+    save_compartments(&node.keystore, owner, &keys)?;
+    let release = node.pdc.release.nodes();
     let directory = keys.directory();
-    let mut uploads = Vec::new();
-    let mut manifests = Vec::new();
     for part in records.chunks(MAX_RECORDS_PER_UPLOAD) {
         let spec = UploadSpec {
             dataset,
             owner: owner.member(),
             compartments: &directory,
             release_nodes: &release,
-            threshold: pdc.release.threshold(),
+            threshold: node.pdc.release.threshold(),
             suite: StreamSuite::preferred(),
         };
         let each = part.iter().map(|record| (&record.meta, record.content.as_slice()));
-        let sealed = seal_upload(spec, each, &mut rng()).map_err(|error| lock_failure(&error))?;
-        manifests.push(sealed.manifest.clone());
-        uploads.push(Upload {
-            sealed,
+        let upload = seal_upload(spec, each, &mut rng()).map_err(|error| lock_failure(&error))?;
+        sealed.manifests.push(upload.manifest.clone());
+        sealed.uploads.push(Upload {
+            sealed: upload,
             metas: part.iter().map(|record| record.meta.clone()).collect(),
         });
         progress(part.len() as u64);
     }
-    command.value.operation = operation(manifest_commitment(&random(), &manifests));
-    let command = secnet_types::SignedCommand::sign(command.value, &owner.signing);
-    let (dataset, _) = pdc.take_in(uploads, &detail, &command).await.map_err(access_failure)?;
-    Ok(dataset)
+    Ok(sealed)
 }
 
 /// Only the owner has the keys of its records: what anybody else seals for a grantee opens nothing, and is paid for.
@@ -210,13 +281,8 @@ pub(crate) async fn prepare_grant(
     let commitment = detail.commitment();
     let grantee = match permission.to {
         Party::Member(member) | Party::Organisation(member) => member,
-        Party::Group(_) => {
-            return Err(Failure::new(
-                "group-grant",
-                "grants to groups need the group's own sealing key",
-            )
-            .hint("grant to a member, or to an organisation as `org:NAME`"));
-        }
+        // Whoever runs the group hands its packets on to those who are in it.
+        Party::Group(group) => groups::admin(node, group)?,
     };
     let sealing = node.pdc.sealing_key_of(grantee).await.map_err(access_failure)?;
     let keys = keys_for(node, owner, &permission.scope)?;
@@ -273,6 +339,13 @@ pub(crate) async fn ask(
     wish: &Permission,
     deadline: Timestamp,
 ) -> Result<AskId, Failure> {
+    let (operation, enclosures) = prepare_ask(wish, deadline);
+    let command = order(&node.pdc, asker, operation, enclosures).await?;
+    Ok(AskId::derive(asker.member(), command.value.id))
+}
+
+/// An ask: the typed part for the ledger, the detail for the data centre.
+pub(crate) fn prepare_ask(wish: &Permission, deadline: Timestamp) -> (Operation, Enclosures) {
     let detail = GrantDetail {
         purposes: wish.purposes.clone(),
         actions: wish.actions.clone(),
@@ -288,9 +361,7 @@ pub(crate) async fn ask(
         deadline,
         detail: detail.commitment(),
     };
-    let enclosures = Enclosures { detail: Some(detail), wraps: None };
-    let command = order(&node.pdc, asker, Operation::OpenAsk { ask }, enclosures).await?;
-    Ok(AskId::derive(asker.member(), command.value.id))
+    (Operation::OpenAsk { ask }, Enclosures { detail: Some(detail), wraps: None })
 }
 
 /// Make the call that a request is, with the key its answer is sealed to.
@@ -326,7 +397,45 @@ pub(crate) fn request(
     (call, receiving)
 }
 
-/// Everything that was delivered, opened.
+/// Opens a delivery with the key that the grant was sealed to.
+fn reader(
+    node: &Node,
+    requester: &Identity,
+    receiving: &SealKeyPair,
+    delivery: &Delivery,
+    granted: &Grant,
+) -> Result<Reader, Failure> {
+    let failed = |error: &dyn std::error::Error| {
+        Failure::new("does-not-open", "the delivery does not open").because(error)
+    };
+    let holder = match granted.grantee {
+        Party::Member(_) => None,
+        // An organisation's packets are sealed to its own key; whoever holds that here opens them.
+        Party::Organisation(organisation) => Some(organisation),
+        Party::Group(group) => Some(groups::admin(node, group)?),
+    };
+    let Some(holder) = holder.filter(|holder| *holder != requester.member()) else {
+        return Reader::new(delivery, &requester.sealing, receiving, granted.detail)
+            .map_err(|error| failed(&error));
+    };
+    let holder = node.identity(&node.name_of(holder))?;
+    if !matches!(granted.grantee, Party::Group(_)) {
+        return Reader::new(delivery, &holder.sealing, receiving, granted.detail)
+            .map_err(|error| failed(&error));
+    }
+    let mut grantee = Grantee::new();
+    if let Some(wraps) = &delivery.wraps {
+        let own = &requester.sealing;
+        let wraps = wraps
+            .rewrap(&holder.sealing.secret, &own.public, &mut rng())
+            .map_err(|error| failed(&error))?;
+        let binding = GrantBinding { dataset: granted.dataset, detail: granted.detail };
+        grantee.accept(&own.secret, &binding, &wraps).map_err(|error| failed(&error))?;
+    }
+    Reader::with(grantee, delivery, receiving).map_err(|error| failed(&error))
+}
+
+/// Everything that was delivered, opened, and the charge settled.
 pub(crate) async fn open(
     node: &Node,
     requester: &Identity,
@@ -337,17 +446,7 @@ pub(crate) async fn open(
     let granted = node.pdc.view(|view| view.state.grant(grant).map(|g| g.grant.clone())).flatten();
     let granted =
         granted.ok_or_else(|| Failure::new("unknown-grant", "the grant is not on the ledger"))?;
-    let own = match granted.grantee {
-        // An organisation's packets are sealed to its own key; whoever holds that here opens them.
-        Party::Organisation(organisation) if organisation != requester.member() => {
-            let name = node.name_of(organisation);
-            node.identity(&name)?.sealing
-        }
-        _ => SealKeyPair::from_seed(*requester.sealing.secret.seed()),
-    };
-    let reader = Reader::new(delivery, &own, receiving, granted.detail).map_err(|error| {
-        Failure::new("does-not-open", "the delivery does not open").because(&error)
-    })?;
+    let reader = reader(node, requester, receiving, delivery, &granted)?;
     let mut opened = Vec::with_capacity(delivery.records.len());
     for (meta, entry) in &delivery.records {
         let ciphertext =
@@ -469,10 +568,13 @@ pub(crate) fn lock_failure(error: &dyn std::error::Error) -> Failure {
     Failure::new("sealing", "the records could not be sealed").because(error)
 }
 
-/// The member behind an identity, for lists.
-pub(crate) fn party_of(node: &Node, text: &str) -> Result<(Party, MemberId), Failure> {
-    match text.strip_prefix("org:") {
-        Some(name) => node.member(name).map(|member| (Party::Organisation(member), member)),
-        None => node.member(text).map(|member| (Party::Member(member), member)),
+/// Whom a grant or denial is about: a name or id, `org:NAME`, `group:NAME`.
+pub(crate) fn party_of(node: &Node, text: &str) -> Result<Party, Failure> {
+    if let Some(name) = text.strip_prefix("org:") {
+        return node.member(name).map(Party::Organisation);
     }
+    if let Some(name) = text.strip_prefix("group:") {
+        return groups::find(node, name).map(Party::Group);
+    }
+    node.member(text).map(Party::Member)
 }

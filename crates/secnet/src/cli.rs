@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use secnet_crypto::Zeroizing;
 
 use crate::failure::{Exit, Failure};
@@ -43,6 +44,9 @@ pub(crate) struct Globals {
         value_name = "DIR"
     )]
     pub dir: PathBuf,
+    /// Was the folder named, or is it the default one?
+    #[arg(skip)]
+    pub dir_is_named: bool,
     /// Print one JSON object instead of text; errors too, on standard error.
     #[arg(long, global = true)]
     pub json: bool,
@@ -71,9 +75,9 @@ enum Verb {
     Init(verbs::init::InitArgs),
     /// Say how the folder's network stands.
     Status,
-    /// List, make and show identities.
+    /// List, make and show identities; delegates and session keys.
     Id(verbs::id::IdArgs),
-    /// Register, list, show and withdraw datasets.
+    /// Register, change, list and hand over datasets; who can see them, what can be seen.
     Data(verbs::data::DataArgs),
     /// Ask an owner for a grant.
     Ask(verbs::ask::AskArgs),
@@ -81,6 +85,10 @@ enum Verb {
     Inbox(verbs::inbox::InboxArgs),
     /// Grant the use of a dataset.
     Grant(verbs::grant::GrantArgs),
+    /// List what a member granted, was granted and denied, with ids.
+    Grants(verbs::grants::GrantsArgs),
+    /// List, open and change groups that can be granted to.
+    Group(verbs::group::GroupArgs),
     /// Deny somebody, whatever is granted.
     Deny(verbs::deny::DenyArgs),
     /// End a grant, or lift a denial.
@@ -115,6 +123,20 @@ enum Verb {
 }
 
 impl Cli {
+    /// Read the command line.
+    pub(crate) fn read() -> Result<Self, clap::Error> {
+        let matches = Self::command().try_get_matches()?;
+        let mut cli = Self::from_arg_matches(&matches)?;
+        let mut level = Some(&matches);
+        while let Some(here) = level {
+            cli.globals.dir_is_named |= here.value_source("dir").is_some_and(|source| {
+                matches!(source, ValueSource::CommandLine | ValueSource::EnvVariable)
+            });
+            level = here.subcommand().map(|(_, below)| below);
+        }
+        Ok(cli)
+    }
+
     pub(crate) fn output(&self) -> Output {
         Output { json: self.globals.json, quiet: self.globals.quiet }
     }
@@ -144,6 +166,8 @@ impl Cli {
                     Verb::Ask(args) => verbs::ask::run(&node, globals, out, args).await,
                     Verb::Inbox(args) => verbs::inbox::run(&node, globals, out, args).await,
                     Verb::Grant(args) => verbs::grant::run(&node, globals, out, args).await,
+                    Verb::Grants(args) => verbs::grants::run(&node, out, args).await,
+                    Verb::Group(args) => verbs::group::run(&node, globals, out, args).await,
                     Verb::Deny(args) => verbs::deny::run(&node, globals, out, args).await,
                     Verb::Revoke(args) => verbs::revoke::run(&node, globals, out, args).await,
                     Verb::Get(args) => verbs::get::run(&node, globals, out, args).await,

@@ -9,6 +9,7 @@ use secnet_types::{Category, Label, Labels, RecordId, RecordMeta, Timestamp, Win
 use crate::actions::PlainRecord;
 use crate::failure::Failure;
 use crate::files;
+use crate::output::Output;
 use crate::system::random;
 
 /// Files that one call may read.
@@ -52,9 +53,11 @@ pub(crate) fn sample(id: &str) -> Result<PlainPatient, Failure> {
 }
 
 /// Read files, or folders of them: FHIR R4 bundles (`.json`) or bulk NDJSON (`.ndjson`).
-pub(crate) fn read(paths: &[PathBuf]) -> Result<Ingested, Failure> {
+pub(crate) fn read(out: Output, paths: &[PathBuf]) -> Result<Ingested, Failure> {
     let mut found = Ingested::default();
-    for file in files_in(paths)? {
+    let all = files_in(paths)?;
+    let bar = out.progress(all.len() as u64, "reading");
+    for file in bar.wrap_iter(all.into_iter()) {
         let bytes = files::read(&file, MAX_FILE_BYTES)?;
         take(&bytes, &mut found).map_err(|error| {
             Failure::new("invalid-fhir", format!("`{}` is not valid FHIR R4", file.display()))

@@ -9,10 +9,11 @@ use secnet_app::ports::Clock as _;
 use secnet_app::{AccessCall, Door};
 use secnet_crypto::{ObjectKey, SealKeyPair, Zeroizing, open_object, seal_object};
 use secnet_types::{
-    AccessRequest, HoldAnswer, RequestId, Signed, Timestamp, Verdict, decode, encode, limits,
+    AccessRequest, HoldAnswer, RequestDetail, RequestId, Signed, Timestamp, Verdict, decode,
+    encode, limits,
 };
 
-use crate::actions::lock_failure;
+use crate::actions::{Wanted, lock_failure};
 use crate::failure::{Exit, Failure};
 use crate::files;
 use crate::keystore::{Identity, Keystore};
@@ -29,6 +30,27 @@ const SUFFIX: &str = "request";
 pub(crate) struct Kept {
     pub call: AccessCall,
     pub receiving: SealKeyPair,
+}
+
+impl Kept {
+    /// What was asked for.
+    pub(crate) fn wanted(&self) -> Result<Wanted, Failure> {
+        let damaged = || Failure::new("damaged", "the kept request cannot be read");
+        let request = Signed::<AccessRequest>::parse(&self.call.request)
+            .map_err(|error| damaged().because(&error))?
+            .value;
+        let detail: RequestDetail =
+            decode("request detail", &self.call.detail, limits::MAX_DETAIL_BYTES)
+                .map_err(|error| damaged().because(&error))?;
+        Ok(Wanted {
+            dataset: request.dataset,
+            action: detail.action,
+            purpose: detail.purpose,
+            scope: detail.scope,
+            max_price: request.max_price,
+            id: request.id,
+        })
+    }
 }
 
 /// What stands after the seed.

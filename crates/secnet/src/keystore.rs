@@ -91,6 +91,11 @@ impl Identity {
         }
     }
 
+    /// The same member, signing with another key.
+    pub(crate) fn signing_with(self, signing: SigningKey) -> Self {
+        Self { signing, ..self }
+    }
+
     pub(crate) fn member(&self) -> MemberId {
         self.id
     }
@@ -290,7 +295,7 @@ fn damaged(name: &str) -> Failure {
 }
 
 /// Names become file names, so only plain ones are taken.
-fn check_name(name: &str) -> Result<(), Failure> {
+pub(crate) fn check_name(name: &str) -> Result<(), Failure> {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if name.is_empty()
         || name.len() > MAX_NAME_BYTES

@@ -3,9 +3,12 @@
 mod actions;
 mod check;
 mod cli;
+mod datasets;
+mod dates;
 mod erased;
 mod failure;
 mod files;
+mod groups;
 mod ingest;
 mod kept;
 mod keystore;
@@ -13,17 +16,17 @@ mod node;
 mod output;
 mod prompt;
 mod rotate;
+mod sessions;
 mod show;
+mod sign;
 mod system;
 mod tamper;
 mod verbs;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 fn main() -> ExitCode {
-    let cli = match cli::Cli::try_parse() {
+    let cli = match cli::Cli::read() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };

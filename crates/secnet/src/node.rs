@@ -21,7 +21,7 @@ use secnet_node::store::{Exporter, Store, StoreError};
 use secnet_node::{Chain, Solo, store_options};
 use secnet_types::{
     Change, CommandId, Digest, Founder, Genesis, GovernorApproval, MemberId, MemberKind, Operation,
-    Parameters, Proposal, encode,
+    Parameters, Proposal, SignedCommand, encode,
 };
 use secnet_vault::{BackupEpochs, BackupError, PrivateArchive, SegmentVault, StorageKey};
 
@@ -201,6 +201,18 @@ impl Node {
         self.keystore.open(name, &self.passphrase)
     }
 
+    /// What protects the keys of this folder.
+    pub(crate) fn passphrase(&self) -> &str {
+        &self.passphrase
+    }
+
+    /// An identity that signs with its session key.
+    pub(crate) fn by_session(&self, name: &str) -> Result<Identity, Failure> {
+        let identity = self.identity(name)?;
+        let key = crate::sessions::find(self, &identity)?;
+        Ok(identity.signing_with(key))
+    }
+
     /// Write a new identity's keys.
     pub(crate) fn save_identity(&self, identity: &Identity) -> Result<(), Failure> {
         self.keystore.save(identity, &self.passphrase, self.cost)
@@ -245,6 +257,17 @@ impl Node {
 
     /// Have the governor approve a change, alone: a solo network has one.
     pub(crate) async fn govern(&self, change: Change) -> Result<(), Failure> {
+        let command = self.proposed(change)?;
+        self.pdc
+            .log
+            .submit(command.to_bytes())
+            .await
+            .map(drop)
+            .map_err(|error| access_failure(error.into()))
+    }
+
+    /// A change with the governor's approval, ready to be handed in.
+    pub(crate) fn proposed(&self, change: Change) -> Result<SignedCommand, Failure> {
         let governor = self.identity(GOVERNOR)?;
         let proposal = Proposal {
             network: self.pdc.network(),
@@ -255,13 +278,7 @@ impl Node {
         let approvals =
             vec![GovernorApproval::sign(governor.member(), &proposal, &governor.signing)];
         let operation = Operation::Govern { proposal, approvals };
-        let command = self.pdc.sign(governor.member(), operation, &governor.signing);
-        self.pdc
-            .log
-            .submit(command.to_bytes())
-            .await
-            .map(drop)
-            .map_err(|error| access_failure(error.into()))
+        Ok(self.pdc.sign(governor.member(), operation, &governor.signing))
     }
 
     /// Leave everything as it should be found: what the guard has learnt, the published log.

@@ -10,17 +10,23 @@ use crate::failure::{Exit, Failure};
 use crate::keystore::{Card, Identity, STAGED};
 use crate::node::Node;
 
-/// Make the key, write it down, have the ledger take it, put it in place.
-pub(crate) async fn rotate(node: &Node, old: &Identity) -> Result<Card, Failure> {
+/// A new key, and the command that names it.
+pub(crate) fn prepare(node: &Node, old: &Identity) -> (Identity, Operation) {
     let new = old.with_new_key();
-    // A key that is only in memory when the ledger takes it would lose the member.
-    node.stage(&new)?;
     let rotation = Rotation {
         network: node.pdc.network(),
         member: old.member(),
         sealing_key: old.sealing_digest(),
     };
     let operation = Operation::RotateKey { rotation: Signed::sign(rotation, &new.signing) };
+    (new, operation)
+}
+
+/// Make the key, write it down, have the ledger take it, put it in place.
+pub(crate) async fn rotate(node: &Node, old: &Identity) -> Result<Card, Failure> {
+    let (new, operation) = prepare(node, old);
+    // A key that is only in memory when the ledger takes it would lose the member.
+    node.stage(&new)?;
     if let Err(failure) = actions::order(&node.pdc, old, operation, Enclosures::default()).await {
         if failure.exit == Exit::Unreachable {
             return Err(failure.hint(

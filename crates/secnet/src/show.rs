@@ -1,10 +1,17 @@
 //! Values as people and programs read them.
 
+pub(crate) mod command;
+pub(crate) mod effect;
+mod names;
+
+pub(crate) use names::Names;
+
 use secnet_app::Outcome;
-use secnet_types::{Effect, ReasonClass, Verdict};
+use secnet_types::{Reason, ReasonClass, ReviewFinding, Verdict};
 use serde_json::{Value, json};
 
 use crate::failure::{Exit, Failure};
+use effect::did;
 
 /// A verdict for programs.
 pub(crate) fn verdict(verdict: &Verdict) -> Value {
@@ -19,11 +26,27 @@ pub(crate) fn verdict(verdict: &Verdict) -> Value {
     }
 }
 
-/// An effect in a few words.
-pub(crate) fn effect(effect: &Effect) -> String {
-    let debug = format!("{effect:?}");
-    // The variant's name and its fields are the field's own terms; only the punctuation is for programs.
-    debug.replace(" { ", ": ").replace(" }", "").replace("Amount(", "(")
+/// Why, in a word.
+pub(crate) const fn reason(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Unstated => "unstated",
+        Reason::NoLongerWanted => "no-longer-wanted",
+        Reason::Purpose => "purpose",
+        Reason::Price => "price",
+        Reason::Scope => "scope",
+        Reason::Misuse => "misuse",
+    }
+}
+
+const fn finding(finding: ReviewFinding) -> &'static str {
+    match finding {
+        ReviewFinding::Justified => "justified",
+        ReviewFinding::Unjustified => "unjustified",
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A refusal as a failure, so that the exit code tells it.

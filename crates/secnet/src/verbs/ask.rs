@@ -1,15 +1,17 @@
 //! `secnet ask`
 
 use clap::Args;
-use secnet_types::{Amount, AskId, Bargain, DatasetId, Operation};
+use secnet_types::{Amount, AskId, Bargain, DatasetId, Operation, Party};
 use serde_json::json;
 
 use super::{PriceArgs, ScopeArgs};
 use crate::actions::{self, Permission};
 use crate::cli::Globals;
 use crate::failure::Failure;
+use crate::groups;
 use crate::node::Node;
 use crate::output::Output;
+use crate::sign;
 use secnet_app::Enclosures;
 use secnet_app::ports::Clock as _;
 use secnet_ledger::AskStatus;
@@ -25,6 +27,9 @@ pub(crate) struct AskArgs {
     /// Who asks.
     #[arg(long = "as", value_name = "NAME")]
     asker: String,
+    /// For this group that the asker runs, instead of the asker alone.
+    #[arg(long, value_name = "GROUP")]
+    group: Option<String>,
     #[command(flatten)]
     scope: ScopeArgs,
     #[command(flatten)]
@@ -50,24 +55,22 @@ pub(crate) async fn run(
             let price = bargain.price;
             Some((
                 Operation::AcceptCounter { ask, bargain },
-                format!("accept the counter-offer to {ask}: {price} a use"),
                 format!("accepted the counter-offer to {ask}: {price} a use"),
+                format!("accept the counter-offer to {ask}: {price} a use"),
             ))
         }
         (_, Some(ask)) => Some((
             Operation::WithdrawAsk { ask },
-            format!("take {ask} back"),
             format!("took {ask} back"),
+            format!("take {ask} back"),
         )),
         (None, None) => None,
     };
-    if let Some((operation, would, said)) = change {
-        if globals.dry_run {
-            out.would(&would);
-            return Ok(());
+    if let Some((operation, said, would)) = change {
+        let operation = (operation, Enclosures::default());
+        if sign::order(node, globals, out, &asker, operation, &would).await?.is_some() {
+            out.result(&json!({ "done": said }), |_| said.clone());
         }
-        actions::order(&node.pdc, &asker, operation, Enclosures::default()).await?;
-        out.result(&json!({ "done": said, "dry_run": false }), |_| said.clone());
         return Ok(());
     }
     let (scope, price) = (args.scope, args.price);
@@ -77,23 +80,28 @@ pub(crate) async fn run(
             .exit(crate::failure::Exit::Usage));
     };
     let listed = node.pdc.view(|v| v.state.dataset(dataset).map(|d| d.terms.price)).flatten();
+    let to = match &args.group {
+        Some(name) => Party::Group(groups::find(node, name)?),
+        None => Party::Member(asker.member()),
+    };
     let wish = Permission {
         dataset,
-        to: secnet_types::Party::Member(asker.member()),
+        to,
         purposes: scope.purposes()?,
         actions: scope.actions(),
-        scope: scope.scope(),
-        window: actions::days_from_now(price.days),
+        scope: scope.scope()?,
+        window: price.time.window()?,
         uses: price.uses,
         price: price.price.or(listed).unwrap_or(Amount::ZERO),
         emergency: false,
     };
-    if globals.dry_run {
-        out.would(&format!("ask for {dataset} at {} a use", wish.price));
-        return Ok(());
-    }
     let deadline = crate::system::SystemClock.now().plus_ms(ANSWER_DAYS * 24 * 60 * 60 * 1000);
-    let ask = actions::ask(node, &asker, &wish, deadline).await?;
+    let would = format!("ask for {dataset} at {} a use", wish.price);
+    let operation = actions::prepare_ask(&wish, deadline);
+    let Some(command) = sign::order(node, globals, out, &asker, operation, &would).await? else {
+        return Ok(());
+    };
+    let ask = AskId::derive(asker.member(), command.value.id);
     let value = json!({ "ask": ask.to_string(), "price": wish.price.to_string(), "answer_by": deadline.to_string() });
     out.result(&value, |_| format!("asked: {ask}; the owner has until {deadline}"));
     Ok(())

@@ -3,16 +3,23 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use secnet_types::{Amount, DatasetId, Operation, Purpose, ServiceLevel};
+use secnet_app::{Enclosures, TermsDetail};
+use secnet_ledger::DatasetStatus;
+use secnet_types::{Action, DatasetId, Digest, Operation, Purpose, RecordId, Terms};
 use serde_json::json;
 
-use crate::actions::{self, Offer};
+use super::see;
+use super::terms::TermsArgs;
+use crate::actions::{self, PlainRecord};
 use crate::cli::Globals;
+use crate::datasets;
 use crate::failure::{Exit, Failure};
 use crate::ingest;
+use crate::keystore::Identity;
 use crate::node::{Node, access_failure};
 use crate::output::Output;
-use secnet_app::Enclosures;
+use crate::show;
+use crate::sign;
 
 #[derive(Debug, Args)]
 pub(crate) struct DataArgs {
@@ -30,18 +37,92 @@ enum What {
         /// Whose they are.
         #[arg(long = "as", value_name = "NAME")]
         owner: String,
-        /// A title, for those who may know of the dataset.
-        #[arg(long, default_value = "health records")]
-        title: String,
-        /// List price of one use.
-        #[arg(long, default_value = "0")]
-        price: Amount,
-        /// Only for this purpose, whatever is granted; can be given several times.
-        #[arg(long, value_name = "PURPOSE")]
-        purpose: Vec<Purpose>,
+        #[command(flatten)]
+        terms: TermsArgs,
         /// Only this patient's records, by FHIR id.
         #[arg(long, value_name = "ID")]
         patient: Option<String>,
+    },
+    /// Add records to a dataset: what was granted covers them at once, as far as its scope goes.
+    Extend {
+        /// Which.
+        dataset: DatasetId,
+        /// Files or folders, as for `data add`.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// Whose.
+        #[arg(long = "as", value_name = "NAME")]
+        owner: String,
+        /// Only this patient's records, by FHIR id.
+        #[arg(long, value_name = "ID")]
+        patient: Option<String>,
+    },
+    /// Set other terms: what is named changes, the price of a signed grant stands.
+    Set {
+        /// Which.
+        dataset: DatasetId,
+        /// Whose.
+        #[arg(long = "as", value_name = "NAME")]
+        owner: String,
+        #[command(flatten)]
+        terms: TermsArgs,
+    },
+    /// Offer a dataset to a new owner.
+    Offer {
+        /// Which.
+        dataset: DatasetId,
+        /// Whose.
+        #[arg(long = "as", value_name = "NAME")]
+        owner: String,
+        /// The new owner. Default: nobody, which takes an offer back.
+        #[arg(long, value_name = "NAME")]
+        to: Option<String>,
+    },
+    /// Take over an offered dataset: every grant on it ends, and its records are sealed anew, under the new owner's keys.
+    Accept {
+        /// Which.
+        dataset: DatasetId,
+        /// Its records, as files or folders; the former owner hands them over outside of the network.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// The new owner.
+        #[arg(long = "as", value_name = "NAME")]
+        owner: String,
+        /// Only this patient's records, by FHIR id.
+        #[arg(long, value_name = "ID")]
+        patient: Option<String>,
+        #[command(flatten)]
+        terms: TermsArgs,
+    },
+    /// Say who can see a dataset, or one of its records, and by which grant.
+    Who {
+        /// Which.
+        dataset: DatasetId,
+        /// Only this record.
+        record: Option<RecordId>,
+        /// Whose.
+        #[arg(long = "as", value_name = "NAME")]
+        owner: String,
+    },
+    /// List what somebody can see in a dataset, page by page; nothing is released and nothing charged.
+    See {
+        /// Which.
+        dataset: DatasetId,
+        /// Who.
+        #[arg(long = "as", value_name = "NAME")]
+        requester: String,
+        /// What for.
+        #[arg(long, default_value = "treatment")]
+        purpose: Purpose,
+        /// What is to be done with it.
+        #[arg(long, default_value = "read")]
+        action: Action,
+        /// Go on after this record, as the page before says.
+        #[arg(long, value_name = "RECORD")]
+        after: Option<RecordId>,
+        /// Records on one page, at most 1000.
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        limit: usize,
     },
     /// List an owner's datasets, or all.
     Ls {
@@ -75,63 +156,106 @@ pub(crate) async fn run(
     args: DataArgs,
 ) -> Result<(), Failure> {
     match args.what {
-        What::Add { files, owner, title, price, purpose, patient } => {
+        What::Add { files, owner, terms, patient } => {
             let owner = node.identity(&owner)?;
-            let mut found = ingest::read(&files)?;
-            let left_out = found.shared;
-            let records = match patient {
-                Some(id) => {
-                    found
-                        .patients
-                        .remove(&id)
-                        .ok_or_else(|| {
-                            Failure::new(
-                                "unknown-patient",
-                                format!("there is no patient `{id}` in the files"),
-                            )
-                        })?
-                        .records
-                }
-                None if found.patients.len() == 1 => {
-                    found.patients.into_values().flat_map(|patient| patient.records).collect()
-                }
-                None => {
-                    let ids: Vec<_> = found.patients.keys().take(5).cloned().collect();
-                    return Err(Failure::new(
-                        "several-patients",
-                        format!("the files hold {} patients", found.patients.len()),
-                    )
-                    .hint(format!("name one with --patient, such as {}", ids.join(", ")))
-                    .exit(Exit::Usage));
-                }
-            };
+            let (records, left_out) = records(out, &files, patient)?;
+            let (detail, terms) = terms.fresh(node)?;
             if globals.dry_run {
-                out.would(&format!(
-                    "seal {} records and register them at {price} a use",
-                    records.len()
-                ));
+                let would = format!(
+                    "seal {} records and register them at {} a use",
+                    records.len(),
+                    terms.price
+                );
+                // The commitment to the records is not known before they are sealed; the ledger takes any.
+                let manifest = Digest::ZERO;
+                let pdc = node.pdc.member;
+                let operation = Operation::RegisterDataset { pdc, terms, manifest };
+                let operation = (operation, Enclosures::default());
+                sign::order(node, globals, out, &owner, operation, &would).await?;
                 return Ok(());
             }
-            let purposes = (!purpose.is_empty()).then(|| purpose.into_iter().collect());
-            let offer = Offer {
-                title,
-                price,
-                level: ServiceLevel::Sealed,
-                purposes,
-                beneficiaries: Vec::new(),
-            };
             let bar = out.progress(records.len() as u64, "sealing");
-            let dataset = actions::register(node, &owner, &records, &offer, |n| bar.inc(n)).await?;
+            let step = |n| bar.inc(n);
+            let dataset =
+                actions::register_at(node, &owner, &records, (detail, terms), step).await?;
             bar.finish_and_clear();
             let value = json!({
                 "dataset": dataset.to_string(), "records": records.len(), "left_out": left_out,
             });
             out.result(&value, |_| format!("registered {} records as {dataset}", records.len()));
-            if left_out > 0 {
-                out.say(&format!(
-                    "left out: {left_out} resources about no patient, such as organisations and practitioners"
-                ));
+        }
+        What::Extend { dataset, files, owner, patient } => {
+            let owner = node.identity(&owner)?;
+            let before = datasets::owned(node, owner.member(), dataset)?;
+            let detail = datasets::detail(node, &before.terms).await?;
+            let (records, left_out) = records(out, &files, patient)?;
+            let change = datasets::Change::Update(&before, &records);
+            let would = format!("seal {} records and add them to {dataset}", records.len());
+            let terms = before.terms.clone();
+            let update = (dataset, &change, (&terms, &detail));
+            if alter(node, globals, out, &owner, update, &would).await? {
+                let value = json!({
+                    "dataset": dataset.to_string(), "added": records.len(), "left_out": left_out,
+                });
+                out.result(&value, |_| format!("added {} records to {dataset}", records.len()));
             }
+        }
+        What::Set { dataset, owner, terms } => {
+            let owner = node.identity(&owner)?;
+            let before = datasets::owned(node, owner.member(), dataset)?;
+            let detail = datasets::detail(node, &before.terms).await?;
+            let (detail, terms) = terms.changed(node, detail, before.terms.clone())?;
+            let change = datasets::Change::Update(&before, &[]);
+            let would = format!("set other terms for {dataset}: {} a use", terms.price);
+            let update = (dataset, &change, (&terms, &detail));
+            if alter(node, globals, out, &owner, update, &would).await? {
+                let value = json!({
+                    "dataset": dataset.to_string(), "terms": show::command::terms(&terms),
+                });
+                out.result(&value, |_| format!("{dataset} costs {} a use", terms.price));
+            }
+        }
+        What::Offer { dataset, owner, to } => {
+            let owner = node.identity(&owner)?;
+            let heir = to.as_deref().map(|name| node.member(name)).transpose()?;
+            let would = match &to {
+                Some(name) => format!("offer {dataset} to {name}"),
+                None => format!("take the offer of {dataset} back"),
+            };
+            let operation = (Operation::OfferDataset { dataset, to: heir }, Enclosures::default());
+            if sign::order(node, globals, out, &owner, operation, &would).await?.is_some() {
+                let value = json!({ "dataset": dataset.to_string(), "offered_to": to });
+                out.result(&value, |_| match &to {
+                    Some(name) => format!("offered {dataset} to {name}"),
+                    None => format!("took the offer of {dataset} back"),
+                });
+            }
+        }
+        What::Accept { dataset, files, owner, patient, terms } => {
+            let owner = node.identity(&owner)?;
+            datasets::offered(node, owner.member(), dataset)?;
+            let (records, left_out) = records(out, &files, patient)?;
+            let (detail, terms) = terms.fresh(node)?;
+            let change = datasets::Change::Accept(&records);
+            let would = format!(
+                "take {dataset} over with {} records; every grant on it would end",
+                records.len()
+            );
+            let update = (dataset, &change, (&terms, &detail));
+            if alter(node, globals, out, &owner, update, &would).await? {
+                let value = json!({
+                    "dataset": dataset.to_string(), "owner": owner.card.name,
+                    "records": records.len(), "left_out": left_out,
+                });
+                out.result(&value, |_| format!("{dataset} belongs to {} now", owner.card.name));
+            }
+        }
+        What::Who { dataset, record, owner } => {
+            see::who(node, out, &owner, (dataset, record)).await?;
+        }
+        What::See { dataset, requester, purpose, action, after, limit } => {
+            let wish = (dataset, purpose, action);
+            see::see(node, out, &requester, wish, (after, limit)).await?;
         }
         What::Ls { owner } => list(node, out, owner.as_deref())?,
         What::Show { dataset, owner } => {
@@ -141,47 +265,83 @@ pub(crate) async fn run(
                 .records_for_owner(owner.member(), dataset)
                 .await
                 .map_err(access_failure)?;
-            let value: Vec<_> = records
-                .iter()
-                .map(|m| {
-                    json!({
-                        "record": m.id.to_string(), "type": m.kind, "category": m.category.as_str(),
-                        "labels": m.labels.iter().map(|l| l.as_str()).collect::<Vec<_>>(),
-                        "from": m.period.map(|p| p.from.to_string()),
-                    })
-                })
-                .collect();
+            let value: Vec<_> = records.iter().map(see::record).collect();
             out.result(&json!({ "dataset": dataset.to_string(), "records": value }), |_| {
-                records
-                    .iter()
-                    .map(|m| {
-                        let labels: Vec<_> =
-                            m.labels.iter().map(secnet_types::Label::as_str).collect();
-                        format!("{}  {:14} {:20} {}", m.id, m.category, m.kind, labels.join(","))
-                    })
-                    .collect::<Vec<_>>()
-                    .join("\n")
+                records.iter().map(see::record_text).collect::<Vec<_>>().join("\n")
             });
         }
         What::Rm { dataset, owner } => {
             let owner = node.identity(&owner)?;
-            if globals.dry_run {
-                out.would(&format!("withdraw {dataset}; every grant on it would end"));
-                return Ok(());
+            let would = format!("withdraw {dataset}; every grant on it would end");
+            let operation = (Operation::WithdrawDataset { dataset }, Enclosures::default());
+            if sign::order(node, globals, out, &owner, operation, &would).await?.is_some() {
+                out.result(&json!({ "withdrawn": dataset.to_string() }), |_| {
+                    format!("withdrew {dataset}")
+                });
             }
-            actions::order(
-                &node.pdc,
-                &owner,
-                Operation::WithdrawDataset { dataset },
-                Enclosures::default(),
-            )
-            .await?;
-            out.result(&json!({ "withdrawn": dataset.to_string() }), |_| {
-                format!("withdrew {dataset}")
-            });
         }
     }
     Ok(())
+}
+
+/// Change a dataset, or say in a dry run what would become of it. True if it was done.
+async fn alter(
+    node: &Node,
+    globals: &Globals,
+    out: Output,
+    author: &Identity,
+    (dataset, change, (terms, detail)): (DatasetId, &datasets::Change<'_>, (&Terms, &TermsDetail)),
+    would: &str,
+) -> Result<bool, Failure> {
+    if globals.dry_run {
+        let operation = datasets::operation(node, dataset, change, terms);
+        let operation = (operation, Enclosures::default());
+        sign::order(node, globals, out, author, operation, would).await?;
+        return Ok(false);
+    }
+    let records = change.records();
+    let bar = out.progress(records.len() as u64, "sealing");
+    let what = (change, terms, detail);
+    datasets::carry_out(node, author, dataset, what, |n| bar.inc(n)).await?;
+    bar.finish_and_clear();
+    Ok(true)
+}
+
+/// The records of one patient, and how many resources were about none.
+fn records(
+    out: Output,
+    files: &[PathBuf],
+    patient: Option<String>,
+) -> Result<(Vec<PlainRecord>, usize), Failure> {
+    let mut found = ingest::read(out, files)?;
+    let left_out = found.shared;
+    if left_out > 0 {
+        out.say(&format!(
+            "left out: {left_out} resources about no patient, such as organisations and practitioners"
+        ));
+    }
+    match patient {
+        Some(id) => match found.patients.remove(&id) {
+            Some(patient) => Ok((patient.records, left_out)),
+            None => Err(Failure::new(
+                "unknown-patient",
+                format!("there is no patient `{id}` in the files"),
+            )),
+        },
+        None if found.patients.len() == 1 => Ok((
+            found.patients.into_values().flat_map(|patient| patient.records).collect(),
+            left_out,
+        )),
+        None => {
+            let ids: Vec<_> = found.patients.keys().take(5).cloned().collect();
+            Err(Failure::new(
+                "several-patients",
+                format!("the files hold {} patients", found.patients.len()),
+            )
+            .hint(format!("name one with --patient, such as {}", ids.join(", ")))
+            .exit(Exit::Usage))
+        }
+    }
 }
 
 fn list(node: &Node, out: Output, owner: Option<&str>) -> Result<(), Failure> {
@@ -201,23 +361,36 @@ fn list(node: &Node, out: Output, owner: Option<&str>) -> Result<(), Failure> {
             .collect::<Vec<_>>()
     });
     let rows = rows.unwrap_or_default();
-    let value: Vec<_> = rows.iter().map(|(id, dataset, grants)| json!({
-        "dataset": id.to_string(), "owner": node.name_of(dataset.owner),
-        "price": dataset.terms.price.to_string(), "status": format!("{:?}", dataset.status).to_lowercase(),
-        "grants": grants,
-    })).collect();
+    let value: Vec<_> = rows
+        .iter()
+        .map(|(id, dataset, grants)| {
+            json!({
+                "dataset": id.to_string(), "owner": node.name_of(dataset.owner),
+                "price": dataset.terms.price.to_string(), "status": status(dataset.status),
+                "grants": grants,
+            })
+        })
+        .collect();
     out.result(&json!({ "datasets": value }), |_| {
         rows.iter()
             .map(|(id, dataset, grants)| {
                 format!(
-                    "{id}  {:16} {:>8} a use  {grants} grants  {:?}",
+                    "{id}  {:16} {:>8} a use  {grants} grants  {}",
                     node.name_of(dataset.owner),
                     dataset.terms.price,
-                    dataset.status
+                    status(dataset.status)
                 )
             })
             .collect::<Vec<_>>()
             .join("\n")
     });
     Ok(())
+}
+
+const fn status(status: DatasetStatus) -> &'static str {
+    match status {
+        DatasetStatus::Active => "active",
+        DatasetStatus::Withdrawn => "withdrawn",
+        DatasetStatus::Erased => "erased",
+    }
 }

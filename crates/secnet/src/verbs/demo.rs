@@ -53,7 +53,7 @@ pub(crate) async fn run(globals: &Globals, out: Output, args: DemoArgs) -> Resul
     let dir = folder(globals)?;
     files::make_private_dir(&dir)?;
     files::write_private(&dir.join("passphrase"), PASSPHRASE.as_bytes())?;
-    let patient = patient(args.patients.as_deref())?;
+    let patient = patient(out, args.patients.as_deref())?;
 
     // Stretching a published passphrase protects nothing, so the least is spent on it.
     let node = Node::create_at_cost(&dir, "demo", PASSPHRASE, KeyFileParams::LEAST).await?;
@@ -84,7 +84,7 @@ pub(crate) async fn run(globals: &Globals, out: Output, args: DemoArgs) -> Resul
 
 /// The folder to use: the one that was named, else a fresh one beside the current folder.
 fn folder(globals: &Globals) -> Result<PathBuf, Failure> {
-    let named = globals.dir != Path::new("secnet-data");
+    let named = globals.dir_is_named;
     let base = if named { globals.dir.clone() } else { PathBuf::from("demo-data") };
     if !base.exists() {
         return Ok(base);
@@ -101,13 +101,18 @@ fn folder(globals: &Globals) -> Result<PathBuf, Failure> {
     })
 }
 
-fn patient(given: Option<&Path>) -> Result<PlainPatient, Failure> {
+fn patient(out: Output, given: Option<&Path>) -> Result<PlainPatient, Failure> {
     let Some(path) = given else { return ingest::sample(ingest::FIRST_SAMPLE) };
-    let found = ingest::read(&[path.to_path_buf()])?;
-    let most = found.patients.into_iter().max_by_key(|(_, patient)| patient.records.len());
-    // INVARIANT: reading nothing is an error of its own.
-    most.map(|(_, patient)| patient)
-        .ok_or_else(|| Failure::new("no-records", "no patient was found"))
+    let found = ingest::read(out, &[path.to_path_buf()])?;
+    // The story is about what an ordinary grant opens: records without a sensitivity label.
+    let plain = |patient: &PlainPatient| {
+        patient.records.iter().filter(|record| record.meta.labels.is_empty()).count()
+    };
+    let most = found.patients.into_values().max_by_key(plain);
+    most.filter(|patient| plain(patient) > 0).ok_or_else(|| {
+        Failure::new("all-labelled", "every record of these patients has a sensitivity label")
+            .hint("the demo tells of ordinary records; give a patient who has some")
+    })
 }
 
 /// Members, money and data.

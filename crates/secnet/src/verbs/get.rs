@@ -6,8 +6,10 @@ use clap::Args;
 use secnet_types::{Action, Amount, Category, DatasetId, Label, Purpose, RecordId, RequestId};
 use serde_json::json;
 
+use super::foreseen;
 use crate::actions::{self, Wanted};
 use crate::cli::Globals;
+use crate::dates::Moment;
 use crate::failure::{Exit, Failure};
 use crate::files;
 use crate::node::Node;
@@ -38,6 +40,18 @@ pub(crate) struct GetArgs {
     /// Only this record; can be given several times.
     #[arg(long)]
     record: Vec<RecordId>,
+    /// Only this type, such as Observation; can be given several times.
+    #[arg(long = "type", value_name = "TYPE")]
+    kind: Vec<String>,
+    /// Only data of this day or later.
+    #[arg(long, value_name = "DAY")]
+    data_from: Option<Moment>,
+    /// Only data of this day or earlier.
+    #[arg(long, value_name = "DAY")]
+    data_until: Option<Moment>,
+    /// Sign with the session key; see `id session`.
+    #[arg(long)]
+    session: bool,
     /// The most to pay.
     #[arg(long, default_value = "0", value_name = "AMOUNT")]
     max_price: Amount,
@@ -50,24 +64,27 @@ pub(crate) struct GetArgs {
     /// Send an earlier request again, exactly as it was: after the owner has released a hold, or when the answer was
     /// lost. It is not charged a second time.
     #[arg(long, value_name = "REQUEST", conflicts_with_all = [
-        "dataset", "purpose", "action", "category", "label", "record", "max_price",
+        "dataset", "purpose", "action", "category", "label", "record", "kind", "data_from", "data_until", "max_price",
     ])]
     request: Option<RequestId>,
 }
 
 impl GetArgs {
     /// What is asked for; nothing if an earlier request is sent again.
-    fn wanted(&self) -> Option<Wanted> {
+    fn wanted(&self) -> Result<Option<Wanted>, Failure> {
+        let (Some(dataset), Some(purpose)) = (self.dataset, self.purpose) else { return Ok(None) };
         let mut scope = actions::scope_of(&self.category, self.label.iter().copied().collect());
+        scope.kinds = super::set(&self.kind);
+        scope.period = super::period(self.data_from, self.data_until)?;
         scope.records = (!self.record.is_empty()).then(|| self.record.iter().copied().collect());
-        Some(Wanted {
-            dataset: self.dataset?,
+        Ok(Some(Wanted {
+            dataset,
             action: self.action,
-            purpose: self.purpose?,
+            purpose,
             scope,
             max_price: self.max_price,
             id: actions::fresh_request(),
-        })
+        }))
     }
 }
 
@@ -77,21 +94,22 @@ pub(crate) async fn run(
     out: Output,
     args: GetArgs,
 ) -> Result<(), Failure> {
-    let requester = node.identity(&args.requester)?;
-    let wanted = args.wanted();
+    let requester = if args.session {
+        node.by_session(&args.requester)?
+    } else {
+        node.identity(&args.requester)?
+    };
+    let wanted = args.wanted()?;
     let id = args.request.or(wanted.as_ref().map(|wanted| wanted.id)).ok_or_else(|| {
         Failure::new("usage", "say what to ask for")
             .hint("secnet get DATASET --as NAME --purpose treatment")
             .exit(Exit::Usage)
     })?;
     if globals.dry_run {
-        out.would(&match &wanted {
-            Some(wanted) => format!(
-                "ask for {} as request {id}, paying at most {}",
-                wanted.dataset, wanted.max_price
-            ),
-            None => format!("send request {id} again"),
-        });
+        match &wanted {
+            Some(wanted) => foreseen::show(node, out, &requester, wanted).await?,
+            None => foreseen::show_again(node, out, &requester, id).await?,
+        }
         return Ok(());
     }
     let answered = match &wanted {

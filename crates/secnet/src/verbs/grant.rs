@@ -1,15 +1,17 @@
 //! `secnet grant`
 
 use clap::Args;
-use secnet_types::{Amount, DatasetId};
-use serde_json::json;
+use secnet_types::{Amount, Answer, AskId, DatasetId, Grant, GrantDetail, Operation, Power};
+use serde_json::{Value, json};
 
 use super::{PriceArgs, ScopeArgs};
 use crate::actions::{self, Permission};
 use crate::cli::Globals;
 use crate::failure::Failure;
+use crate::keystore::Identity;
 use crate::node::{Node, access_failure};
 use crate::output::Output;
+use crate::sign;
 
 #[derive(Debug, Args)]
 pub(crate) struct GrantArgs {
@@ -18,7 +20,7 @@ pub(crate) struct GrantArgs {
     /// Whose it is.
     #[arg(long = "as", value_name = "NAME")]
     owner: String,
-    /// To whom: a name, a member id, or `org:NAME` for everybody an organisation vouches for.
+    /// To whom: a name, a member id, `org:NAME` for everybody an organisation vouches for, or `group:NAME`.
     #[arg(long, value_name = "NAME")]
     to: String,
     #[command(flatten)]
@@ -37,7 +39,7 @@ pub(crate) async fn run(
     args: GrantArgs,
 ) -> Result<(), Failure> {
     let owner = node.identity(&args.owner)?;
-    let (to, _) = actions::party_of(node, &args.to)?;
+    let to = actions::party_of(node, &args.to)?;
     let listed = node.pdc.view(|v| v.state.dataset(args.dataset).map(|d| d.terms.price)).flatten();
     let price = if args.emergency {
         Amount::ZERO
@@ -49,14 +51,14 @@ pub(crate) async fn run(
         to,
         purposes: args.scope.purposes()?,
         actions: args.scope.actions(),
-        scope: args.scope.scope(),
-        window: actions::days_from_now(args.price.days),
+        scope: args.scope.scope()?,
+        window: args.price.time.window()?,
         uses: args.price.uses,
         price,
         emergency: args.emergency,
     };
     if globals.dry_run {
-        return preview(node, out, &owner, &permission).await;
+        return preview(node, out, &owner, &permission, None).await;
     }
     let grant = actions::grant(node, &owner, &permission, None).await?;
     let value = json!({ "grant": grant.to_string(), "price": price.to_string(), "until": permission.window.until.to_string() });
@@ -66,17 +68,48 @@ pub(crate) async fn run(
     Ok(())
 }
 
-/// What the grant would open, and what it would have changed in the past.
-async fn preview(
+/// The command, what the ledger would say, what the grant would open, and what it would have changed in the past.
+pub(crate) async fn preview(
     node: &Node,
     out: Output,
-    owner: &crate::keystore::Identity,
+    owner: &Identity,
     permission: &Permission,
+    ask: Option<AskId>,
 ) -> Result<(), Failure> {
     let (grant, enclosures) = actions::prepare_grant(node, owner, permission).await?;
-    let detail =
-        enclosures.detail.ok_or_else(|| Failure::new("internal", "a grant has a detail"))?;
-    let what = node.pdc.what_if(owner.member(), &grant, &detail).await.map_err(access_failure)?;
+    let price = grant.price;
+    let more = match &enclosures.detail {
+        // The past of a dataset, and how many records it has, is its owner's business.
+        Some(detail) if may_grant(node, owner, permission.dataset) => {
+            what_if(node, owner, &grant, detail).await?
+        }
+        _ => Value::Null,
+    };
+    let would = format!(
+        "grant the use of {} at {price} a use until {}",
+        permission.dataset, permission.window.until
+    );
+    let operation = match ask {
+        Some(ask) => Operation::AnswerAsk { ask, answer: Answer::Approve(grant) },
+        None => Operation::Grant { grant },
+    };
+    let command = node.pdc.sign(owner.member(), operation, &owner.signing);
+    sign::tell(node, out, &would, &sign::foresee(node, &command, &enclosures), &more);
+    Ok(())
+}
+
+fn may_grant(node: &Node, author: &Identity, dataset: DatasetId) -> bool {
+    let owner = node.pdc.view(|view| view.state.dataset(dataset).map(|d| d.owner)).flatten();
+    owner.is_some_and(|owner| node.pdc.may_act_for(author.member(), owner, Power::Grant))
+}
+
+async fn what_if(
+    node: &Node,
+    owner: &Identity,
+    grant: &Grant,
+    detail: &GrantDetail,
+) -> Result<Value, Failure> {
+    let what = node.pdc.what_if(owner.member(), grant, detail).await.map_err(access_failure)?;
     let past: Vec<_> = what
         .would_allow
         .iter()
@@ -87,19 +120,8 @@ async fn preview(
             })
         })
         .collect();
-    let value = json!({
-        "dry_run": true, "price": grant.price.to_string(), "records": what.records, "of": what.of,
+    Ok(json!({
+        "records": what.records, "of": what.of,
         "past_refusals_it_would_allow": past, "past_attempts_unchanged": what.unchanged,
-    });
-    out.result(&value, |_| {
-        let mut text = format!(
-            "would grant {} of {} records at {} a use until {}\nof the past attempts it would have allowed {} that were refused, and changed nothing in {}",
-            what.records, what.of, grant.price, grant.window.until, what.would_allow.len(), what.unchanged
-        );
-        for attempt in &what.would_allow {
-            text.push_str(&format!("\n  {}  {}", attempt.time, node.name_of(attempt.requester)));
-        }
-        text
-    });
-    Ok(())
+    }))
 }

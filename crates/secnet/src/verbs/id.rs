@@ -1,14 +1,16 @@
 //! `secnet id`
 
 use clap::{Args, Subcommand, ValueEnum};
-use secnet_types::{DatasetId, Delegation, MemberKind, Operation, Power, Powers};
+use secnet_types::{Amount, DatasetId, Delegation, MemberKind, Operation, Power, Powers};
 use serde_json::json;
 
+use super::session;
 use crate::actions;
 use crate::cli::Globals;
 use crate::failure::{Exit, Failure};
 use crate::node::Node;
 use crate::output::Output;
+use crate::sign;
 use secnet_app::Enclosures;
 
 #[derive(Debug, Args)]
@@ -45,6 +47,41 @@ enum What {
         /// For how many days.
         #[arg(long, default_value_t = 365)]
         days: u64,
+    },
+    /// End what was delegated, by the owner or the delegate.
+    Undelegate {
+        /// Whose name.
+        owner: String,
+        /// Who acts no longer.
+        delegate: String,
+        /// On this dataset, if it was delegated on one.
+        #[arg(long, value_name = "DATASET")]
+        dataset: Option<DatasetId>,
+        /// Who ends it. Default: the owner.
+        #[arg(long = "as", value_name = "NAME")]
+        author: Option<String>,
+    },
+    /// Let a fresh key sign access requests for some hours, up to a limit; see `get --session`.
+    Session {
+        /// Whose requests.
+        name: String,
+        /// The most that requests signed with it may cost in all.
+        #[arg(long, value_name = "AMOUNT", default_value = "0")]
+        limit: Amount,
+        /// For how many hours, at most 24.
+        #[arg(long, default_value_t = 8)]
+        hours: u64,
+        /// End the session there is instead.
+        #[arg(long, conflicts_with_all = ["limit", "hours"])]
+        end: bool,
+    },
+    /// Vouch no longer for a member, which is suspended.
+    Disown {
+        /// Whom.
+        name: String,
+        /// The organisation that vouched for it.
+        #[arg(long, value_name = "NAME")]
+        by: String,
     },
     /// Sign with a new key from now on. The sealing key stays, since grants are sealed to it.
     Rotate {
@@ -100,6 +137,7 @@ impl From<Kind> for MemberKind {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a dispatcher: one arm for each thing to do")]
 pub(crate) async fn run(
     node: &Node,
     globals: &Globals,
@@ -124,6 +162,38 @@ pub(crate) async fn run(
             let delegation =
                 Delegation { delegate: node.member(&delegate)?, powers, dataset, window };
             name_delegate(node, globals, out, (&owner, &delegate), delegation).await?;
+        }
+        Some(What::Undelegate { owner, delegate, dataset, author }) => {
+            let author = node.identity(author.as_ref().unwrap_or(&owner))?;
+            let operation = Operation::EndDelegation {
+                owner: node.member(&owner)?,
+                delegate: node.member(&delegate)?,
+                dataset,
+            };
+            let would = format!("end that {delegate} may act for {owner}");
+            let operation = (operation, Enclosures::default());
+            if sign::order(node, globals, out, &author, operation, &would).await?.is_some() {
+                let value = json!({ "owner": owner, "delegate": delegate, "ended": true });
+                out.result(&value, |_| format!("{delegate} acts for {owner} no longer"));
+            }
+        }
+        Some(What::Session { name, end: true, .. }) => {
+            session::end(node, globals, out, &name).await?;
+        }
+        Some(What::Session { name, limit, hours, .. }) => {
+            session::open(node, globals, out, &name, (limit, hours)).await?;
+        }
+        Some(What::Disown { name, by }) => {
+            let organisation = node.identity(&by)?;
+            let operation = Operation::Disown { member: node.member(&name)? };
+            let would = format!("vouch for {name} no longer; it would be suspended");
+            let operation = (operation, Enclosures::default());
+            let done = sign::order(node, globals, out, &organisation, operation, &would).await?;
+            if done.is_some() {
+                out.result(&json!({ "disowned": name }), |_| {
+                    format!("{by} vouches for {name} no longer; it is suspended")
+                });
+            }
         }
         Some(What::Rotate { name }) => rotate(node, globals, out, &name).await?,
         Some(What::Show { name }) => {
@@ -156,10 +226,13 @@ pub(crate) async fn run(
                 }
             };
             if globals.dry_run {
-                out.would(&format!(
+                let would = format!(
                     "make keys for `{name}` and have it admitted as {}",
                     crate::keystore::kind_word(kind)
-                ));
+                );
+                let command = actions::admission(node, &name, kind, voucher.as_ref())?;
+                let foreseen = sign::foresee(node, &command, &Enclosures::default());
+                sign::tell(node, out, &would, &foreseen, &serde_json::Value::Null);
                 return Ok(());
             }
             let identity = actions::admit(node, &name, kind, voucher.as_ref()).await?;
@@ -172,7 +245,10 @@ pub(crate) async fn run(
 async fn rotate(node: &Node, globals: &Globals, out: Output, name: &str) -> Result<(), Failure> {
     let old = node.identity(name)?;
     if globals.dry_run {
-        out.would(&format!("make a new signing key for `{name}` and retire the one it has"));
+        let (_, operation) = crate::rotate::prepare(node, &old);
+        let would = format!("make a new signing key for `{name}` and retire the one it has");
+        let operation = (operation, Enclosures::default());
+        sign::order(node, globals, out, &old, operation, &would).await?;
         return Ok(());
     }
     let card = crate::rotate::rotate(node, &old).await?;
@@ -189,12 +265,11 @@ async fn name_delegate(
 ) -> Result<(), Failure> {
     let author = node.identity(owner)?;
     let until = delegation.window.until;
-    if globals.dry_run {
-        out.would(&format!("let {delegate} act for {owner} until {until}"));
+    let operation = (Operation::Delegate { delegation }, Enclosures::default());
+    let would = format!("let {delegate} act for {owner} until {until}");
+    if sign::order(node, globals, out, &author, operation, &would).await?.is_none() {
         return Ok(());
     }
-    let operation = Operation::Delegate { delegation };
-    actions::order(&node.pdc, &author, operation, Enclosures::default()).await?;
     let value = json!({ "owner": owner, "delegate": delegate, "until": until.to_string() });
     out.result(&value, |_| format!("{delegate} acts for {owner} until {until}"));
     Ok(())

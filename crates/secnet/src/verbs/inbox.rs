@@ -2,16 +2,20 @@
 
 use clap::{Args, Subcommand};
 use secnet_types::{
-    Amount, Answer, AskId, DecisionId, HoldAnswer, Operation, Power, Reason, RequestId, Review,
+    Amount, Answer, AskId, DecisionId, HoldAnswer, Operation, Power, RequestId, Review,
     ReviewFinding,
 };
 use serde_json::json;
 
+use super::TimeArgs;
+use super::grant;
+use super::revoke::Why;
 use crate::actions::{self, Permission};
 use crate::cli::Globals;
 use crate::failure::Failure;
 use crate::node::{Node, access_failure};
 use crate::output::Output;
+use crate::sign;
 use secnet_app::{Enclosures, Inbox};
 
 #[derive(Debug, Args)]
@@ -37,6 +41,9 @@ enum What {
     Refuse {
         /// The ask.
         ask: AskId,
+        /// Why; the asker is told.
+        #[arg(long, value_enum, default_value_t = Why::Unstated)]
+        reason: Why,
     },
     /// Make a counter-offer.
     Counter {
@@ -48,9 +55,8 @@ enum What {
         /// How many uses.
         #[arg(long)]
         uses: Option<u32>,
-        /// For how many days.
-        #[arg(long, default_value_t = 30)]
-        days: u64,
+        #[command(flatten)]
+        time: TimeArgs,
     },
     /// Let a held request be decided again, the hold notwithstanding.
     Release {
@@ -103,10 +109,6 @@ pub(crate) async fn run(
         show(node, out, &inbox);
         return Ok(());
     };
-    if globals.dry_run {
-        out.would(&format!("sign: {what:?}"));
-        return Ok(());
-    }
     let operation = match what {
         What::Approve { .. } if args.on_behalf_of.is_some() => {
             return Err(Failure::new(
@@ -115,16 +117,20 @@ pub(crate) async fn run(
             )
             .hint("the owner approves; a delegate can refuse, counter, release and keep"));
         }
+        What::Approve { ask } if globals.dry_run => {
+            let permission = permission(node, &owner, ask).await?;
+            return grant::preview(node, out, &owner, &permission, Some(ask)).await;
+        }
         What::Approve { ask } => {
             let grant = approve(node, &owner, ask).await?;
             out.result(&json!({ "grant": grant.to_string() }), |_| format!("granted: {grant}"));
             return Ok(());
         }
-        What::Refuse { ask } => {
-            Operation::AnswerAsk { ask, answer: Answer::Refuse(Reason::Unstated) }
+        What::Refuse { ask, reason } => {
+            Operation::AnswerAsk { ask, answer: Answer::Refuse(reason.into()) }
         }
-        What::Counter { ask, price, uses, days } => {
-            let window = actions::days_from_now(days);
+        What::Counter { ask, price, uses, time } => {
+            let window = time.window()?;
             Operation::AnswerAsk {
                 ask,
                 answer: Answer::Counter { price: Some(price), uses, window },
@@ -153,8 +159,10 @@ pub(crate) async fn run(
             Operation::ReviewEmergency { review: Review { requester, request, finding } }
         }
     };
-    actions::order(&node.pdc, &owner, operation, Enclosures::default()).await?;
-    out.result(&json!({ "answered": true }), |_| "answered".to_owned());
+    let operation = (operation, Enclosures::default());
+    if sign::order(node, globals, out, &owner, operation, "answer").await?.is_some() {
+        out.result(&json!({ "answered": true }), |_| "answered".to_owned());
+    }
     Ok(())
 }
 
@@ -170,6 +178,16 @@ pub(crate) async fn approve(
     owner: &crate::keystore::Identity,
     ask: AskId,
 ) -> Result<secnet_types::GrantId, Failure> {
+    let permission = permission(node, owner, ask).await?;
+    actions::grant(node, owner, &permission, Some(ask)).await
+}
+
+/// What an ask says, or what was agreed on it.
+async fn permission(
+    node: &Node,
+    owner: &crate::keystore::Identity,
+    ask: AskId,
+) -> Result<Permission, Failure> {
     let inbox = node.pdc.inbox(owner.member()).await.map_err(access_failure)?;
     let unknown = || Failure::new("unknown-ask", format!("{ask} does not wait in this inbox"));
     let waiting = inbox.asks.into_iter().find(|waiting| waiting.id == ask).ok_or_else(unknown)?;
@@ -192,7 +210,7 @@ pub(crate) async fn approve(
         (permission.price, permission.uses, permission.window) =
             (bargain.price, bargain.uses, bargain.window);
     }
-    actions::grant(node, owner, &permission, Some(ask)).await
+    Ok(permission)
 }
 
 fn show(node: &Node, out: Output, inbox: &Inbox) {

@@ -34,8 +34,7 @@ async fn events(node: &Node, out: Output, limit: usize) -> Result<(), Failure> {
             if rows.len() == limit {
                 rows.pop_front();
             }
-            let effects: Vec<String> = event.effects.iter().map(show::effect).collect();
-            rows.push_back((index, event.height, event.time, effects));
+            rows.push_back((index, event.height, event.time, event.effects.clone()));
         })
         .await
         .map_err(access_failure)?;
@@ -43,14 +42,18 @@ async fn events(node: &Node, out: Output, limit: usize) -> Result<(), Failure> {
         .iter()
         .map(|(index, height, time, effects)| {
             json!({
-                "event": index, "height": height, "time": time.to_string(), "effects": effects,
+                "event": index, "height": height, "time": time.to_string(),
+                "effects": effects.iter().map(show::effect::value).collect::<Vec<_>>(),
             })
         })
         .collect();
     out.result(&json!({ "events": value }), |_| {
+        let names = show::Names::of(node);
         rows.iter()
             .map(|(index, height, time, effects)| {
-                format!("{index:>6}  block {height:<6} {time}  {}", effects.join("; "))
+                let said: Vec<_> =
+                    effects.iter().map(|effect| show::effect::sentence(effect, &names)).collect();
+                format!("{index:>6}  block {height:<6} {time}  {}", said.join("; "))
             })
             .collect::<Vec<_>>()
             .join("\n")

@@ -7,9 +7,12 @@ pub(crate) mod completions;
 pub(crate) mod data;
 pub(crate) mod demo;
 pub(crate) mod deny;
+pub(crate) mod foreseen;
 pub(crate) mod fsck;
 pub(crate) mod get;
 pub(crate) mod grant;
+pub(crate) mod grants;
+pub(crate) mod group;
 pub(crate) mod id;
 pub(crate) mod inbox;
 pub(crate) mod init;
@@ -20,13 +23,18 @@ pub(crate) mod reference;
 pub(crate) mod restore;
 pub(crate) mod revoke;
 pub(crate) mod rules;
+pub(crate) mod see;
+pub(crate) mod session;
 pub(crate) mod shred;
 pub(crate) mod status;
+pub(crate) mod terms;
 pub(crate) mod wallet;
 
-use crate::failure::{Exit, Failure};
 use clap::Args;
-use secnet_types::{Action, Amount, Category, Label, Purpose, RecordId};
+use secnet_types::{Action, Amount, Category, Label, Purpose, RecordId, Window};
+
+use crate::dates::Moment;
+use crate::failure::{Exit, Failure};
 
 /// What is wanted or allowed: purposes and scope, the same words for `ask`, `grant` and `deny`.
 #[derive(Debug, Clone, Args)]
@@ -49,9 +57,27 @@ pub(crate) struct ScopeArgs {
     /// Only this type, such as Observation; can be given several times.
     #[arg(long = "type", value_name = "TYPE")]
     pub kind: Vec<String>,
+    /// Only data of this day or later, whenever it is used.
+    #[arg(long, value_name = "DAY")]
+    pub data_from: Option<Moment>,
+    /// Only data of this day or earlier.
+    #[arg(long, value_name = "DAY")]
+    pub data_until: Option<Moment>,
 }
 
 impl ScopeArgs {
+    /// Is anything named at all?
+    pub(crate) fn is_empty(&self) -> bool {
+        self.purpose.is_empty()
+            && self.action.is_empty()
+            && self.category.is_empty()
+            && self.label.is_empty()
+            && self.record.is_empty()
+            && self.kind.is_empty()
+            && self.data_from.is_none()
+            && self.data_until.is_none()
+    }
+
     /// At least one: a grant for any purpose cannot be given by leaving the purpose out.
     pub(crate) fn purposes(&self) -> Result<std::collections::BTreeSet<Purpose>, Failure> {
         if self.purpose.is_empty() {
@@ -62,12 +88,13 @@ impl ScopeArgs {
         Ok(self.purpose.iter().copied().collect())
     }
 
-    pub(crate) fn scope(&self) -> secnet_types::Scope {
-        secnet_types::Scope {
+    pub(crate) fn scope(&self) -> Result<secnet_types::Scope, Failure> {
+        Ok(secnet_types::Scope {
             records: set(&self.record),
             kinds: set(&self.kind),
+            period: period(self.data_from, self.data_until)?,
             ..crate::actions::scope_of(&self.category, self.label.iter().copied().collect())
-        }
+        })
     }
 
     pub(crate) fn actions(&self) -> std::collections::BTreeSet<Action> {
@@ -88,11 +115,54 @@ pub(crate) struct PriceArgs {
     /// How many uses. Default: no limit.
     #[arg(long, value_name = "N")]
     pub uses: Option<u32>,
+    #[command(flatten)]
+    pub time: TimeArgs,
+}
+
+/// When a permission runs: the same words wherever one is given.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct TimeArgs {
     /// For how many days.
     #[arg(long, value_name = "DAYS", default_value_t = 30)]
     pub days: u64,
+    /// From this day or moment on. Default: now.
+    #[arg(long, value_name = "DAY")]
+    pub from: Option<Moment>,
+    /// Until the end of this day, or this moment, instead of --days.
+    #[arg(long, value_name = "DAY", conflicts_with = "days")]
+    pub until: Option<Moment>,
 }
 
-fn set<T: Ord + Clone>(items: &[T]) -> Option<std::collections::BTreeSet<T>> {
+impl TimeArgs {
+    pub(crate) fn window(&self) -> Result<Window, Failure> {
+        let mut window = crate::actions::days_from_now(self.days);
+        if let Some(from) = self.from {
+            let length = window.until.since_ms(window.from);
+            window = Window { from: from.start(), until: from.start().plus_ms(length) };
+        }
+        if let Some(until) = self.until {
+            window.until = until.end();
+        }
+        if window.is_empty() {
+            return Err(Failure::new("usage", "the time ends before it begins")
+                .hint("check --from and --until")
+                .exit(Exit::Usage));
+        }
+        Ok(window)
+    }
+}
+
+/// A span of data time, if one is named.
+pub(crate) fn period(
+    from: Option<Moment>,
+    until: Option<Moment>,
+) -> Result<Option<Window>, Failure> {
+    if from.is_none() && until.is_none() {
+        return Ok(None);
+    }
+    crate::dates::span(from, until).map(Some)
+}
+
+pub(crate) fn set<T: Ord + Clone>(items: &[T]) -> Option<std::collections::BTreeSet<T>> {
     (!items.is_empty()).then(|| items.iter().cloned().collect())
 }

@@ -92,7 +92,7 @@ fn describe(verified: &VerifiedReceipt) -> Value {
         "outcome": verified.verdict().as_ref().map(show::verdict),
         "log_size": verified.log_size,
         "log_root": verified.log_root.to_string(),
-        "effects": verified.event.effects.iter().map(show::effect).collect::<Vec<_>>(),
+        "effects": verified.event.effects.iter().map(show::effect::value).collect::<Vec<_>>(),
     })
 }
 

@@ -12,11 +12,11 @@ use secnet_types::{
 };
 use serde_json::{Value, json};
 
-use crate::actions;
 use crate::cli::Globals;
 use crate::failure::{Exit, Failure};
 use crate::node::{Node, access_failure};
 use crate::output::Output;
+use crate::sign;
 use secnet_app::Enclosures;
 use secnet_app::ports::{Archive as _, Change, EntryKind, EntryName};
 
@@ -119,13 +119,13 @@ pub(crate) async fn run(
             install(node, globals, out, rule, body.as_deref(), simulate).await
         }
         What::Remove { rule } => {
-            if globals.dry_run {
-                out.would(&format!("stop enforcing {rule} here"));
-                return Ok(());
+            let operation = Operation::RemoveRule { rule };
+            let would = format!("enforce {rule} no longer");
+            if sign::order_own(node, globals, out, operation, &would).await?.is_some() {
+                out.result(&json!({ "removed": rule.to_string() }), |_| {
+                    format!("{rule} is not enforced here any more")
+                });
             }
-            own(node, Operation::RemoveRule { rule }).await?;
-            let value = json!({ "removed": rule.to_string(), "dry_run": false });
-            out.result(&value, |_| format!("{rule} is not enforced here any more"));
             Ok(())
         }
     }
@@ -183,23 +183,18 @@ async fn publish(
         Some(path) => Digest::of(&crate::files::read(path, MAX_EVIDENCE_BYTES)?),
         None => Digest::ZERO,
     };
+    let listing = RuleListing { rule: rule.id(), price, evidence, expires: rule.expires() };
+    let operation = (Operation::PublishRule { listing }, Enclosures::default());
+    let would = format!("offer {} at {price} a licence: {rule}", rule.id());
     if !globals.dry_run {
         keep(node, &rule).await?;
-        let listing = RuleListing { rule: rule.id(), price, evidence, expires: rule.expires() };
-        actions::order(
-            &node.pdc,
-            &author,
-            Operation::PublishRule { listing },
-            Enclosures::default(),
-        )
-        .await?;
     }
-    let value = json!({
-        "rule": rule.id().to_string(), "sentence": rule.to_string(), "price": price.to_string(),
-        "dry_run": globals.dry_run,
-    });
-    let doing = if globals.dry_run { "would offer" } else { "offered" };
-    out.result(&value, |_| format!("{doing} {} at {price} a licence: {rule}", rule.id()));
+    if sign::order(node, globals, out, &author, operation, &would).await?.is_some() {
+        let value = json!({
+            "rule": rule.id().to_string(), "sentence": rule.to_string(), "price": price.to_string(),
+        });
+        out.result(&value, |_| format!("offered {} at {price} a licence: {rule}", rule.id()));
+    }
     Ok(())
 }
 
@@ -220,19 +215,19 @@ async fn buy(
             format!("a licence costs {price}, more than {most}"),
         ));
     }
-    if !globals.dry_run {
-        let operation = Operation::BuyRule { rule, price };
-        match buyer {
-            Some(name) => {
-                actions::order(&node.pdc, &node.identity(name)?, operation, Enclosures::default())
-                    .await?;
-            }
-            None => own(node, operation).await?,
+    let operation = Operation::BuyRule { rule, price };
+    let would = format!("buy a licence of {rule} for {price}");
+    let done = match buyer {
+        Some(name) => {
+            let operation = (operation, Enclosures::default());
+            sign::order(node, globals, out, &node.identity(name)?, operation, &would).await?
         }
+        None => sign::order_own(node, globals, out, operation, &would).await?,
+    };
+    if done.is_some() {
+        let value = json!({ "bought": rule.to_string(), "price": price.to_string() });
+        out.result(&value, |_| format!("bought a licence of {rule} for {price}"));
     }
-    let value = json!({ "bought": rule.to_string(), "price": price.to_string(), "dry_run": globals.dry_run });
-    let doing = if globals.dry_run { "would buy" } else { "bought" };
-    out.result(&value, |_| format!("{doing} a licence of {rule} for {price}"));
     Ok(())
 }
 
@@ -254,33 +249,27 @@ async fn install(
     }
     safe(&rule)?;
     let past = past(node, &rule).await?;
-    if !globals.dry_run {
-        keep(node, &rule).await?;
-        let listed =
-            node.pdc.view(|view| view.state.rule(id).map(|state| state.listing.expires)).flatten();
-        let until = listed.ok_or_else(|| unknown(id))?;
-        own(node, Operation::InstallRule { rule: id, until, simulate }).await?;
-    }
+    let listed =
+        node.pdc.view(|view| view.state.rule(id).map(|state| state.listing.expires)).flatten();
+    let until = listed.ok_or_else(|| unknown(id))?;
+    let operation = Operation::InstallRule { rule: id, until, simulate };
     let mut value = past_value(node, &rule, &past);
+    if globals.dry_run {
+        let command = node.pdc.sign(node.pdc.member, operation, node.pdc.signer.as_ref());
+        let foreseen = sign::foresee(node, &command, &Enclosures::default());
+        let doing = if simulate { "watch" } else { "enforce" };
+        sign::tell(node, out, &format!("{doing} {id}"), &foreseen, &value);
+        return Ok(());
+    }
+    keep(node, &rule).await?;
+    sign::order_own(node, globals, out, operation, "").await?;
     if let Value::Object(fields) = &mut value {
         fields.insert("simulate".into(), simulate.into());
-        fields.insert("dry_run".into(), globals.dry_run.into());
     }
     out.result(&value, |_| {
-        let doing = match (globals.dry_run, simulate) {
-            (true, _) => "would install",
-            (false, true) => "watches",
-            (false, false) => "enforces",
-        };
+        let doing = if simulate { "watches" } else { "enforces" };
         format!("this data centre {doing}: {}", past_text(node, &rule, &past))
     });
-    Ok(())
-}
-
-/// A command of the data centre itself.
-async fn own(node: &Node, operation: Operation) -> Result<(), Failure> {
-    let command = node.pdc.sign(node.pdc.member, operation, node.pdc.signer.as_ref());
-    node.pdc.order(&command, Enclosures::default()).await.map_err(access_failure)?;
     Ok(())
 }
 

@@ -4,11 +4,11 @@ use clap::{Args, Subcommand};
 use secnet_types::{Amount, Change, GrantId, Operation};
 use serde_json::json;
 
-use crate::actions;
 use crate::cli::Globals;
 use crate::failure::Failure;
 use crate::node::{Node, access_failure};
 use crate::output::Output;
+use crate::sign;
 use secnet_app::Enclosures;
 
 #[derive(Debug, Args)]
@@ -43,6 +43,11 @@ enum What {
         /// How much.
         amount: Amount,
     },
+    /// Take money out of the network: it is destroyed here, and paid out where it was paid in.
+    Redeem {
+        /// How much.
+        amount: Amount,
+    },
 }
 
 pub(crate) async fn run(
@@ -58,35 +63,43 @@ pub(crate) async fn run(
                 .exit(crate::failure::Exit::Usage)
         })
     };
-    let (operation, would, said) = match args.what {
+    let (operation, said, would) = match args.what {
         None => return statement(node, out, &who()?).await,
         Some(What::Issue { to, amount }) => {
-            let member = node.member(&to)?;
+            let change = Change::Issue { to: node.member(&to)?, amount };
+            let would = format!("issue {amount} to {to}");
             if globals.dry_run {
-                out.would(&format!("issue {amount} to {to}"));
+                let command = node.proposed(change)?;
+                let foreseen = sign::foresee(node, &command, &Enclosures::default());
+                sign::tell(node, out, &would, &foreseen, &serde_json::Value::Null);
                 return Ok(());
             }
-            node.govern(Change::Issue { to: member, amount }).await?;
+            node.govern(change).await?;
             let said = format!("issued {amount} to {to}");
-            out.result(&json!({ "done": said, "dry_run": false }), |_| said.clone());
+            out.result(&json!({ "done": said }), |_| said.clone());
             return Ok(());
         }
-        Some(What::Send { ref to, amount }) => {
-            let operation = Operation::Transfer { to: node.member(to)?, amount };
-            (operation, format!("send {amount} to {to}"), format!("sent {amount} to {to}"))
-        }
-        Some(What::Fund { grant, amount }) => {
-            let said = format!("set {amount} aside for {grant}");
-            (Operation::FundGrant { grant, amount }, said.clone(), said)
-        }
+        Some(What::Send { ref to, amount }) => (
+            Operation::Transfer { to: node.member(to)?, amount },
+            format!("sent {amount} to {to}"),
+            format!("send {amount} to {to}"),
+        ),
+        Some(What::Fund { grant, amount }) => (
+            Operation::FundGrant { grant, amount },
+            format!("set {amount} aside for {grant}"),
+            format!("set {amount} aside for {grant}"),
+        ),
+        Some(What::Redeem { amount }) => (
+            Operation::Redeem { amount },
+            format!("took {amount} out of the network"),
+            format!("take {amount} out of the network"),
+        ),
     };
     let author = node.identity(&who()?)?;
-    if globals.dry_run {
-        out.would(&would);
-        return Ok(());
+    let operation = (operation, Enclosures::default());
+    if sign::order(node, globals, out, &author, operation, &would).await?.is_some() {
+        out.result(&json!({ "done": said }), |_| said.clone());
     }
-    actions::order(&node.pdc, &author, operation, Enclosures::default()).await?;
-    out.result(&json!({ "done": said, "dry_run": false }), |_| said.clone());
     Ok(())
 }
 

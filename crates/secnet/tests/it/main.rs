@@ -10,15 +10,20 @@
 )]
 
 mod bad_input;
+mod contract;
+mod demo;
 mod docs;
+mod dry_runs;
+mod errors;
+mod every_verb;
 mod exit_codes;
 mod fsck;
 mod identities;
-mod json;
 mod keep;
 mod readme;
 mod records;
 mod requests;
+mod rules;
 mod shred;
 mod support;
 mod unchanged;

@@ -1,0 +1,107 @@
+//! What an owner does with a dataset it has: other terms, more records, another owner.
+
+use secnet_app::ports::{Archive as _, EntryKind, EntryName};
+use secnet_app::{TermsDetail, manifest_commitment};
+use secnet_ledger::Dataset;
+use secnet_types::{DatasetId, Digest, MemberId, Operation, SignedCommand, Terms, decode, encode};
+
+use crate::actions::{self, PlainRecord};
+use crate::failure::Failure;
+use crate::keystore::Identity;
+use crate::node::{Node, access_failure};
+use crate::system::random;
+
+/// Longest detailed terms, in bytes.
+const MAX_TERMS_BYTES: usize = 64 * 1024;
+
+/// A dataset of this owner.
+pub(crate) fn owned(node: &Node, owner: MemberId, id: DatasetId) -> Result<Dataset, Failure> {
+    let entry = node.pdc.view(|view| view.state.dataset(id).cloned()).flatten();
+    entry.filter(|entry| entry.owner == owner).ok_or_else(|| unknown(id))
+}
+
+/// A dataset that is offered to this member.
+pub(crate) fn offered(node: &Node, heir: MemberId, id: DatasetId) -> Result<Dataset, Failure> {
+    let entry = node.pdc.view(|view| view.state.dataset(id).cloned()).flatten();
+    entry.filter(|entry| entry.offered_to == Some(heir)).ok_or_else(|| unknown(id))
+}
+
+fn unknown(id: DatasetId) -> Failure {
+    Failure::new("unknown-dataset", format!("there is no dataset {id} of that member"))
+        .hint("`secnet data ls --as NAME` lists an owner's datasets")
+}
+
+/// The terms that only the data centre knows.
+pub(crate) async fn detail(node: &Node, terms: &Terms) -> Result<TermsDetail, Failure> {
+    let name = EntryName::new(EntryKind::TermsDetail, &[], &terms.detail.0);
+    let bytes = node.archive.get(&name).await.map_err(|error| access_failure(error.into()))?;
+    let damaged = || {
+        Failure::new("damaged", "the dataset's detailed terms are missing or damaged")
+            .hint("`secnet fsck` names what is wrong")
+            .exit(crate::failure::Exit::Verification)
+    };
+    decode("detailed terms", &bytes.ok_or_else(damaged)?, MAX_TERMS_BYTES)
+        .map_err(|error| damaged().because(&error))
+}
+
+/// What is to become of a dataset.
+pub(crate) enum Change<'a> {
+    /// The owner adds these records, none for other terms only.
+    Update(&'a Dataset, &'a [PlainRecord]),
+    /// A new owner takes it over with these records, sealed under its own keys.
+    Accept(&'a [PlainRecord]),
+}
+
+impl Change<'_> {
+    /// The records that are sealed for it.
+    pub(crate) fn records(&self) -> &[PlainRecord] {
+        match self {
+            Self::Update(_, records) | Self::Accept(records) => records,
+        }
+    }
+}
+
+/// The command for a change, not signed for good: the commitment to the records is put in when they are sealed.
+pub(crate) fn operation(
+    node: &Node,
+    dataset: DatasetId,
+    change: &Change<'_>,
+    terms: &Terms,
+) -> Operation {
+    let (terms, pdc) = (terms.clone(), node.pdc.member);
+    match change {
+        Change::Update(before, _) => {
+            Operation::UpdateDataset { dataset, pdc: before.pdc, terms, manifest: before.manifest }
+        }
+        Change::Accept(_) => {
+            Operation::AcceptDataset { dataset, pdc, terms, manifest: Digest::ZERO }
+        }
+    }
+}
+
+/// Seal what is to be sealed, sign and hand in.
+pub(crate) async fn carry_out(
+    node: &Node,
+    author: &Identity,
+    dataset: DatasetId,
+    (change, terms, detail): (&Change<'_>, &Terms, &TermsDetail),
+    progress: impl FnMut(u64),
+) -> Result<(), Failure> {
+    let mut operation = operation(node, dataset, change, terms);
+    let records = change.records();
+    let sealed = actions::seal(node, author, dataset, records, progress)?;
+    let new = manifest_commitment(&random(), &sealed.manifests);
+    match (&mut operation, change) {
+        // What was there before stays part of what is committed to.
+        (Operation::UpdateDataset { manifest, .. }, Change::Update(before, _))
+            if !records.is_empty() =>
+        {
+            *manifest = Digest::commit(&random(), &encode(&vec![before.manifest, new]));
+        }
+        (Operation::AcceptDataset { manifest, .. }, _) => *manifest = new,
+        _ => {}
+    }
+    let command: SignedCommand = node.pdc.sign(author.member(), operation, &author.signing);
+    node.pdc.take_in(sealed.uploads, detail, &command).await.map_err(access_failure)?;
+    Ok(())
+}

@@ -1,0 +1,62 @@
+//! Groups by the names this folder gives them: `keys/NAME.group` holds the id. What is granted to a group is sealed to the
+//! key of the member that runs it, which hands it on to whoever is in the group.
+
+use secnet_types::{GroupId, MemberId};
+
+use crate::failure::{Exit, Failure};
+use crate::files;
+use crate::keystore::check_name;
+use crate::node::Node;
+
+const SUFFIX: &str = "group";
+/// Longest content of a name's file, in bytes.
+const MAX_BYTES: u64 = 256;
+
+/// A group by the name this folder gives it, or by its id.
+pub(crate) fn find(node: &Node, name: &str) -> Result<GroupId, Failure> {
+    if name.starts_with("sngroup1") {
+        return name.parse().map_err(|error: secnet_types::IdError| {
+            Failure::new("bad-id", error.to_string()).exit(Exit::Usage)
+        });
+    }
+    check_name(name)?;
+    let path = node.keystore.beside(name, SUFFIX);
+    let known = std::fs::metadata(&path).is_ok_and(|file| file.len() <= MAX_BYTES);
+    let text = known.then(|| std::fs::read_to_string(&path).unwrap_or_default());
+    text.and_then(|text| text.trim().parse().ok()).ok_or_else(|| {
+        Failure::new("unknown-group", format!("there is no group `{name}` here"))
+            .hint("`secnet group` lists those there are; `secnet group new NAME` opens one")
+    })
+}
+
+/// Refuse a name that is taken, or is none.
+pub(crate) fn check_free(node: &Node, name: &str) -> Result<(), Failure> {
+    check_name(name)?;
+    if node.keystore.beside(name, SUFFIX).exists() {
+        return Err(Failure::new("name-taken", format!("there is already a group `{name}`"))
+            .hint("choose another name"));
+    }
+    Ok(())
+}
+
+/// Remember what this folder calls a group.
+pub(crate) fn keep(node: &Node, name: &str, group: GroupId) -> Result<(), Failure> {
+    files::write_private(&node.keystore.beside(name, SUFFIX), format!("{group}\n").as_bytes())
+}
+
+/// Every group that this folder has a name for: id and name.
+pub(crate) fn known(node: &Node) -> Vec<(String, String)> {
+    let Ok(entries) = std::fs::read_dir(node.dir.join("keys")) else { return Vec::new() };
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    names
+        .filter_map(|file| file.strip_suffix(".group").map(str::to_owned))
+        .filter_map(|name| Some((find(node, &name).ok()?.to_string(), name)))
+        .collect()
+}
+
+/// Who runs a group.
+pub(crate) fn admin(node: &Node, group: GroupId) -> Result<MemberId, Failure> {
+    node.pdc.view(|view| view.state.group(group).map(|group| group.admin)).flatten().ok_or_else(
+        || Failure::new("unknown-group", format!("there is no group {group}")).hint("check the id"),
+    )
+}

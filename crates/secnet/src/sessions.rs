@@ -1,0 +1,44 @@
+//! Session keys: another key that signs access requests for a member, for hours and up to a limit. Kept as
+//! `keys/NAME.session`, protected like every key.
+
+use secnet_crypto::{KeyFileParams, SigningKey, keyfile};
+
+use crate::failure::Failure;
+use crate::files;
+use crate::keystore::Identity;
+use crate::node::Node;
+use crate::system::rng;
+
+const SUFFIX: &str = "session";
+
+/// Write a session key down.
+pub(crate) fn keep(node: &Node, member: &Identity, key: &SigningKey) -> Result<(), Failure> {
+    let passphrase = node.passphrase();
+    let text = keyfile::encrypt(key.seed(), passphrase, KeyFileParams::LEAST, &mut rng()).map_err(
+        |error| Failure::new("key-file", "cannot protect the session key").because(&error),
+    )?;
+    files::write_private(&node.keystore.beside(&member.card.name, SUFFIX), text.as_bytes())
+}
+
+/// The session key of a member.
+pub(crate) fn find(node: &Node, member: &Identity) -> Result<SigningKey, Failure> {
+    let name = &member.card.name;
+    let path = node.keystore.beside(name, SUFFIX);
+    if !path.exists() {
+        return Err(Failure::new("no-session", format!("`{name}` has no session key here"))
+            .hint("`secnet id session NAME --limit AMOUNT` opens one"));
+    }
+    let text =
+        std::fs::read_to_string(&path).map_err(|error| Failure::io("read", &path, &error))?;
+    let damaged = || Failure::new("key-file", format!("the session key of `{name}` is damaged"));
+    let seed =
+        keyfile::decrypt(&text, node.passphrase()).map_err(|error| damaged().because(&error))?;
+    let seed = <[u8; 32]>::try_from(seed.as_slice()).map_err(|_| damaged())?;
+    Ok(SigningKey::from_seed(seed))
+}
+
+/// Remove the key of a session that is over.
+pub(crate) fn forget(node: &Node, member: &Identity) -> Result<(), Failure> {
+    let path = node.keystore.beside(&member.card.name, SUFFIX);
+    std::fs::remove_file(&path).map_err(|error| Failure::io("remove", &path, &error))
+}

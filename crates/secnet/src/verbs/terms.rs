@@ -1,0 +1,130 @@
+//! The terms of a dataset, as `data add`, `data set` and `data accept` take them.
+
+use core::str::FromStr;
+
+use clap::Args;
+use secnet_app::TermsDetail;
+use secnet_types::{
+    Action, Amount, BasisPoints, Beneficiary, Purpose, ServiceLevel, Terms, Timestamp,
+};
+
+use super::set;
+use crate::dates::Moment;
+use crate::failure::Failure;
+use crate::node::Node;
+use crate::system::random;
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct TermsArgs {
+    /// A title, for those who may know of the dataset.
+    #[arg(long)]
+    title: Option<String>,
+    /// List price of one use.
+    #[arg(long, value_name = "AMOUNT")]
+    price: Option<Amount>,
+    /// Only for this purpose, whatever is granted; can be given several times.
+    #[arg(long, value_name = "PURPOSE")]
+    purpose: Vec<Purpose>,
+    /// Only this action, whatever is granted; can be given several times.
+    #[arg(long, value_name = "ACTION")]
+    action: Vec<Action>,
+    /// No use after this day.
+    #[arg(long, value_name = "DAY")]
+    until: Option<Moment>,
+    /// Every grant must name a number of uses, at most this.
+    #[arg(long, value_name = "N")]
+    max_uses: Option<u32>,
+    /// Who shares in payments, such as `clinic=12.5`: percent after the fee; can be given several times. The owner gets
+    /// the rest.
+    #[arg(long, value_name = "NAME=PERCENT")]
+    beneficiary: Vec<Share>,
+}
+
+/// Somebody's share, in percent.
+#[derive(Debug, Clone)]
+pub(crate) struct Share {
+    name: String,
+    points: BasisPoints,
+}
+
+/// Why a text is no share.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("write a name and a percentage of at most 100 with two decimals, such as clinic=12.5")]
+pub(crate) struct NoShare;
+
+impl FromStr for Share {
+    type Err = NoShare;
+
+    fn from_str(text: &str) -> Result<Self, NoShare> {
+        let (name, percent) = text.split_once('=').ok_or(NoShare)?;
+        // An amount has six decimals, a share two.
+        let Amount(micros) = percent.trim_end_matches('%').parse().map_err(|_| NoShare)?;
+        let point = Amount::MICROS / 100;
+        let whole = micros.is_multiple_of(point).then_some(micros / point).ok_or(NoShare)?;
+        let points = u16::try_from(whole).ok().and_then(BasisPoints::new).ok_or(NoShare)?;
+        Ok(Self { name: name.to_owned(), points })
+    }
+}
+
+impl TermsArgs {
+    /// The terms of a new dataset.
+    pub(crate) fn fresh(&self, node: &Node) -> Result<(TermsDetail, Terms), Failure> {
+        let detail = TermsDetail {
+            title: "health records".into(),
+            purposes: None,
+            actions: None,
+            salt: random(),
+        };
+        let terms = Terms {
+            price: Amount::ZERO,
+            level: ServiceLevel::Sealed,
+            expires: Timestamp::MAX,
+            max_uses: None,
+            beneficiaries: Vec::new(),
+            detail: detail.commitment(),
+        };
+        self.changed(node, detail, terms)
+    }
+
+    /// These terms, with what was named put in their place.
+    pub(crate) fn changed(
+        &self,
+        node: &Node,
+        mut detail: TermsDetail,
+        mut terms: Terms,
+    ) -> Result<(TermsDetail, Terms), Failure> {
+        detail.purposes = set(&self.purpose).or(detail.purposes);
+        detail.actions = set(&self.action).or(detail.actions);
+        detail.title = self.title.clone().unwrap_or(detail.title);
+        detail.salt = random();
+        terms.price = self.price.unwrap_or(terms.price);
+        terms.expires = self.until.map_or(terms.expires, Moment::end);
+        terms.max_uses = self.max_uses.or(terms.max_uses);
+        if !self.beneficiary.is_empty() {
+            terms.beneficiaries = self
+                .beneficiary
+                .iter()
+                .map(|share| {
+                    Ok(Beneficiary { member: node.member(&share.name)?, share: share.points })
+                })
+                .collect::<Result<_, Failure>>()?;
+        }
+        terms.detail = detail.commitment();
+        Ok((detail, terms))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_percent_with_two_decimals() {
+        for (text, points) in [("a=12.5", 1250), ("a=100%", 10_000), ("a=0.01", 1), ("a=0", 0)] {
+            assert_eq!(text.parse::<Share>().unwrap().points.points(), points);
+        }
+        for text in ["a", "a=", "a=100.01", "a=0.001", "a=-1", "a=x"] {
+            assert!(text.parse::<Share>().is_err(), "{text}");
+        }
+    }
+}

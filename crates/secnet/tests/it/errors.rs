@@ -1,0 +1,68 @@
+//! docs/reference/errors.md lists every code that an error can have, and no other.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The rows of one table: code, and what stands beside it.
+fn listed(heading: &str) -> BTreeMap<String, Vec<String>> {
+    let page = std::fs::read_to_string(repository().join("docs/reference/errors.md")).unwrap();
+    let (_, table) = page.split_once(heading).unwrap_or_else(|| panic!("no `{heading}`"));
+    let table = table.split("\n## ").next().unwrap();
+    let rows = table.lines().filter(|line| line.starts_with("| `"));
+    rows.map(|row| {
+        let cells: Vec<_> =
+            row.trim_matches('|').split(" | ").map(|c| c.trim().to_owned()).collect();
+        (cells[0].trim_matches('`').to_owned(), cells[1..].to_vec())
+    })
+    .collect()
+}
+
+fn sources(folder: &Path, texts: &mut Vec<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, texts);
+        } else {
+            texts.push(std::fs::read_to_string(path).unwrap());
+        }
+    }
+}
+
+#[test]
+fn the_programs_own_codes_are_listed() {
+    let mut texts = Vec::new();
+    sources(&repository().join("crates/secnet/src"), &mut texts);
+    let mut used = BTreeSet::new();
+    for text in &texts {
+        let calls = ["Failure::new(", "Self::new("].into_iter();
+        for after in calls.flat_map(|call| text.split(call).skip(1)) {
+            // Calls that pass a rejection's code on begin with no text.
+            if let Some(code) = after.trim_start().strip_prefix('"') {
+                used.insert(code.split('"').next().unwrap().to_owned());
+            }
+        }
+    }
+    let listed: BTreeSet<String> = listed("## The program's").into_keys().collect();
+    assert_eq!(listed.difference(&used).collect::<Vec<_>>(), Vec::<&String>::new(), "not used");
+    assert_eq!(used.difference(&listed).collect::<Vec<_>>(), Vec::<&String>::new(), "not listed");
+}
+
+#[test]
+fn the_ledgers_codes_are_listed_as_they_are() {
+    let source = repository().join("crates/secnet-ledger/src/rejection.rs");
+    let source = std::fs::read_to_string(source).unwrap();
+    let (_, table) = source.split_once("\nrejections! {").unwrap();
+    let mut defined = BTreeMap::new();
+    for line in table.lines() {
+        let parts: Vec<&str> = line.split('"').collect();
+        if let [_, code, _, message, _, hint, _] = parts[..] {
+            defined.insert(code.to_owned(), vec![message.to_owned(), hint.to_owned()]);
+        }
+    }
+    assert!(defined.len() > 60, "{}", defined.len());
+    assert_eq!(listed("## The ledger's"), defined);
+}

@@ -1,0 +1,354 @@
+//! Every verb, in one story, each first as a dry run: what `--json` prints is what json.md says, and a dry run changes
+//! nothing.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::contract::{Contract, verbs};
+use crate::support::{Place, Run, command, finish};
+
+const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../samples/patients");
+const RULE: &str = "@action(\"hold\")\nforbid (principal, action, resource)\nwhen { context has requests_last_minute && context.requests_last_minute > 5 };\n";
+
+struct Story {
+    place: Place,
+    contract: Contract,
+    seen: BTreeSet<String>,
+}
+
+impl Story {
+    fn checked(&mut self, row: &str, run: Run) -> Value {
+        let value = run.ok().json();
+        if let Err(problem) = self.contract.check(row, &value) {
+            panic!("{problem}");
+        }
+        self.seen.insert(row.to_owned());
+        value
+    }
+
+    /// A verb that only tells.
+    fn tells(&mut self, row: &str, args: &[&str]) -> Value {
+        let run = self.place.run(&[args, &["--json"]].concat());
+        self.checked(row, run)
+    }
+
+    /// A verb that changes something: not with --dry-run, which says what would be done, but without.
+    fn changes(&mut self, row: &str, args: &[&str]) -> Value {
+        let value = self.foresees(row, args);
+        if let Some(verdict) = value["decision"].get("verdict") {
+            let good = ["accept", "allow", "hold"].map(Value::from);
+            assert!(good.contains(verdict), "{row}: {value}");
+        }
+        self.tells(row, args)
+    }
+
+    fn foresees(&mut self, row: &str, args: &[&str]) -> Value {
+        let own = format!("{row} --dry-run");
+        let row =
+            if self.contract.rows.contains_key(&own) { own } else { "CHANGE --dry-run".into() };
+        let before = (self.place.height(), keys(&self.place));
+        let value = self.tells(&row, &[args, &["--dry-run"]].concat());
+        assert_eq!(value["dry_run"], true, "{args:?}");
+        assert_eq!((self.place.height(), keys(&self.place)), before, "{args:?} changed something");
+        value
+    }
+}
+
+/// The names of all files of keys.
+fn keys(place: &Place) -> BTreeSet<std::ffi::OsString> {
+    let folder = std::fs::read_dir(place.path("d/keys")).unwrap();
+    folder.map(|entry| entry.unwrap().file_name()).collect()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
+}
+
+#[test]
+fn every_verb_prints_what_the_reference_says() {
+    let place = Place::demo();
+    let mut s = Story { place, contract: Contract::read(), seen: BTreeSet::new() };
+    members(&mut s);
+    let second = datasets(&mut s);
+    let dataset = s.place.dataset();
+    let dataset = if dataset == second { other_dataset(&s, &second) } else { dataset };
+    asks(&mut s, &dataset);
+    consent(&mut s, &dataset);
+    guard(&mut s, &dataset);
+    money(&mut s, &dataset);
+    handover(&mut s, &second);
+    evidence(&mut s);
+    folder(&mut s, &dataset, &second);
+
+    let rows: BTreeSet<String> = s.contract.rows.keys().cloned().collect();
+    let unseen: Vec<_> = rows.difference(&s.seen).collect();
+    assert!(unseen.is_empty(), "json.md has rows that nothing was compared with: {unseen:?}");
+    let without: Vec<_> = verbs().into_iter().filter(|verb| !rows.contains(verb)).collect();
+    assert!(without.is_empty(), "verbs without a row in json.md: {without:?}");
+}
+
+fn other_dataset(s: &Story, not: &str) -> String {
+    let all = s.place.json(&["data", "ls"]);
+    let ids = all["datasets"].as_array().unwrap().iter().map(|row| text(&row["dataset"]));
+    ids.into_iter().find(|id| id != not).unwrap()
+}
+
+fn members(s: &mut Story) {
+    s.tells("status", &["status"]);
+    s.tells("id", &["id"]);
+    s.tells("id show", &["id", "show", "ada"]);
+    s.changes("id new", &["id", "new", "clinic", "--kind", "organisation"]);
+    s.changes("id new", &["id", "new", "carol", "--by", "clinic"]);
+    s.changes("id rotate", &["id", "rotate", "carol"]);
+    s.changes("id delegate", &["id", "delegate", "ada", "carol", "--power", "grant"]);
+    s.changes("id undelegate", &["id", "undelegate", "ada", "carol"]);
+    s.changes("id new", &["id", "new", "mallory", "--by", "clinic"]);
+    s.changes("id disown", &["id", "disown", "mallory", "--by", "clinic"]);
+    s.changes("group new", &["group", "new", "ward", "--as", "city-hospital"]);
+    s.changes("group add", &["group", "add", "ward", "eve", "dr-bo", "--as", "city-hospital"]);
+    s.changes("group remove", &["group", "remove", "ward", "dr-bo", "--as", "city-hospital"]);
+    s.tells("group", &["group"]);
+    let ward = s.tells("group show", &["group", "show", "ward"]);
+    assert_eq!(ward["members"], serde_json::json!(["eve"]));
+}
+
+/// Carol's dataset, which costs and is shared.
+fn datasets(s: &mut Story) -> String {
+    let file = |name: &str| format!("{SAMPLES}/{name}.ndjson");
+    let (first, more) = (
+        file("272539c2-e516-4f16-8f47-573923bf9924"),
+        file("0b779465-6db2-4931-bc13-5f6ff8e8c4d4"),
+    );
+    let add = [
+        "data",
+        "add",
+        &first,
+        "--as",
+        "carol",
+        "--price",
+        "1",
+        "--until",
+        "2090-12-31",
+        "--max-uses",
+        "5",
+        "--beneficiary",
+        "clinic=12.5",
+        "--purpose",
+        "treatment",
+    ];
+    let dataset = text(&s.changes("data add", &add)["dataset"]);
+    s.changes("data extend", &["data", "extend", &dataset, &more, "--as", "carol"]);
+    let set = s.changes("data set", &["data", "set", &dataset, "--price", "2", "--as", "carol"]);
+    // What was not named stays.
+    assert_eq!(set["terms"]["price"], "2");
+    assert_eq!(set["terms"]["max_uses"], 5);
+    assert_eq!(set["terms"]["beneficiaries"][0]["percent"], "12.50");
+    s.tells("data ls", &["data", "ls"]);
+    s.tells("data show", &["data", "show", &dataset, "--as", "carol"]);
+    dataset
+}
+
+fn asks(s: &mut Story, dataset: &str) {
+    let ask =
+        ["ask", dataset, "--as", "dr-bo", "--purpose", "treatment", "--category", "laboratory"];
+    let id = text(&s.changes("ask", &ask)["ask"]);
+    let inbox = s.tells("inbox", &["inbox", "--as", "ada"]);
+    assert_eq!(inbox["asks"][0]["ask"], id.as_str());
+    s.changes("inbox counter", &["inbox", "counter", &id, "--price", "0.5", "--as", "ada"]);
+    s.changes("ask --accept", &["ask", "--accept", &id, "--as", "dr-bo"]);
+    // What if I sign this: replayed on the demo's own refusals.
+    let approved = s.changes("inbox approve", &["inbox", "approve", &id, "--as", "ada"]);
+    let grant = text(&approved["grant"]);
+    let listed = s.tells("grants", &["grants", "--as", "dr-bo"]);
+    assert_eq!(listed["received"][0]["grant"], grant.as_str());
+    assert_eq!(listed["received"][0]["price"], "0.5", "as agreed");
+    let id = text(&s.changes("ask", &ask)["ask"]);
+    s.changes("inbox refuse", &["inbox", "refuse", &id, "--reason", "scope", "--as", "ada"]);
+    let id = text(&s.changes("ask", &ask)["ask"]);
+    s.changes("ask --withdraw", &["ask", "--withdraw", &id, "--as", "dr-bo"]);
+    s.changes("revoke", &["revoke", &grant, "--as", "ada", "--reason", "misuse"]);
+}
+
+/// Grants to a group, narrowed and denied in part.
+fn consent(s: &mut Story, dataset: &str) {
+    let grant = [
+        "grant",
+        dataset,
+        "--as",
+        "ada",
+        "--to",
+        "group:ward",
+        "--purpose",
+        "treatment",
+        "--price",
+        "0",
+        "--type",
+        "Observation",
+        "--data-from",
+        "1990-01-01",
+        "--until",
+        "2031-03-31",
+    ];
+    let given = s.changes("grant", &grant);
+    assert_eq!(given["until"], "2031-04-01T00:00:00Z", "a day is meant with its end");
+    let listed = s.tells("grants", &["grants", "--as", "ada", "--dataset", dataset]);
+    assert_eq!(listed["given"][0]["grant"], given["grant"]);
+    assert_eq!(listed["given"][0]["detail"]["types"], serde_json::json!(["Observation"]));
+
+    let see = ["data", "see", dataset, "--as", "eve", "--limit", "3"];
+    let first = s.tells("data see", &see);
+    let next = text(&first["next"]);
+    let second = s.tells("data see", &[&see[..], &["--after", &next]].concat());
+    assert_eq!(second["records"].as_array().unwrap().len(), 3);
+    let record = text(&second["records"][0]["record"]);
+    assert_ne!(record, next, "after the first page");
+    assert_eq!(second["records"][0]["type"], "Observation");
+    let who = s.tells("data who", &["data", "who", dataset, &record, "--as", "ada"]);
+    assert_eq!(who["who"][0]["grant"], given["grant"]);
+
+    let read = ["get", dataset, "--as", "eve", "--purpose", "treatment", "--record", &record];
+    let got = s.changes("get", &read);
+    assert!(text(&got["records"][0]["content"]).contains("\"Observation\""));
+    let deny = ["deny", "group:ward", "--as", "ada", "--dataset", dataset, "--record", &record];
+    let denial = text(&s.changes("deny", &deny)["denial"]);
+    let foreseen = s.foresees("get", &read);
+    assert_eq!(foreseen["decision"]["verdict"], "deny", "{foreseen}");
+    let other = text(&second["records"][1]["record"]);
+    s.tells("get", &["get", dataset, "--as", "eve", "--purpose", "treatment", "--record", &other]);
+    s.changes("revoke", &["revoke", &denial, "--as", "ada"]);
+    // Who left the group can do nothing with what is granted to it.
+    s.changes("group remove", &["group", "remove", "ward", "eve", "--as", "city-hospital"]);
+    let foreseen = s.foresees("get", &read);
+    assert_ne!(foreseen["decision"]["verdict"], "allow", "{foreseen}");
+}
+
+/// Emergencies, holds, rules.
+fn guard(s: &mut Story, dataset: &str) {
+    let grant = ["grant", dataset, "--as", "ada", "--to", "city-hospital", "--emergency"];
+    s.changes("grant", &[&grant[..], &["--purpose", "emergency"]].concat());
+    let get = ["get", dataset, "--as", "city-hospital", "--purpose", "emergency"];
+    let request =
+        text(&s.changes("get", &[&get[..], &["--category", "laboratory"]].concat())["request"]);
+    let review = ["inbox", "review", "city-hospital", &request, "--unjustified", "--as", "ada"];
+    s.changes("inbox review", &review);
+
+    std::fs::write(s.place.path("rule.cedar"), RULE).unwrap();
+    s.tells("rules test", &["rules", "test", "rule.cedar"]);
+    let offered = s.changes("rules publish", &["rules", "publish", "rule.cedar", "--as", "ada"]);
+    let rule = text(&offered["rule"]);
+    s.changes("rules buy", &["rules", "buy", &rule]);
+    s.changes("rules install", &["rules", "install", &rule]);
+    s.tells("rules ls", &["rules", "ls"]);
+    s.tells("rules show", &["rules", "show", &rule]);
+    s.place.grant(dataset, "dr-bo");
+    for answer in ["keep", "release"] {
+        let decision = held(&s.place, dataset);
+        s.changes(&format!("inbox {answer}"), &["inbox", answer, &decision, "--as", "ada"]);
+    }
+    s.changes("rules remove", &["rules", "remove", &rule]);
+}
+
+/// Read until it is held; the decision.
+fn held(place: &Place, dataset: &str) -> String {
+    let get = ["get", dataset, "--as", "dr-bo", "--purpose", "treatment", "--json"];
+    for _ in 0..80 {
+        let run = place.run(&[&get[..], &["--category", "vital-signs"]].concat());
+        if run.code == 4 {
+            let inbox = place.json(&["inbox", "--as", "ada"]);
+            return text(&inbox["holds"][0]["decision"]);
+        }
+        assert_eq!(run.code, 0, "{run:?}");
+    }
+    panic!("80 reads one after the other were let through");
+}
+
+fn money(s: &mut Story, dataset: &str) {
+    let paid = ["grant", dataset, "--as", "ada", "--to", "carol", "--purpose", "research"];
+    let grant = text(&s.tells("grant", &[&paid[..], &["--price", "1"]].concat())["grant"]);
+    s.changes("wallet issue", &["wallet", "issue", "carol", "20"]);
+    s.changes("wallet fund", &["wallet", "fund", &grant, "2", "--as", "carol"]);
+    s.changes("wallet send", &["wallet", "send", "ada", "1.5", "--as", "carol"]);
+    s.changes("wallet redeem", &["wallet", "redeem", "0.5", "--as", "carol"]);
+    let wallet = s.tells("wallet", &["wallet", "--as", "carol"]);
+    assert_eq!(wallet["escrow"], "2");
+    let foreseen = s.foresees("wallet send", &["wallet", "send", "ada", "5000", "--as", "carol"]);
+    assert_eq!(foreseen["decision"]["code"], "insufficient-funds", "{foreseen}");
+
+    s.changes("id session", &["id", "session", "carol", "--limit", "1", "--hours", "1"]);
+    let get = [
+        "get",
+        dataset,
+        "--as",
+        "carol",
+        "--purpose",
+        "research",
+        "--category",
+        "laboratory",
+        "--max-price",
+        "1",
+        "--session",
+    ];
+    s.changes("get", &get);
+    // Its limit is spent.
+    let foreseen = s.foresees("get", &get);
+    assert_eq!(foreseen["decision"]["verdict"], "deny", "{foreseen}");
+    s.changes("id session --end", &["id", "session", "carol", "--end"]);
+    assert_eq!(s.place.run(&get).code, 1, "there is no session key any more");
+}
+
+/// Carol's dataset goes over to Ada.
+fn handover(s: &mut Story, dataset: &str) {
+    let file = format!("{SAMPLES}/272539c2-e516-4f16-8f47-573923bf9924.ndjson");
+    let early = ["data", "accept", dataset, &file, "--as", "ada", "--json"];
+    assert_eq!(s.place.run(&early).error()["code"], "unknown-dataset", "not offered");
+    s.changes("data offer", &["data", "offer", dataset, "--to", "ada", "--as", "carol"]);
+    s.changes("data accept", &["data", "accept", dataset, &file, "--as", "ada"]);
+    let shown = s.tells("data show", &["data", "show", dataset, "--as", "ada"]);
+    let lines = std::fs::read_to_string(&file).unwrap().lines().count();
+    assert_eq!(shown["records"].as_array().unwrap().len(), lines, "only what is under her keys");
+    s.changes("data rm", &["data", "rm", dataset, "--as", "ada"]);
+}
+
+fn evidence(s: &mut Story) {
+    s.tells("log", &["log", "--limit", "1000"]);
+    let own = s.tells("log --as", &["log", "--as", "ada"]);
+    let event = own["attempts"][0]["event"].to_string();
+    s.tells("receipt save", &["receipt", "save", &event, "--out", "saved.receipt"]);
+    s.tells("receipt verify", &["receipt", "verify", "saved.receipt"]);
+}
+
+fn folder(s: &mut Story, dataset: &str, second: &str) {
+    s.tells("fsck", &["fsck"]);
+    s.changes("backup", &["backup", "backup"]);
+    let away = |args: &[&str], dry: bool| {
+        let mut run = command(s.place.root());
+        run.args(args).arg("--json");
+        if dry {
+            run.arg("--dry-run");
+        }
+        finish(&mut run)
+    };
+    let restore = ["--dir", "r", "restore", "backup", "--epochs", "d/keys/backup.epochs"];
+    let init = ["--dir", "n", "init"];
+    std::fs::write(s.place.path("passphrase"), "correct horse\n").unwrap();
+    let init = [&init[..], &["--passphrase-file", "passphrase"]].concat();
+    let runs = [
+        ("restore --dry-run", away(&restore, true)),
+        ("restore", away(&restore, false)),
+        ("init --dry-run", away(&init, true)),
+        ("init", away(&init, false)),
+        ("demo", away(&["--dir", "demo", "demo"], false)),
+        ("bench", away(&["bench", "log", "--quick"], false)),
+    ];
+    for (row, run) in runs {
+        s.checked(row, run);
+    }
+    s.tells("shred --dry-run", &["shred", dataset, "--as", "ada", "--dry-run"]);
+    s.tells("shred", &["shred", dataset, "--as", "ada", "--yes", "--receipt", "shred.receipt"]);
+    assert!(second.starts_with("sndata1"));
+    s.tells("completions", &["completions", "zsh"]);
+    s.tells("man", &["man"]);
+    s.tells("man FOLDER", &["man", "pages"]);
+    assert!(s.place.path("pages/secnet-get.1").exists());
+}
