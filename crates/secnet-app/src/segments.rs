@@ -4,6 +4,7 @@
 use secnet_crypto::Address;
 use secnet_lock::SealedUpload;
 use secnet_types::DatasetId;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::AccessError;
@@ -67,10 +68,13 @@ impl Pdc {
         let mut freed = BTreeSet::new();
         for segment in candidates {
             if let Some(dataset) = self.dataset_of(segment).await? {
-                if !used.contains_key(&dataset) {
-                    used.insert(dataset, referenced_segments(&*self.archive, dataset).await?);
-                }
-                if used.get(&dataset).is_some_and(|segments| segments.contains(&segment)) {
+                let used = match used.entry(dataset) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(new) => {
+                        new.insert(referenced_segments(&*self.archive, dataset).await?)
+                    }
+                };
+                if used.contains(&segment) {
                     continue;
                 }
             }

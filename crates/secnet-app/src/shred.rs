@@ -91,8 +91,14 @@ impl Pdc {
                 "the command states the erasure of other records".into(),
             ));
         }
+        // With the whole dataset the ledger forgets what was still asked for: its details are looked up before.
+        let behind = match shredded.whole {
+            true => self.details_of(shredded.dataset),
+            false => BTreeSet::new(),
+        };
         let committed = self.log.submit(command.to_bytes()).await?;
         self.destroy(shredded.dataset, &shredded.records, shredded.whole).await?;
+        self.archive.write(behind.into_iter().map(gone).collect()).await?;
         Ok(committed)
     }
 

@@ -33,6 +33,7 @@ fn denial_of_one(world: &mut World) -> (SignedCommand, Enclosures) {
     (command, Enclosures { detail: Some(detail), wraps: None })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "so that it reads well around a call")]
 fn is_stopped<T: core::fmt::Debug>(result: Result<T, AccessError>) {
     assert!(matches!(result, Err(AccessError::NotReleased(_))), "{result:?}");
 }

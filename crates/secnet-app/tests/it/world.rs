@@ -118,27 +118,9 @@ impl World {
         let store = Store::open_with_backend(backend, store_options(true)).unwrap();
         let chain = Chain::create(store, genesis, sequencer).unwrap();
         let solo = Solo::start(chain, Arc::clone(&clock) as _).unwrap();
-        let entropy: Arc<dyn Entropy> =
-            Arc::new(Seeded(Mutex::new(ChaCha20Rng::seed_from_u64(seed + 1))));
-        let shares = SealKeyPair::generate(&mut rng);
         let log = Arc::new(Switched::new(solo, Arc::clone(&clock)));
-        let release = LocalRelease::new(
-            shares,
-            Arc::clone(&entropy),
-            Arc::clone(&log) as _,
-            Arc::clone(&clock) as _,
-        );
-        let release = Arc::new(Breakable { inner: release, broken: AtomicBool::new(false) });
-        let parts = Parts {
-            log: Arc::clone(&log) as _,
-            vault: Arc::new(SegmentVault::memory()),
-            archive: Arc::new(PrivateArchive::memory().unwrap()),
-            release: Arc::clone(&release) as _,
-            clock: Arc::clone(&clock) as _,
-            entropy,
-            signer: Arc::clone(&node.key) as _,
-            member: node.id,
-        };
+        let shares = SealKeyPair::generate(&mut rng);
+        let (parts, release) = parts_of(&log, &clock, &node, shares, seed);
         let pdc = Arc::new(Pdc::new(parts).await.unwrap());
         let mut world = Self {
             pdc,
@@ -371,6 +353,36 @@ impl World {
     pub(crate) fn genesis(&self) -> &Genesis {
         self.pdc.log.genesis()
     }
+}
+
+/// The data centre's surroundings; and its release node, to break it.
+fn parts_of(
+    log: &Arc<Switched>,
+    clock: &Arc<ManualClock>,
+    node: &Person,
+    shares: SealKeyPair,
+    seed: u64,
+) -> (Parts, Arc<Breakable>) {
+    let entropy: Arc<dyn Entropy> =
+        Arc::new(Seeded(Mutex::new(ChaCha20Rng::seed_from_u64(seed + 1))));
+    let release = LocalRelease::new(
+        shares,
+        Arc::clone(&entropy),
+        Arc::clone(log) as _,
+        Arc::clone(clock) as _,
+    );
+    let release = Arc::new(Breakable { inner: release, broken: AtomicBool::new(false) });
+    let parts = Parts {
+        log: Arc::clone(log) as _,
+        vault: Arc::new(SegmentVault::memory()),
+        archive: Arc::new(PrivateArchive::memory().unwrap()),
+        release: Arc::clone(&release) as _,
+        clock: Arc::clone(clock) as _,
+        entropy,
+        signer: Arc::clone(&node.key) as _,
+        member: node.id,
+    };
+    (parts, release)
 }
 
 pub(crate) fn released(outcome: Outcome) -> Delivery {

@@ -141,14 +141,7 @@ pub(crate) async fn run(
         }
         What::Keep { decision } => Operation::AnswerHold { decision, answer: HoldAnswer::Refuse },
         What::Aside { decision } => {
-            let whose = match &args.on_behalf_of {
-                Some(name) => node.member(name)?,
-                None => owner.member(),
-            };
-            if !node.pdc.may_act_for(owner.member(), whose, Power::Grant) {
-                return Err(not_entitled(&name));
-            }
-            node.pdc.put_aside(whose, decision).await.map_err(access_failure)?;
+            put_aside(node, &owner, args.on_behalf_of.as_deref(), decision).await?;
             out.result(&json!({ "put_aside": true }), |_| "put aside".to_owned());
             return Ok(());
         }
@@ -164,6 +157,19 @@ pub(crate) async fn run(
         out.result(&json!({ "answered": true }), |_| "answered".to_owned());
     }
     Ok(())
+}
+
+async fn put_aside(
+    node: &Node,
+    author: &crate::keystore::Identity,
+    on_behalf_of: Option<&str>,
+    decision: DecisionId,
+) -> Result<(), Failure> {
+    let whose = on_behalf_of.map_or(Ok(author.member()), |name| node.member(name))?;
+    if !node.pdc.may_act_for(author.member(), whose, Power::Grant) {
+        return Err(not_entitled(&author.card.name));
+    }
+    node.pdc.put_aside(whose, decision).await.map_err(access_failure)
 }
 
 fn not_entitled(name: &str) -> Failure {
