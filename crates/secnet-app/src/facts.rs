@@ -5,6 +5,7 @@ mod visible;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use secnet_ledger::DatasetStatus;
 use secnet_policy::{
     CompiledConsent, ConsentSlice, DenialFact, GrantFact, Question, TermsFact, parties_key,
     permits_all,
@@ -34,6 +35,8 @@ pub(crate) struct Facts {
     pub question: Question,
     /// Does the requester know of the dataset by right?
     pub discoverable: bool,
+    /// Is the dataset still offered? Of one that is withdrawn or erased nothing is left to decide on.
+    pub active: bool,
     /// What can be decided on; or what is broken, which is a fact too and becomes a hold.
     pub grounds: Result<Grounds, String>,
 }
@@ -58,6 +61,7 @@ struct Snapshot {
     denials: Vec<(DenialId, Denial)>,
     used_up: BTreeSet<GrantId>,
     discoverable: bool,
+    active: bool,
     rules: Vec<(RuleId, bool)>,
 }
 
@@ -100,6 +104,7 @@ impl Pdc {
             parties: snapshot.parties,
             question,
             discoverable: snapshot.discoverable,
+            active: snapshot.active,
             grounds,
         })
     }
@@ -288,6 +293,7 @@ impl Snapshot {
             denials: Vec::new(),
             used_up: BTreeSet::new(),
             discoverable: false,
+            active: entry.status == DatasetStatus::Active,
             rules: state.installed_rules(pdc, view.time).map(|(id, i)| (id, i.simulate)).collect(),
         })
     }

@@ -71,6 +71,14 @@ pub(crate) struct Judgement {
 
 /// Step 4. Default deny; an evaluation that errs is a hold, never an allow.
 pub(crate) fn permit(facts: &Facts, asked: &[&RecordMeta]) -> Result<Permitted, Objection> {
+    if !facts.active {
+        return Err(Objection {
+            class: ReasonClass::Consent,
+            hold: false,
+            reasons: vec!["the dataset is withdrawn or erased".into()],
+            remedy: secnet_policy::Remedy::AskOwner.as_str().to_owned(),
+        });
+    }
     let consent = match &facts.grounds {
         Ok(grounds) => &grounds.consent,
         Err(damage) => return Err(fault(damage)),

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use minicbor::{Decode, Encode};
-use secnet_app::ports::ArchiveError;
+use secnet_app::ports::{ArchiveError, Vault as _};
 use secnet_app::{compartments_in_use, referenced_segments};
 use secnet_crypto::Address;
 use secnet_lock::CompartmentId;
@@ -108,7 +108,9 @@ pub(crate) async fn carry_out(
     let compartments = destroy_keys(node, owner, erasures).await?;
     // Sealed anew under another key: pages of the old file, and copies of it, open nothing.
     node.archive.rekey().await.map_err(archive_failure)?;
-    let segments = erasures.iter().flat_map(Erasure::segments).collect();
+    let present = node.vault.list().await.map_err(|error| access_failure(error.into()))?;
+    let mut segments: BTreeSet<Address> = erasures.iter().flat_map(Erasure::segments).collect();
+    segments.retain(|segment| present.contains(segment));
     let removed = node.pdc.free_segments(segments).await.map_err(access_failure)?;
     Ok(Gone { compartments, segments: removed.len() })
 }

@@ -54,7 +54,7 @@ async fn a_preview_knows_what_the_ledger_would_refuse() {
     let Preview::Denied(foreseen) = world.pdc.preview(&call).await.unwrap() else {
         panic!("the money is gone")
     };
-    assert_eq!(foreseen.class, ReasonClass::Terms);
+    assert_eq!(foreseen.class, ReasonClass::Funds);
     assert!(matches!(world.pdc.access(&call).await.unwrap(), Outcome::Denied(_)));
 }
 

@@ -296,6 +296,9 @@ impl Ledger {
             return None;
         }
         let grant = self.one_of(&all);
+        // Deadlines that have passed are carried out first: a charge that was not collected gives its use back.
+        self.time += 1;
+        self.executor.execute(Timestamp(self.time), &[]);
         // Mostly somebody whom the grant is for.
         let anybody = self.one_of(&PEOPLE);
         let grantee = self.executor.state().grant(grant).unwrap().grant.grantee;

@@ -27,11 +27,6 @@ fn p1_a_ledger_that_acknowledges_before_it_is_durable_is_found() {
 }
 
 #[test]
-fn p1_reading_on_while_the_ledger_cannot_write_is_found() {
-    finds(Broken::AgelessView, "P1, no receipt, no data");
-}
-
-#[test]
 fn p2_a_grant_that_is_wider_than_the_owner_said_is_found() {
     finds(Broken::WideGrant, "P2, the guard can only say no");
 }

@@ -141,6 +141,10 @@ pub(crate) async fn run(
         }
         What::Keep { decision } => Operation::AnswerHold { decision, answer: HoldAnswer::Refuse },
         What::Aside { decision } => {
+            if globals.dry_run {
+                out.would(&format!("put the notice of {decision} aside"));
+                return Ok(());
+            }
             put_aside(node, &owner, args.on_behalf_of.as_deref(), decision).await?;
             out.result(&json!({ "put_aside": true }), |_| "put aside".to_owned());
             return Ok(());

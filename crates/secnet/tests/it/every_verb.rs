@@ -232,6 +232,9 @@ fn guard(s: &mut Story, dataset: &str) {
         text(&s.changes("get", &[&get[..], &["--category", "laboratory"]].concat())["request"]);
     let review = ["inbox", "review", "city-hospital", &request, "--unjustified", "--as", "ada"];
     s.changes("inbox review", &review);
+    let notices = s.tells("inbox", &["inbox", "--as", "ada"]);
+    let decision = text(&notices["notices"][0]["decision"]);
+    s.changes("inbox aside", &["inbox", "aside", &decision, "--as", "ada"]);
 
     std::fs::write(s.place.path("rule.cedar"), RULE).unwrap();
     s.tells("rules test", &["rules", "test", "rule.cedar"]);
