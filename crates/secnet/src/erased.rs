@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use minicbor::{Decode, Encode};
-use secnet_app::ports::{ArchiveError, Vault as _};
+use secnet_app::ports::ArchiveError;
 use secnet_app::{compartments_in_use, referenced_segments};
 use secnet_crypto::Address;
 use secnet_lock::CompartmentId;

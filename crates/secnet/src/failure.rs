@@ -1,5 +1,6 @@
 //! What a user sees when something does not work, and what a script can rely on.
 
+use secnet_types::RequestId;
 use serde::Serialize;
 
 /// Exit codes; the table is in docs/reference/exit-codes.md.
@@ -71,7 +72,7 @@ impl Failure {
         self
     }
 
-    pub(crate) fn request(mut self, request: impl ToString) -> Self {
+    pub(crate) fn request(mut self, request: RequestId) -> Self {
         self.request = Some(request.to_string());
         self
     }

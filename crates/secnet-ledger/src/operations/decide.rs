@@ -2,8 +2,8 @@
 //! often, how long, how much.
 
 use secnet_types::{
-    Amount, CommandId, Decision, DecisionId, DenialSummary, Effect, GrantId, HoldAnswer, MemberId,
-    Timestamp, Verdict, limits,
+    Amount, CommandId, DatasetId, Decision, DecisionId, DenialSummary, Effect, GrantId, HoldAnswer,
+    MemberId, Timestamp, Verdict, limits,
 };
 
 use super::{Context, same_network};
@@ -56,12 +56,7 @@ impl State {
                 self.count_use(grant, state, key, context)?;
             }
             Verdict::Hold { answer_by, .. } => {
-                let longest = self.governance()?.parameters.hold_ms;
-                check_deadline(answer_by, context.time, longest)?;
-                let open = self.open_holds_on(request.dataset).count();
-                if open >= limits::MAX_OPEN_HOLDS_ON_DATASET {
-                    return Err(Rejection::DatasetBusy);
-                }
+                self.may_wait(request.dataset, answer_by, context.time)?;
             }
             Verdict::Deny { .. } => {}
         }
@@ -95,6 +90,20 @@ impl State {
             beneficiaries,
         };
         self.decisions.put(key, state);
+        Ok(())
+    }
+
+    /// May one more request for this dataset wait for the owner until then?
+    fn may_wait(
+        &self,
+        dataset: DatasetId,
+        answer_by: Timestamp,
+        time: Timestamp,
+    ) -> Result<(), Rejection> {
+        check_deadline(answer_by, time, self.governance()?.parameters.hold_ms)?;
+        if self.open_holds_on(dataset).count() >= limits::MAX_OPEN_HOLDS_ON_DATASET {
+            return Err(Rejection::DatasetBusy);
+        }
         Ok(())
     }
 

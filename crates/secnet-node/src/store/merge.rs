@@ -165,7 +165,11 @@ impl Load for FromTable<'_, '_> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#[allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    reason = "a test fails by panicking, and draws small numbers"
+)]
 mod tests {
     use std::collections::BTreeMap;
 

@@ -33,7 +33,7 @@ pub use export::{Exported, Exporter, entries_path, tile_path};
 pub use fsck::fsck;
 pub use nodes::NodeReader;
 pub use open::{FORMAT_VERSION, Options, STORE_FILE, Store};
-pub use read::{Blocks, Entries, Events};
+pub use read::{Blocks, Entries, Events, StoredEntry};
 pub use record::{
     BlockRecord, Commit, EntryKey, Leaf, MAX_BLOCK_BYTES, MAX_ENTRY_BYTES, MAX_EVENT_BYTES,
     MAX_KEY_BYTES, MAX_META_BYTES,

@@ -169,6 +169,9 @@ impl Iterator for Events {
     }
 }
 
+/// A state entry: its table, its key in the table, its value.
+pub type StoredEntry<'e> = (u8, &'e [u8], &'e [u8]);
+
 /// State entries of one snapshot, see [`Store::entries`].
 #[expect(missing_debug_implementations, reason = "the engine's table has no Debug")]
 pub struct Entries {
@@ -177,13 +180,12 @@ pub struct Entries {
 }
 
 impl Entries {
-    /// The next entry: its table, its key in the table, its value. Borrowed, so that reading a whole state copies no
-    /// entry.
+    /// The next entry. Borrowed, so that reading a whole state copies none.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] or an error of the engine; there is nothing after it.
     #[expect(clippy::should_implement_trait, reason = "an iterator cannot lend")]
-    pub fn next(&mut self) -> Result<Option<(u8, &[u8], &[u8])>, StoreError> {
+    pub fn next(&mut self) -> Result<Option<StoredEntry<'_>>, StoreError> {
         loop {
             // The walk stands still while its entry is borrowed; asked again, it goes on.
             match self.merged.next(&mut self.chunks)? {

@@ -13,6 +13,7 @@ use super::revoke::Why;
 use crate::actions::{self, Permission};
 use crate::cli::Globals;
 use crate::failure::Failure;
+use crate::keystore::Identity;
 use crate::node::{Node, access_failure};
 use crate::output::Output;
 use crate::sign;
@@ -98,16 +99,7 @@ pub(crate) async fn run(
     })?;
     let owner = node.identity(&name)?;
     let Some(what) = args.what else {
-        let whose = match &args.on_behalf_of {
-            Some(name) => node.member(name)?,
-            None => owner.member(),
-        };
-        if !node.pdc.may_act_for(owner.member(), whose, Power::Grant) {
-            return Err(not_entitled(&name));
-        }
-        let inbox = node.pdc.inbox(whose).await.map_err(access_failure)?;
-        show(node, out, &inbox);
-        return Ok(());
+        return look(node, out, &owner, args.on_behalf_of.as_deref()).await;
     };
     let operation = match what {
         What::Approve { .. } if args.on_behalf_of.is_some() => {
@@ -160,6 +152,25 @@ pub(crate) async fn run(
     if sign::order(node, globals, out, &owner, operation, "answer").await?.is_some() {
         out.result(&json!({ "answered": true }), |_| "answered".to_owned());
     }
+    Ok(())
+}
+
+/// What waits for the owner, or for the one on whose behalf somebody looks.
+async fn look(
+    node: &Node,
+    out: Output,
+    who: &Identity,
+    on_behalf_of: Option<&str>,
+) -> Result<(), Failure> {
+    let whose = match on_behalf_of {
+        Some(name) => node.member(name)?,
+        None => who.member(),
+    };
+    if !node.pdc.may_act_for(who.member(), whose, Power::Grant) {
+        return Err(not_entitled(&who.card.name));
+    }
+    let inbox = node.pdc.inbox(whose).await.map_err(access_failure)?;
+    show(node, out, &inbox);
     Ok(())
 }
 
