@@ -14,6 +14,9 @@ pub mod parcels;
 mod parts;
 mod real;
 pub mod seeds;
+#[path = "../../crates/secnet-app/tests/it/switches.rs"]
+#[allow(dead_code, reason = "the tests of the flow use more of it")]
+mod switches;
 pub mod types;
 #[path = "../../crates/secnet-app/tests/it/world.rs"]
 #[allow(dead_code, reason = "the tests of the flow use more of it")]

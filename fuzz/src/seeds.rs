@@ -131,8 +131,7 @@ fn guard() -> Vec<Vec<u8>> {
             at: Timestamp(1_767_571_200_000 + u64::from(minute) * 60_000),
             door: "cli".to_owned(),
             source: None,
-            price: Amount(5),
-            member_since: None,
+            price: Some(Amount(5)),
         };
         guard.observe(&event, if minute % 4 == 0 { Observed::Denied } else { Observed::Allowed });
     }

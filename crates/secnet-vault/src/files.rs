@@ -9,7 +9,7 @@ use std::{
 
 use redb::{Builder, Database, DatabaseError, StorageBackend, backends::FileBackend};
 
-/// A folder of files without subfolders: a real one ([`LocalFolder`]), or one that fails on purpose.
+/// A folder of files without subfolders: a real one, or one that fails on purpose.
 ///
 /// What is written to a file is durable once the file is synced. What is created, renamed or removed is durable once the
 /// folder is synced, and until then may be lost alone or with everything else.
