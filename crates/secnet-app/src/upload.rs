@@ -168,6 +168,8 @@ impl Pdc {
                 .ok_or_else(|| AccessError::Unknown(format!("dataset {dataset}")))?,
             _ => value.author,
         };
+        // An erasure between the look at what is kept and the writing would be undone by it.
+        let rewriting = self.rewriting.lock().await;
         for upload in &uploads {
             self.check_packets(dataset, &upload.sealed).await?;
             self.own_segments(dataset, &upload.sealed).await?;
@@ -180,6 +182,7 @@ impl Pdc {
             self.store_upload((dataset, owner, name), upload, &mut changes).await?;
         }
         self.archive.write(changes).await?;
+        drop(rewriting);
         match self.log.submit(command.to_bytes()).await {
             Ok(committed) => {
                 self.list_staged(name, &staged).await?;
