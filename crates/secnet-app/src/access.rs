@@ -74,7 +74,7 @@ impl Pdc {
     pub async fn access(&self, call: &AccessCall) -> Result<Outcome, AccessError> {
         let parsed = call.parse()?; //                                              1  bytes -> request
         let caller = self
-            .view(|view| parsed.authenticate(view, self.clock.now())) //                              2  -> Authenticated
+            .view(|view| parsed.authenticate(view, self.clock.now())) //            2  -> Authenticated
             .ok_or(AccessError::Unauthenticated)??;
         let lifts = match self.decided_before(&caller) {
             None => None,

@@ -1,9 +1,9 @@
 //! The last proof: without a [`Granted`] nothing leaves.
 
 use secnet_crypto::SealPublicKey;
-use secnet_ledger::{ChargeStatus, DatasetStatus, DecisionState, GrantState};
+use secnet_ledger::{ChargeStatus, DecisionState, Rejection};
 use secnet_types::{
-    DatasetId, DecisionId, Digest, GrantId, MemberId, Party, RecordId, RequestDetail, RequestId,
+    DatasetId, DecisionId, Digest, GrantId, MemberId, RecordId, RequestDetail, RequestId,
     Timestamp, Verdict, encode,
 };
 
@@ -107,33 +107,12 @@ impl Granted {
         if given_back(decision) {
             return Err(AccessError::NotReleased("the charge was given back"));
         }
-        let grant = view.state.grant(self.grant).filter(|grant| self.usable(grant, view, now));
-        let grant = grant.ok_or(AccessError::NotReleased("the grant has ended since"))?;
-        let denied =
-            view.state.denials_against(self.dataset, self.requester, now).any(|(_, state)| {
-                state.denial.detail.is_none()
-                    && (state.denial.even_in_emergency || !grant.grant.emergency)
-            });
-        if denied { Err(AccessError::NotReleased("it has been denied since")) } else { Ok(()) }
-    }
-
-    /// All that the ledger asks of a grant before it accepts a decision on it, but for the count: this use is counted.
-    fn usable(&self, grant: &GrantState, view: &View<'_>, now: Timestamp) -> bool {
-        let state = view.state;
-        let active = |member| state.member(member).is_some_and(|member| !member.suspended);
-        let grantee_active = match grant.grant.grantee {
-            Party::Member(member) | Party::Organisation(member) => active(member),
-            Party::Group(_) => true,
-        };
-        let dataset_active =
-            state.dataset(self.dataset).is_some_and(|d| d.status == DatasetStatus::Active);
-        !state.is_closed()
-            && grant.grant.dataset == self.dataset
-            && dataset_active
-            && state.grant_is_live(grant, now)
-            && active(self.requester)
-            && grantee_active
-            && state.belongs(self.requester, grant.grant.grantee)
+        // What the ledger asks before an allow counts; count and price were settled by the decision.
+        match view.state.grant_usable(self.requester, self.dataset, self.grant, now) {
+            Ok(_) => Ok(()),
+            Err(Rejection::Denied) => Err(AccessError::NotReleased("it has been denied since")),
+            Err(_) => Err(AccessError::NotReleased("the grant has ended since")),
+        }
     }
 
     /// The decision.

@@ -4,7 +4,7 @@ use super::StoreError;
 use super::tree::{Hash, leaf_hash};
 
 /// Longest event: the C2SP entry bundles carry a 16-bit length.
-pub const MAX_EVENT_BYTES: usize = 65_535;
+pub const MAX_EVENT_BYTES: usize = secnet_types::limits::MAX_EVENT_BYTES;
 /// Longest header, body and certificate of one block together.
 pub const MAX_BLOCK_BYTES: usize = 64 << 20;
 /// Longest key of a state entry.
