@@ -18,6 +18,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("secnet-app", 3),
     ("secnet-node", 4),
     ("secnet-vault", 4),
+    ("secnet-gateway", 4),
     ("secnet-vault-s3-tests", 5),
     ("secnet-sim", 5),
     ("secnet", 6),

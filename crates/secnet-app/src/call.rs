@@ -24,6 +24,10 @@ pub struct AccessCall {
 pub enum Door {
     /// The command line on this machine.
     Cli,
+    /// HTTP.
+    Http,
+    /// AuthZEN 1.0, over HTTP.
+    AuthZen,
     /// A program linked with this one: simulations and benchmarks.
     InProcess,
 }
@@ -34,6 +38,8 @@ impl Door {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Cli => "cli",
+            Self::Http => "http",
+            Self::AuthZen => "authzen",
             Self::InProcess => "in-process",
         }
     }

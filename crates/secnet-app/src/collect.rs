@@ -1,8 +1,7 @@
 //! Steps 9 and 10: what a granted requester is handed.
 
 use bytes::Bytes;
-use secnet_crypto::Address;
-use secnet_lock::{CompartmentPacket, GrantWraps, RecordEntry, ReleasedShares};
+use secnet_lock::{CompartmentPacket, GrantWraps, Location, RecordEntry, ReleasedShares};
 use secnet_types::{Amount, Receipt, RecordId, RecordMeta, Verdict};
 use std::collections::BTreeSet;
 
@@ -10,7 +9,7 @@ use crate::AccessError;
 use crate::access::Uploads;
 use crate::granted::Granted;
 use crate::pdc::{DatasetRecords, Pdc};
-use crate::ports::{EntryKind, EntryName, SubmitError};
+use crate::ports::{EntryKind, EntryName, SubmitError, VaultError};
 
 /// How often consent may change under a release that is being prepared before it is given up.
 const MAX_LOOKS: usize = 8;
@@ -116,7 +115,7 @@ impl Pdc {
         }
     }
 
-    /// The ciphertext of one granted record. Policy and ledger are asked again before each one, so a revocation or a
+    /// The ciphertext of one granted record. Policy and ledger are asked again before it is read, so a revocation or a
     /// denial also stops a delivery that is under way.
     ///
     /// # Errors
@@ -126,16 +125,48 @@ impl Pdc {
         granted: &Granted,
         record: RecordId,
     ) -> Result<Bytes, AccessError> {
+        let length = self.ciphertext_len(granted, record).await?;
+        self.ciphertext_part(granted, record, 0..length).await
+    }
+
+    /// How long the ciphertext of one granted record is, in bytes.
+    ///
+    /// # Errors
+    /// [`AccessError::NotReleased`] if the record is not granted, or erased.
+    pub async fn ciphertext_len(
+        &self,
+        granted: &Granted,
+        record: RecordId,
+    ) -> Result<u64, AccessError> {
+        Ok(self.place_of(granted, record).await?.length)
+    }
+
+    /// Part of the ciphertext of one granted record: as [`Pdc::ciphertext`], a part at a time.
+    ///
+    /// # Errors
+    /// As [`Pdc::ciphertext`]; a range outside of the record is the vault's [`VaultError::Range`].
+    pub async fn ciphertext_part(
+        &self,
+        granted: &Granted,
+        record: RecordId,
+        part: core::ops::Range<u64>,
+    ) -> Result<Bytes, AccessError> {
+        let Location { segment, offset, length } = self.place_of(granted, record).await?;
+        if part.start > part.end || part.end > length {
+            return Err(VaultError::Range(segment).into());
+        }
+        let part = offset.saturating_add(part.start)..offset.saturating_add(part.end);
+        // The list is not fetched between this look at the ledger and the read.
+        self.look_again(granted).await?;
+        Ok(self.vault.get_segment(segment, part).await?)
+    }
+
+    async fn place_of(&self, granted: &Granted, record: RecordId) -> Result<Location, AccessError> {
         if !granted.records().contains(&record) {
             return Err(AccessError::NotReleased("the decision does not name this record"));
         }
         let listed = self.records_of(granted.dataset()).await?;
-        let at = listed.entries.get(&record).ok_or(ERASED)?.location();
-        let segment: Address = at.segment;
-        let end = at.offset.saturating_add(at.length);
-        // The list is not fetched between this look at the ledger and the read.
-        self.look_again(granted).await?;
-        Ok(self.vault.get_segment(segment, at.offset..end).await?)
+        Ok(listed.entries.get(&record).ok_or(ERASED)?.location())
     }
 }
 

@@ -19,6 +19,7 @@ pub use visible::{Seer, VisiblePage, Wish};
 
 use crate::AccessError;
 use crate::call::Authenticated;
+use crate::catalogue::may_know;
 use crate::granted::Granted;
 use crate::pdc::{DatasetRecords, Pdc};
 use crate::ports::{EntryKind, EntryName, View};
@@ -256,10 +257,8 @@ impl Snapshot {
             .filter(|(_, d)| parties.contains(&d.denial.party))
             .map(|(id, d)| (id, d.denial.clone()))
             .collect();
-        let asked = || state.asks_by(requester).any(|(_, ask)| ask.ask.dataset == dataset);
-        // Also whose grant has ended knows of the dataset, and is told that it ended.
-        let granted = || state.grants_on(dataset).any(|(_, g)| parties.contains(&g.grant.grantee));
-        snapshot.discoverable = requester == snapshot.owner || asked() || granted();
+        let entry = (dataset, state.dataset(dataset)?);
+        snapshot.discoverable = may_know(view, requester, &parties, entry);
         snapshot.parties = parties;
         Some(snapshot)
     }

@@ -7,6 +7,7 @@
 
 mod access;
 mod call;
+mod catalogue;
 mod collect;
 mod consent;
 mod consents;
@@ -36,6 +37,7 @@ mod what_if;
 
 pub use access::{Foreseen, Outcome, Preview, Refusal};
 pub use call::{AccessCall, Authenticated, Door};
+pub use catalogue::{Known, KnownPage, MAX_CATALOGUE_PAGE};
 pub use collect::Delivery;
 pub use consent::Enclosures;
 pub use consents::{Consents, DenialLine, GrantLine};

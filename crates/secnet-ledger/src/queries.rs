@@ -173,8 +173,17 @@ impl State {
 
     /// The datasets of an owner.
     pub fn datasets_of(&self, owner: MemberId) -> impl Iterator<Item = DatasetId> {
-        let first = (owner, DatasetId([0; 16]));
-        self.index.datasets_of.range(first..).take_while(move |e| e.0 == owner).map(|e| e.1)
+        self.datasets_from(owner, DatasetId([0; 16]))
+    }
+
+    /// The datasets of an owner from this id on, in the order of ids.
+    pub fn datasets_from(
+        &self,
+        owner: MemberId,
+        first: DatasetId,
+    ) -> impl Iterator<Item = DatasetId> {
+        let own = self.index.datasets_of.range((owner, first)..);
+        own.take_while(move |e| e.0 == owner).map(|e| e.1)
     }
 
     /// Every dataset.

@@ -58,6 +58,19 @@ pub enum MemberKind {
     Device,
 }
 
+impl MemberKind {
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Person => "person",
+            Self::Organisation => "organisation",
+            Self::Node => "node",
+            Self::Device => "device",
+        }
+    }
+}
+
 /// A member's own statement of its keys, signed with the first of them: nobody can be admitted without wanting it.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]

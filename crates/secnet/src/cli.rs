@@ -73,6 +73,8 @@ enum Verb {
     Demo(verbs::demo::DemoArgs),
     /// Make a data folder with a network of its own.
     Init(verbs::init::InitArgs),
+    /// Serve the folder over HTTP.
+    Up(verbs::up::UpArgs),
     /// Say how the folder's network stands.
     Status,
     /// List, make and show identities; delegates and session keys.
@@ -115,6 +117,8 @@ enum Verb {
     Completions(verbs::completions::CompletionsArgs),
     /// Print the manual page, or write all pages to a folder.
     Man(verbs::man::ManArgs),
+    /// Print the OpenAPI document of the HTTP door.
+    Openapi,
     /// Print the reference in docs/reference/cli.md.
     #[command(hide = true)]
     Reference,
@@ -156,10 +160,12 @@ impl Cli {
             Verb::Restore(args) => verbs::restore::run(globals, out, args).await,
             Verb::Completions(args) => verbs::completions::run(out, &args),
             Verb::Man(args) => verbs::man::run(out, &args),
+            Verb::Openapi => verbs::openapi::run(out),
             Verb::Reference => verbs::reference::run(out),
             verb => {
                 let node = globals.open().await?;
                 let done = match verb {
+                    Verb::Up(args) => verbs::up::run(&node, out, args).await,
                     Verb::Status => verbs::status::run(&node, out).await,
                     Verb::Id(args) => verbs::id::run(&node, globals, out, args).await,
                     Verb::Data(args) => verbs::data::run(&node, globals, out, args).await,
@@ -185,6 +191,7 @@ impl Cli {
                     | Verb::Restore(_)
                     | Verb::Completions(_)
                     | Verb::Man(_)
+                    | Verb::Openapi
                     | Verb::Reference => Ok(()),
                 };
                 // What was decided stays decided; the guard's memory and the published log are kept also then.
@@ -201,6 +208,7 @@ impl Verb {
         let what = match self {
             Self::Demo(_) => "demo",
             Self::Bench(_) => "bench",
+            Self::Up(_) => "up",
             Self::Man(args) if args.writes() => "man DIR",
             Self::Receipt(args) if args.writes() => "receipt save",
             _ => return Ok(()),

@@ -53,7 +53,7 @@ struct NodeKeys {
 pub(crate) struct Node {
     pub dir: PathBuf,
     pub keystore: Keystore,
-    pub pdc: Pdc,
+    pub pdc: Arc<Pdc>,
     pub solo: Arc<Solo>,
     pub vault: SegmentVault,
     pub archive: PrivateArchive,
@@ -186,7 +186,7 @@ impl Node {
         Ok(Self {
             dir: dir.to_path_buf(),
             keystore,
-            pdc,
+            pdc: Arc::new(pdc),
             solo,
             vault,
             archive,

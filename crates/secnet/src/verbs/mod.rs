@@ -18,6 +18,7 @@ pub(crate) mod inbox;
 pub(crate) mod init;
 pub(crate) mod log;
 pub(crate) mod man;
+pub(crate) mod openapi;
 pub(crate) mod receipt;
 pub(crate) mod reference;
 pub(crate) mod restore;
@@ -28,6 +29,7 @@ pub(crate) mod session;
 pub(crate) mod shred;
 pub(crate) mod status;
 pub(crate) mod terms;
+pub(crate) mod up;
 pub(crate) mod wallet;
 
 use clap::Args;

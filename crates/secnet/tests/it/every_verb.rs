@@ -2,6 +2,8 @@
 //! nothing.
 
 use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -79,6 +81,7 @@ fn every_verb_prints_what_the_reference_says() {
     money(&mut s, &dataset);
     handover(&mut s, &second);
     evidence(&mut s);
+    serving(&mut s);
     folder(&mut s, &dataset, &second);
 
     let rows: BTreeSet<String> = s.contract.rows.keys().cloned().collect();
@@ -319,6 +322,24 @@ fn evidence(s: &mut Story) {
     let event = own["attempts"][0]["event"].to_string();
     s.tells("receipt save", &["receipt", "save", &event, "--out", "saved.receipt"]);
     s.tells("receipt verify", &["receipt", "verify", "saved.receipt"]);
+}
+
+/// The first line of a node that serves, which must not print another.
+fn serving(s: &mut Story) {
+    s.tells("openapi", &["openapi"]);
+    let mut up = command(s.place.root());
+    up.args(["--dir", "d", "up", "--listen", "127.0.0.1:0", "--json"]);
+    let mut node = up.stdout(Stdio::piped()).spawn().unwrap();
+    let mut stdout = BufReader::new(node.stdout.take().unwrap());
+    let mut first = String::new();
+    stdout.read_line(&mut first).unwrap();
+    let interrupted = Command::new("kill").args(["-INT", &node.id().to_string()]).status();
+    assert!(interrupted.unwrap().success());
+    let code = node.wait().unwrap().code().unwrap();
+    let mut rest = String::new();
+    stdout.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "");
+    s.checked("up", Run { code, stdout: first, stderr: String::new() });
 }
 
 fn folder(s: &mut Story, dataset: &str, second: &str) {

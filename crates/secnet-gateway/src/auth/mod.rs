@@ -1,0 +1,105 @@
+//! Who calls: by an HTTP message signature (RFC 9421) over this very call, or by a short session that was opened with one.
+
+mod nonces;
+mod sessions;
+mod signature;
+mod signing;
+
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use secnet_crypto::sign::verify_zip215;
+use secnet_types::MemberId;
+use std::sync::Arc;
+
+pub(crate) use nonces::Nonces;
+pub(crate) use sessions::{Sessions, Token};
+pub(crate) use signature::{MAX_SKEW_MS, SignatureError};
+pub use signing::{Call, CallSignature, sign_call};
+
+use crate::body::Expected;
+use crate::{Gateway, Problem};
+
+/// Whoever makes a call, and has shown it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Caller {
+    /// The member.
+    pub member: MemberId,
+    /// The key that showed it: the member's own, or one it delegated on the ledger. What is signed within the call must be
+    /// signed by this key too.
+    pub key: [u8; 32],
+    /// Has this very call been signed, or is it made in a session?
+    pub signed: bool,
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Box<Problem>;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Box<Problem>> {
+        parts.extensions.get::<Self>().copied().ok_or_else(Problem::unauthenticated)
+    }
+}
+
+/// Lets nobody through who has not shown who it is, and nobody too often.
+pub(crate) async fn authenticate(
+    State(gateway): State<Arc<Gateway>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let caller = match caller(&gateway, &mut parts) {
+        Ok(caller) => caller,
+        Err(problem) => return problem.into_response(),
+    };
+    if !gateway.rates.may_call(caller.member, gateway.pdc.clock.now()) {
+        return Problem::too_often().into_response();
+    }
+    parts.extensions.insert(caller);
+    next.run(Request::from_parts(parts, body)).await
+}
+
+fn caller(gateway: &Gateway, parts: &mut Parts) -> Result<Caller, Box<Problem>> {
+    let now = gateway.pdc.clock.now();
+    if let Some(value) = parts.headers.get(AUTHORIZATION) {
+        let token = value.to_str().ok().and_then(Token::from_header);
+        let (member, key) = token
+            .and_then(|token| gateway.sessions.find(&token, now))
+            .ok_or_else(Problem::unauthenticated)?;
+        let caller = Caller { member, key, signed: false };
+        return if gateway.holds(&caller, now) {
+            Ok(caller)
+        } else {
+            Err(Problem::unauthenticated())
+        };
+    }
+    let read = signature::read(parts, now);
+    let signed = read.map_err(|error| match error {
+        SignatureError::None => Problem::unauthenticated(),
+        error => Problem::new(
+            axum::http::StatusCode::UNAUTHORIZED,
+            "bad-signature",
+            error.to_string(),
+            "see the guide on signing calls; nothing was changed",
+        ),
+    })?;
+    let key = signed.session_key.or_else(|| gateway.key_of(signed.member));
+    let key = key.ok_or_else(Problem::unauthenticated)?;
+    let caller = Caller { member: signed.member, key, signed: true };
+    let genuine = gateway.holds(&caller, now)
+        && verify_zip215(&caller.key, signed.base.as_bytes(), &signed.signature);
+    if !genuine {
+        return Err(Problem::unauthenticated());
+    }
+    // Only whoever could sign takes room here.
+    match gateway.nonces.first_time(caller.member, &signed.nonce, now) {
+        Some(true) => {}
+        Some(false) => return Err(Problem::unauthenticated()),
+        None => return Err(Problem::busy()),
+    }
+    if let Some(digest) = signed.content_digest {
+        parts.extensions.insert(Expected(digest));
+    }
+    Ok(caller)
+}

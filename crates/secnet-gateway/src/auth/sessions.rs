@@ -1,0 +1,145 @@
+//! Short sessions: a random token in place of a signature over every call. A session reads as the member that opened it;
+//! whatever changes the ledger or releases data is signed all the same, and by the key that opened the session.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use parking_lot::Mutex;
+use secnet_types::{Digest, MemberId, Timestamp};
+
+use crate::base64;
+
+/// How long a session lasts, in milliseconds.
+const SESSION_MS: u64 = 15 * 60 * 1000;
+/// Sessions that one member can have open; the oldest ends when another is opened.
+const MAX_SESSIONS_PER_MEMBER: usize = 16;
+/// Sessions that can be open at all.
+const MAX_SESSIONS: usize = 65_536;
+const PREFIX: &str = "sns_";
+const SECRET_LEN: usize = 32;
+
+/// What a session is used with. Whoever has it reads as the member, so it is never shown.
+pub(crate) struct Token(String);
+
+impl Token {
+    pub(crate) fn new(secret: &[u8; SECRET_LEN]) -> Self {
+        Self(format!("{PREFIX}{}", base64::encode(secret)))
+    }
+
+    /// Out of an `Authorization` header.
+    pub(crate) fn from_header(value: &str) -> Option<Self> {
+        let token = value.strip_prefix("Bearer ").unwrap_or_default();
+        token.starts_with(PREFIX).then(|| Self(token.to_owned()))
+    }
+
+    /// The text, to be handed to whoever opened the session.
+    #[must_use]
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// Sessions are found by this, so that neither timing nor a memory dump gives a token away.
+    fn digest(&self) -> Digest {
+        Digest::of(self.0.as_bytes())
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(..)")
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Session {
+    member: MemberId,
+    key: [u8; 32],
+    until: Timestamp,
+}
+
+/// The open sessions.
+#[derive(Debug, Default)]
+pub(crate) struct Sessions(Mutex<BTreeMap<Digest, Session>>);
+
+impl Sessions {
+    /// Open one, until the returned moment. None if there are too many.
+    pub(crate) fn open(
+        &self,
+        (member, key): (MemberId, [u8; 32]),
+        token: &Token,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let mut sessions = self.0.lock();
+        sessions.retain(|_, session| session.until > now);
+        let mut own: Vec<_> = sessions
+            .iter()
+            .filter(|(_, session)| session.member == member)
+            .map(|(id, session)| (session.until, *id))
+            .collect();
+        if own.len() >= MAX_SESSIONS_PER_MEMBER {
+            own.sort_unstable();
+            if let Some((_, oldest)) = own.first() {
+                sessions.remove(oldest);
+            }
+        }
+        if sessions.len() >= MAX_SESSIONS {
+            return None;
+        }
+        let until = now.plus_ms(SESSION_MS);
+        sessions.insert(token.digest(), Session { member, key, until });
+        Some(until)
+    }
+
+    /// Whose session it is, and by which key it was opened.
+    pub(crate) fn find(&self, token: &Token, now: Timestamp) -> Option<(MemberId, [u8; 32])> {
+        let sessions = self.0.lock();
+        let session = sessions.get(&token.digest()).filter(|session| session.until > now)?;
+        Some((session.member, session.key))
+    }
+
+    /// End all sessions that a key has opened for a member.
+    pub(crate) fn end(&self, member: MemberId, key: [u8; 32]) {
+        self.0.lock().retain(|_, session| (session.member, session.key) != (member, key));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ME: (MemberId, [u8; 32]) = (MemberId([1; 32]), [2; 32]);
+
+    #[test]
+    fn a_session_ends_by_itself_and_when_it_is_ended() {
+        let (sessions, now) = (Sessions::default(), Timestamp(1000));
+        let (first, second) = (Token::new(&[1; 32]), Token::new(&[2; 32]));
+        let until = sessions.open(ME, &first, now).unwrap();
+        assert_eq!(sessions.find(&first, now), Some(ME));
+        assert_eq!(sessions.find(&first, until), None);
+        assert_eq!(sessions.find(&second, now), None);
+        sessions.open(ME, &second, now).unwrap();
+        sessions.end(ME.0, ME.1);
+        assert_eq!(sessions.find(&second, now), None);
+    }
+
+    #[test]
+    fn the_oldest_session_makes_room() {
+        let sessions = Sessions::default();
+        let tokens: Vec<Token> = (0..=16).map(|n| Token::new(&[n; 32])).collect();
+        for (token, at) in tokens.iter().zip(1..) {
+            sessions.open(ME, token, Timestamp(at)).unwrap();
+        }
+        let open = |token| sessions.find(token, Timestamp(20)).is_some();
+        assert_eq!(tokens.iter().filter(|token| open(token)).count(), MAX_SESSIONS_PER_MEMBER);
+        assert!(!open(tokens.first().unwrap()));
+    }
+
+    #[test]
+    fn a_token_does_not_show_itself() {
+        let token = Token::new(&[7; 32]);
+        assert_eq!(format!("{token:?}"), "Token(..)");
+        assert!(Token::from_header(&format!("Bearer {}", token.reveal())).is_some());
+        assert!(Token::from_header("Bearer abc").is_none());
+        assert!(Token::from_header(token.reveal()).is_none());
+    }
+}

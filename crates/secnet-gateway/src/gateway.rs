@@ -1,0 +1,75 @@
+//! What all doors of a node share.
+
+use std::sync::Arc;
+
+use secnet_app::Pdc;
+use secnet_types::{MemberId, Timestamp};
+
+use crate::auth::{Caller, Nonces, Sessions};
+use crate::deliveries::Deliveries;
+use crate::rates::{Rate, Rates};
+
+/// How much the doors take on.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Connections at once.
+    pub connections: usize,
+    /// Calls at once that are being answered; more are turned away as busy.
+    pub calls: usize,
+    /// Calls of one member, a second, over time.
+    pub rate_per_second: u32,
+    /// Calls of one member that may come at once.
+    pub burst: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { connections: 16_384, calls: 1024, rate_per_second: 200, burst: 400 }
+    }
+}
+
+/// The doors' common part: the data centre behind them, who is in a session, what was used up.
+#[derive(Debug)]
+pub struct Gateway {
+    pub(crate) pdc: Arc<Pdc>,
+    pub(crate) limits: Limits,
+    pub(crate) nonces: Nonces,
+    pub(crate) sessions: Sessions,
+    pub(crate) rates: Rates,
+    pub(crate) deliveries: Deliveries,
+}
+
+impl Gateway {
+    /// Doors to this data centre.
+    #[must_use]
+    pub fn new(pdc: Arc<Pdc>, limits: Limits) -> Self {
+        let rate = Rate { per_second: limits.rate_per_second, burst: limits.burst };
+        Self {
+            pdc,
+            limits,
+            nonces: Nonces::default(),
+            sessions: Sessions::default(),
+            rates: Rates::new(rate),
+            deliveries: Deliveries::default(),
+        }
+    }
+
+    /// The member's own key as of now.
+    pub(crate) fn key_of(&self, member: MemberId) -> Option<[u8; 32]> {
+        self.pdc.view(|view| view.state.member(member).map(|member| member.key)).flatten()
+    }
+
+    /// Is the key that the caller has shown the member's, and the member active? Block time stands still while nothing
+    /// happens, so `now` counts if it is later.
+    pub(crate) fn holds(&self, caller: &Caller, now: Timestamp) -> bool {
+        let held = self.pdc.view(|view| {
+            let Some(member) = view.state.member(caller.member) else { return false };
+            let delegated = || {
+                let session = view.state.session(caller.member, caller.key);
+                session.is_some_and(|session| session.until > view.time.max(now))
+            };
+            !member.suspended && (member.key == caller.key || delegated())
+        });
+        held.unwrap_or(false)
+    }
+}

@@ -1,0 +1,186 @@
+//! What a member may know of, a page at a time.
+
+use std::sync::Arc;
+
+use axum::Json as JsonAnswer;
+use axum::extract::State;
+use secnet_app::{Known, Wish};
+use secnet_ledger::DatasetStatus;
+use secnet_types::{Action, DatasetId, Purpose, RecordId, ServiceLevel, Timestamp};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::auth::Caller;
+use crate::http::query::{At, Query, optional, parse};
+use crate::http::shapes::Record;
+use crate::{Gateway, Problem};
+
+/// Entries in a page unless the caller says otherwise.
+const PAGE: usize = 100;
+/// Most records in a page.
+const MAX_RECORDS_PAGE: usize = 1000;
+
+/// One dataset.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Dataset {
+    /// Its id.
+    dataset: String,
+    /// What it is called, if that can be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    title: Option<String>,
+    /// Whose it is.
+    owner: String,
+    /// `active`, `withdrawn` or `erased`.
+    status: &'static str,
+    /// What one use costs unless a grant says otherwise.
+    price: String,
+    /// `sealed` or `hosted`.
+    level: &'static str,
+    /// Until when it is offered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<String>,
+}
+
+impl From<Known> for Dataset {
+    fn from(known: Known) -> Self {
+        let Known { id, dataset, title } = known;
+        Self {
+            dataset: id.to_string(),
+            title,
+            owner: dataset.owner.to_string(),
+            status: match dataset.status {
+                DatasetStatus::Active => "active",
+                DatasetStatus::Withdrawn => "withdrawn",
+                DatasetStatus::Erased => "erased",
+            },
+            price: dataset.terms.price.to_string(),
+            level: match dataset.terms.level {
+                ServiceLevel::Sealed => "sealed",
+                ServiceLevel::Hosted => "hosted",
+            },
+            until: (dataset.terms.expires != Timestamp::MAX)
+                .then(|| dataset.terms.expires.to_string()),
+        }
+    }
+}
+
+/// A page of datasets, in the order of ids.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Datasets {
+    /// Those that the caller owns, was granted something of, or asked for. There is no total.
+    datasets: Vec<Dataset>,
+    /// Give it as `after` to go on; absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+/// Where a page begins and how long it is.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Page {
+    /// The `next` of the page before.
+    after: Option<String>,
+    /// Most entries; 100 if absent, at most 1,000.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<usize>,
+}
+
+/// The datasets that the caller may know of.
+#[utoipa::path(get, path = "/v1/datasets", tag = "datasets", params(Page), responses(
+    (status = 200, description = "A page.", body = Datasets),
+    (status = "default", description = "A problem.", body = Problem, content_type = "application/problem+json"),
+))]
+pub(crate) async fn catalogue(
+    State(gateway): State<Arc<Gateway>>,
+    caller: Caller,
+    Query(page): Query<Page>,
+) -> Result<JsonAnswer<Datasets>, Box<Problem>> {
+    let after = optional::<DatasetId>("after", page.after.as_deref())?;
+    let limit = limit(page.limit, secnet_app::MAX_CATALOGUE_PAGE)?;
+    let page = gateway.pdc.catalogue(caller.member, after, limit).await?;
+    Ok(JsonAnswer(Datasets {
+        datasets: page.datasets.into_iter().map(Dataset::from).collect(),
+        next: page.next.map(|next| next.to_string()),
+    }))
+}
+
+/// One dataset that the caller may know of.
+#[utoipa::path(get, path = "/v1/datasets/{dataset}", tag = "datasets",
+    params(("dataset" = String, Path, description = "The dataset's id.")),
+    responses(
+        (status = 200, description = "The dataset.", body = Dataset),
+        (status = 404, description = "There is nothing that the caller may know of, whether it exists or not.", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "A problem.", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn dataset(
+    State(gateway): State<Arc<Gateway>>,
+    caller: Caller,
+    At(dataset): At<DatasetId>,
+) -> Result<JsonAnswer<Dataset>, Box<Problem>> {
+    let known = gateway.pdc.known(caller.member, dataset).await?;
+    Ok(JsonAnswer(known.into()))
+}
+
+/// What for, and where the page begins.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Wanted {
+    /// What the records would be used for, such as `treatment`.
+    purpose: String,
+    /// What would be done with them; `read` if absent.
+    action: Option<String>,
+    /// The `next` of the page before.
+    after: Option<String>,
+    /// Most entries; 100 if absent, at most 1,000.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<usize>,
+}
+
+/// A page of records, in the order of ids.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Records {
+    /// Those that consent covers now. There is no total.
+    records: Vec<Record>,
+    /// Give it as `after` to go on; absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+/// The records of a dataset that the caller could ask for. Each page is decided on the consent of its own moment.
+#[utoipa::path(get, path = "/v1/datasets/{dataset}/records", tag = "datasets",
+    params(("dataset" = String, Path, description = "The dataset's id."), Wanted),
+    responses(
+        (status = 200, description = "A page.", body = Records),
+        (status = 404, description = "There is nothing that the caller may know of, whether it exists or not.", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "A problem.", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn records(
+    State(gateway): State<Arc<Gateway>>,
+    caller: Caller,
+    At(dataset): At<DatasetId>,
+    Query(wanted): Query<Wanted>,
+) -> Result<JsonAnswer<Records>, Box<Problem>> {
+    let wish = Wish {
+        requester: caller.member,
+        dataset,
+        purpose: parse::<Purpose>("purpose", &wanted.purpose)?,
+        action: optional("action", wanted.action.as_deref())?.unwrap_or(Action::Read),
+    };
+    let after = optional::<RecordId>("after", wanted.after.as_deref())?;
+    let limit = limit(wanted.limit, MAX_RECORDS_PAGE)?;
+    let page = gateway.pdc.visible(wish, after, limit).await?.ok_or_else(Problem::not_visible)?;
+    Ok(JsonAnswer(Records {
+        records: page.records.iter().map(Record::from).collect(),
+        next: page.next.map(|next| next.to_string()),
+    }))
+}
+
+fn limit(given: Option<usize>, most: usize) -> Result<usize, Box<Problem>> {
+    match given {
+        None => Ok(PAGE),
+        Some(limit) if (1..=most).contains(&limit) => Ok(limit),
+        Some(_) => Err(Problem::malformed(format!("`limit` is from 1 to {most}"))),
+    }
+}

@@ -1,0 +1,43 @@
+//! Is the node alive, and is it ready to decide?
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use secnet_app::MAX_VIEW_AGE_MS;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{Gateway, Problem};
+
+/// How the node is.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Health {
+    /// `alive` or `ready`.
+    status: &'static str,
+}
+
+/// The process answers.
+#[utoipa::path(get, path = "/healthz", tag = "health", responses(
+    (status = 200, description = "It does.", body = Health),
+))]
+pub(crate) async fn alive() -> Json<Health> {
+    Json(Health { status: "alive" })
+}
+
+/// The ledger can be written, so that data can be released.
+#[utoipa::path(get, path = "/readyz", tag = "health", responses(
+    (status = 200, description = "It can.", body = Health),
+    (status = 503, description = "It cannot; nothing is released meanwhile.", body = Problem, content_type = "application/problem+json"),
+))]
+pub(crate) async fn ready(
+    State(gateway): State<Arc<Gateway>>,
+) -> Result<Json<Health>, Box<Problem>> {
+    let age = gateway.pdc.view(|view| view.age_ms);
+    if age.is_some_and(|age| age <= MAX_VIEW_AGE_MS) {
+        return Ok(Json(Health { status: "ready" }));
+    }
+    let hint = "look at the node's log; `secnet doctor` on its machine tells more";
+    let detail = "the ledger cannot be written, so nothing is released";
+    Err(Problem::new(axum::http::StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail, hint))
+}

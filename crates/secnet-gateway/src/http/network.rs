@@ -1,0 +1,140 @@
+//! The network that the node belongs to, and its members.
+
+use std::sync::Arc;
+
+use axum::Json as JsonAnswer;
+use axum::extract::State;
+use secnet_crypto::SealPublicKey;
+use secnet_types::{Digest, MemberId, encode};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::auth::Caller;
+use crate::base64::Base64;
+use crate::body::Json;
+use crate::http::query::At;
+use crate::{Gateway, Problem};
+
+/// The network and this data centre.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Network {
+    /// The network's id.
+    network: String,
+    /// What it is called.
+    name: String,
+    /// How it began, CBOR: receipts are verified from this alone. Get it over two ways before you trust it.
+    genesis: Base64,
+    /// Height of the last durable block.
+    height: u64,
+    /// Its time.
+    time: String,
+    /// Events in the log.
+    events: u64,
+    /// The member whose key signs this node's decisions.
+    data_centre: String,
+    /// The X-Wing keys of the release nodes that uploads share to, in order.
+    release_nodes: Vec<Base64>,
+    /// How many of them a release takes.
+    threshold: u8,
+}
+
+/// What network this is, and to whom uploads are sealed.
+#[utoipa::path(get, path = "/v1/network", tag = "network", responses(
+    (status = 200, description = "The network.", body = Network),
+    (status = 503, description = "The ledger cannot be read.", body = Problem, content_type = "application/problem+json"),
+))]
+pub(crate) async fn network(
+    State(gateway): State<Arc<Gateway>>,
+) -> Result<JsonAnswer<Network>, Box<Problem>> {
+    let pdc = &gateway.pdc;
+    let genesis = pdc.log.genesis();
+    let seen = pdc.view(|view| (view.height, view.time, view.log_size));
+    let (height, time, events) = seen.ok_or_else(Problem::busy)?;
+    let release = &pdc.release;
+    let key = |key: &SealPublicKey| Base64(key.to_bytes().to_vec());
+    Ok(JsonAnswer(Network {
+        network: genesis.network().to_string(),
+        name: genesis.name.clone(),
+        genesis: Base64(encode(genesis)),
+        height,
+        time: time.to_string(),
+        events,
+        data_centre: pdc.member.to_string(),
+        release_nodes: release.nodes().iter().map(key).collect(),
+        threshold: release.threshold(),
+    }))
+}
+
+/// What everybody in the network may know of a member.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Member {
+    /// Its id.
+    member: String,
+    /// `person`, `organisation`, `node` or `device`.
+    kind: &'static str,
+    /// Its key now, as `did:key`.
+    did: String,
+    /// Its X-Wing key, that grants are sealed to, if it was handed in here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sealing_key: Option<Base64>,
+}
+
+/// A member, and the key that grants to it are sealed to.
+#[utoipa::path(get, path = "/v1/members/{member}", tag = "network",
+    params(("member" = String, Path, description = "The member's id.")),
+    responses(
+        (status = 200, description = "The member.", body = Member),
+        (status = "default", description = "A problem.", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn member(
+    State(gateway): State<Arc<Gateway>>,
+    At(id): At<MemberId>,
+) -> Result<JsonAnswer<Member>, Box<Problem>> {
+    let pdc = &gateway.pdc;
+    let found = pdc.view(|view| view.state.member(id).map(|member| (member.kind, member.key)));
+    let (kind, key) = found.flatten().ok_or_else(Problem::not_visible)?;
+    let did = secnet_crypto::VerifyingKey::from_bytes(key);
+    let sealing_key = match pdc.sealing_key_of(id).await {
+        Ok(key) => Some(Base64(key.to_bytes().to_vec())),
+        Err(secnet_app::AccessError::Unknown(_)) => None,
+        Err(error) => return Err(error.into()),
+    };
+    Ok(JsonAnswer(Member {
+        member: id.to_string(),
+        kind: kind.as_str(),
+        did: did.map(|key| key.to_did_key()).unwrap_or_default(),
+        sealing_key,
+    }))
+}
+
+/// A key to keep.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SealingKey {
+    /// The caller's X-Wing public key.
+    sealing_key: Base64,
+}
+
+/// Hand in the X-Wing key that the caller's card commits to, so that owners can seal grants to it.
+#[utoipa::path(put, path = "/v1/me/sealing-key", tag = "network", request_body = SealingKey, responses(
+    (status = 204, description = "Kept."),
+    (status = "default", description = "A problem.", body = Problem, content_type = "application/problem+json"),
+))]
+pub(crate) async fn keep_sealing_key(
+    State(gateway): State<Arc<Gateway>>,
+    caller: Caller,
+    Json(body): Json<SealingKey>,
+) -> Result<axum::http::StatusCode, Box<Problem>> {
+    let pdc = &gateway.pdc;
+    let key = SealPublicKey::from_bytes(&body.sealing_key.0)
+        .map_err(|error| Problem::malformed(format!("the key: {error}")))?;
+    let committed = pdc.view(|view| view.state.member(caller.member).map(|m| m.sealing_key));
+    // Whatever the ledger does not commit to would only fill the disk.
+    if committed.flatten() != Some(Digest(key.digest())) {
+        return Err(Problem::malformed(
+            "the key is not the one that your card on the ledger names",
+        ));
+    }
+    pdc.keep_sealing_key(&key).await?;
+    Ok(axum::http::StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,163 @@
+//! What went wrong, as RFC 9457 says it.
+
+use axum::body::Body;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use secnet_app::AccessError;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::http::Refused;
+
+/// Seconds after which whoever was turned away for load may come again.
+const RETRY_SECONDS: u32 = 1;
+
+/// A problem document. Its `code` is stable; its sentences may change.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Problem {
+    /// A page about this kind of problem, relative to the node.
+    #[serde(rename = "type")]
+    kind: String,
+    /// The kind of problem.
+    title: String,
+    /// The HTTP status.
+    status: u16,
+    /// A stable word for programs.
+    code: String,
+    /// What is wrong with this very call.
+    detail: String,
+    /// What to do about it.
+    hint: String,
+    /// May the same call succeed a little later?
+    retryable: bool,
+    /// The decision, if the call was decided on and refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refusal: Option<Refused>,
+}
+
+impl Problem {
+    /// A problem with a code, a sentence and a hint.
+    pub(crate) fn new(
+        status: StatusCode,
+        code: &str,
+        detail: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Box<Self> {
+        Box::new(Self {
+            kind: format!("/problems/{code}"),
+            title: code.replace('-', " "),
+            status: status.as_u16(),
+            code: code.to_owned(),
+            detail: detail.into(),
+            hint: hint.into(),
+            retryable: status == StatusCode::SERVICE_UNAVAILABLE
+                || status == StatusCode::TOO_MANY_REQUESTS,
+            refusal: None,
+        })
+    }
+
+    /// Something handed in is not well-formed.
+    pub(crate) fn malformed(detail: impl Into<String>) -> Box<Self> {
+        let hint = "see /openapi.json for what is expected; nothing was changed";
+        Self::new(StatusCode::BAD_REQUEST, "malformed", detail, hint)
+    }
+
+    /// The one answer to whoever has not shown who it is.
+    pub(crate) fn unauthenticated() -> Box<Self> {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "unauthenticated",
+            "the call is not signed by a current key of an active member, nor made in an open session",
+            "sign it as RFC 9421 says, with a fresh nonce and the right time; the key may have been rotated",
+        )
+    }
+
+    /// The one answer to a question about what the caller may not know of, whether it exists or not.
+    pub(crate) fn not_visible() -> Box<Self> {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not-visible",
+            "there is nothing here that you may know of",
+            "check the id, or ask the owner of the data",
+        )
+    }
+
+    /// The node has as much to do as it takes on.
+    pub(crate) fn busy() -> Box<Self> {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "busy",
+            "the node has as much to do as it takes on",
+            "try again in a moment",
+        )
+    }
+
+    /// One member calls too often.
+    pub(crate) fn too_often() -> Box<Self> {
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too-often",
+            "you call more often than the node allows one member",
+            "wait a moment, then call less often",
+        )
+    }
+
+    /// The refusal of a decided request.
+    pub(crate) fn refused(refusal: Refused) -> Box<Self> {
+        let detail = format!("the request was refused, for reasons of {}", refusal.reason);
+        let hint = refusal.remedy.clone();
+        let mut problem = Self::new(StatusCode::FORBIDDEN, "denied", detail, hint);
+        problem.refusal = Some(refusal);
+        problem
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// The stable word.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        &self.code
+    }
+}
+
+impl From<AccessError> for Box<Problem> {
+    fn from(error: AccessError) -> Self {
+        let (code, hint) = (error.code(), error.hint());
+        let status = match code {
+            "malformed" | "invalid-command" => StatusCode::BAD_REQUEST,
+            "unauthenticated" => return Problem::unauthenticated(),
+            "unknown" => return Problem::not_visible(),
+            "busy" | "unavailable" => StatusCode::SERVICE_UNAVAILABLE,
+            "no-such-event" | "no-receipt" => StatusCode::NOT_FOUND,
+            "not-entitled" | "not-released" => StatusCode::FORBIDDEN,
+            "damaged" => StatusCode::INTERNAL_SERVER_ERROR,
+            _ => StatusCode::CONFLICT,
+        };
+        let mut problem = Problem::new(status, code, error.to_string(), hint);
+        problem.retryable = error.retryable();
+        problem
+    }
+}
+
+impl IntoResponse for Box<Problem> {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        let body = serde_json::to_vec(&self).unwrap_or_default();
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"secnet\""));
+        }
+        if self.retryable {
+            headers.insert(RETRY_AFTER, HeaderValue::from(RETRY_SECONDS));
+        }
+        response
+    }
+}

@@ -1,0 +1,100 @@
+//! Connections within limits: so many at once, none that does not move, and a graceful end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+
+use crate::stall::Unstalled;
+
+/// How long a request's head may take, and a kept-alive connection may be idle.
+const HEAD_TIME: Duration = Duration::from_secs(30);
+/// How long a write may wait for the other side to take something.
+const WRITE_TIME: Duration = Duration::from_secs(30);
+/// Most header fields of a request.
+const MAX_HEADERS: usize = 64;
+/// Most bytes of a request's head that are kept.
+const MAX_HEAD_BYTES: usize = 32 * 1024;
+/// How long answers that are under way may take when the node stops.
+const GRACE: Duration = Duration::from_secs(20);
+/// Pause after the system refused a connection, so that a lack of descriptors is no busy loop.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Why a door does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The listener is gone.
+    #[error("the listener failed: {0}")]
+    Listener(#[from] std::io::Error),
+}
+
+/// Serve connections until `stop` is true, then let answers that are under way end.
+///
+/// # Errors
+/// [`ServeError`].
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    connections: usize,
+    mut stop: watch::Receiver<bool>,
+) -> Result<(), ServeError> {
+    let places = Arc::new(Semaphore::new(connections));
+    loop {
+        let accepted = tokio::select! {
+            accepted = accept(&listener, &places) => accepted,
+            _ = stop.wait_for(|stop| *stop) => break,
+        };
+        let Some((stream, place)) = accepted else { continue };
+        let (router, stop) = (router.clone(), stop.clone());
+        tokio::spawn(async move {
+            connection(stream, router, stop).await;
+            drop(place);
+        });
+    }
+    let all = u32::try_from(connections).unwrap_or(u32::MAX);
+    // Whoever has not ended by then is cut off.
+    tokio::time::timeout(GRACE, places.acquire_many(all)).await.ok();
+    Ok(())
+}
+
+/// The next connection, when there is a place for it.
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, _)) => Some((stream, place)),
+        Err(_) => {
+            tokio::time::sleep(PAUSE).await;
+            None
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, router: Router, mut stop: watch::Receiver<bool>) {
+    // Answers are written whole; waiting for more to send only delays them.
+    stream.set_nodelay(true).ok();
+    let io = TokioIo::new(Unstalled::new(stream, WRITE_TIME));
+    let service = TowerToHyperService::new(router);
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIME)
+        .max_headers(MAX_HEADERS)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .half_close(false)
+        .serve_connection(io, service);
+    let mut connection = std::pin::pin!(connection);
+    let stopped = async { drop(stop.wait_for(|stop| *stop).await) };
+    // What a client does wrong is its own affair; what we do wrong is answered as a problem.
+    tokio::select! {
+        ended = connection.as_mut() => return drop(ended),
+        () = stopped => connection.as_mut().graceful_shutdown(),
+    }
+    drop(connection.await);
+}

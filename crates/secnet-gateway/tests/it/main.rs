@@ -1,0 +1,20 @@
+//! The HTTP door, from outside: a real listener before a real data centre in memory.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::expect_used,
+    reason = "tests"
+)]
+
+mod access;
+mod client;
+mod document;
+mod sessions;
+mod signatures;
+#[path = "../../../secnet-app/tests/it/switches.rs"]
+#[allow(dead_code, reason = "shared with the flow's tests")]
+mod switches;
+#[path = "../../../secnet-app/tests/it/world.rs"]
+#[allow(dead_code, reason = "shared with the flow's tests")]
+mod world;
