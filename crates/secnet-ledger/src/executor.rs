@@ -137,6 +137,11 @@ impl Executor {
         &self.state
     }
 
+    /// For what is tried and taken back.
+    pub(crate) fn state_to_try(&mut self) -> &mut State {
+        &mut self.state
+    }
+
     /// Height of the last block.
     #[must_use]
     pub fn height(&self) -> u64 {

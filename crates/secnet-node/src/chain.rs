@@ -8,11 +8,12 @@ use std::sync::Arc;
 use parking_lot::{RwLock, RwLockReadGuard};
 use secnet_crypto::{Checkpoint, SigningKey};
 use secnet_ledger::{
-    ExecutedBlock, Executor, LoadError, Loader, Outcome, Resume, StateDigest, TableId, Verified,
+    ExecutedBlock, Executor, LoadError, Loader, Outcome, Rejection, Resume, StateDigest, TableId,
+    Verified,
 };
 use secnet_types::{
-    Block, Cause, Certificate, DecodeError, Digest, Event, Genesis, GenesisError, Header, Receipt,
-    SealedHeader, Timestamp, decode, encode, limits,
+    Block, Cause, Certificate, DecodeError, Digest, Effect, Event, Genesis, GenesisError, Header,
+    Receipt, SealedHeader, Timestamp, decode, encode, limits,
 };
 
 use crate::store::{BlockRecord, Commit, EntryKey, Leaf, Options, Store, StoreError, proof};
@@ -148,6 +149,14 @@ impl Chain {
     #[must_use]
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// What a command would change if it were the only one in the next block. Blocks wait meanwhile.
+    ///
+    /// # Errors
+    /// The [`Rejection`] that it would meet.
+    pub fn forecast(&self, command: &Verified, now: Timestamp) -> Result<Vec<Effect>, Rejection> {
+        self.executor.write().forecast(command, now)
     }
 
     /// The executor, for reading. Holding it holds up the next block.

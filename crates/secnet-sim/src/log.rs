@@ -8,11 +8,11 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use secnet_app::ports::{Clock, Committed, Log, LogError, SubmitError, View};
 use secnet_crypto::SigningKey;
-use secnet_ledger::{Executor, Outcome, Verified, VerifyingPool};
+use secnet_ledger::{Executor, Outcome, Rejection, Verified, VerifyingPool};
 use secnet_node::faults::{FaultyDisk, Plan};
 use secnet_node::store::Store;
 use secnet_node::{Chain, ChainError, store_options};
-use secnet_types::{Genesis, Receipt, limits};
+use secnet_types::{Effect, Genesis, Receipt, Timestamp, limits};
 
 use crate::chance::Chance;
 use crate::clock::SimClock;
@@ -220,6 +220,10 @@ impl Log for SimLog {
         }
         let age_ms = if self.ageless { 0 } else { self.age_ms() };
         reader(&view_of(&executor, age_ms));
+    }
+
+    fn forecast(&self, command: &Verified, now: Timestamp) -> Result<Vec<Effect>, Rejection> {
+        self.chain.forecast(command, now)
     }
 
     async fn receipt(&self, event: u64) -> Result<Receipt, LogError> {

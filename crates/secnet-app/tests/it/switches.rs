@@ -11,7 +11,7 @@ use rand_chacha::rand_core::SeedableRng;
 use secnet_app::ports::*;
 use secnet_app::{Granted, LocalRelease, Release, ReleaseFailed};
 use secnet_crypto::SealPublicKey;
-use secnet_ledger::{Outcome, VerifyingPool};
+use secnet_ledger::{Outcome, Rejection, Verified, VerifyingPool};
 use secnet_lock::{ReleasePacket, ReleasedShares};
 use secnet_node::Solo;
 use secnet_types::*;
@@ -82,6 +82,10 @@ impl Log for Switched {
     fn read(&self, reader: &mut dyn FnMut(&View<'_>)) {
         let age_ms = self.age_ms.load(Ordering::Relaxed);
         self.inner.read(&mut |view| reader(&View { age_ms, ..*view }));
+    }
+
+    fn forecast(&self, command: &Verified, now: Timestamp) -> Result<Vec<Effect>, Rejection> {
+        self.inner.forecast(command, now)
     }
 
     async fn receipt(&self, event: u64) -> Result<Receipt, LogError> {
