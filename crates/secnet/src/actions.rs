@@ -371,7 +371,16 @@ pub(crate) fn request(
     wanted: &Wanted,
 ) -> (AccessCall, SealKeyPair) {
     let receiving = SealKeyPair::generate(&mut rng());
-    let public = receiving.public.to_bytes().to_vec();
+    (request_to(pdc, requester, wanted, receiving.public.to_bytes().to_vec()), receiving)
+}
+
+/// Make the call that a request is; its answer is sealed to this key.
+pub(crate) fn request_to(
+    pdc: &Pdc,
+    requester: &Identity,
+    wanted: &Wanted,
+    receiving_key: Vec<u8>,
+) -> AccessCall {
     let detail = RequestDetail {
         action: wanted.action,
         purpose: wanted.purpose,
@@ -385,16 +394,15 @@ pub(crate) fn request(
         id: wanted.id,
         expires: SystemClock.now().plus_ms(REQUEST_LIFETIME_MS),
         max_price: wanted.max_price,
-        receiving_key: Digest::of(&public),
+        receiving_key: Digest::of(&receiving_key),
         detail: detail.commitment(),
     };
-    let call = AccessCall {
+    AccessCall {
         request: Signed::sign(request, &requester.signing).to_bytes(),
         detail: encode(&detail),
-        receiving_key: public,
+        receiving_key,
         door: Door::Cli,
-    };
-    (call, receiving)
+    }
 }
 
 /// Opens a delivery with the key that the grant was sealed to.

@@ -31,7 +31,8 @@ fn main() -> ExitCode {
         Err(error) => return usage(&error),
     };
     let out = cli.output();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let done = match runtime {
         Ok(runtime) => runtime.block_on(cli.run()),
         Err(error) => Err(failure::Failure::new("threads", "cannot start").because(&error)),

@@ -7,6 +7,7 @@ mod bulk;
 mod commands;
 mod consent;
 mod flow;
+mod http;
 mod log;
 mod machine;
 mod net;
@@ -66,6 +67,8 @@ enum Measure {
     Scale,
     /// A whole access, from request to release.
     Access,
+    /// Decisions over HTTP, beside a bare handler.
+    Http,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -136,6 +139,7 @@ async fn measure(place: &Place, out: Output, names: &[Measure]) -> Result<Vec<Ro
             Measure::Ingest => bulk::run(&own).await,
             Measure::Scale => scale::run(&own, out).await,
             Measure::Access => flow::access(&own).await,
+            Measure::Http => http::run(&own).await,
         };
         rows.extend(measured?);
         drop(std::fs::remove_dir_all(&own.dir));
