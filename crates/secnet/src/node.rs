@@ -137,6 +137,8 @@ impl Node {
             .map_err(|error| store_failure(&error))?;
         let chain = Chain::open(store, Some(Arc::clone(&keys.sequencer)))
             .map_err(|error| ledger_failure(&error))?;
+        // The ledger's lock is held, so nobody else writes here.
+        files::remove_unfinished(&dir.join("keys"))?;
         let node = Self::assemble(dir, chain, keys, passphrase).await?;
         // Whoever takes the disk finds no key that is past its date, even if no backup was made since.
         node.epochs()?.expire(SystemClock.now()).map_err(|error| backup_failure(&error))?;
