@@ -107,6 +107,7 @@ pub(crate) async fn open(
     requester: &Identity,
     receiving: &SealKeyPair,
     delivery: &Delivery,
+    mut progress: impl FnMut(u64, u64),
 ) -> Result<Vec<(RecordMeta, Zeroizing<Vec<u8>>)>, Failure> {
     let grant = delivery.granted.grant();
     let granted = node.pdc.view(|view| view.state.grant(grant).map(|g| g.grant.clone())).flatten();
@@ -122,6 +123,7 @@ pub(crate) async fn open(
                 .because(&error)
         })?;
         opened.push((meta.clone(), plain));
+        progress(opened.len() as u64, delivery.records.len() as u64);
     }
     Ok(opened)
 }
@@ -130,17 +132,19 @@ pub(crate) async fn open(
 pub(crate) type Answered = (Outcome, Vec<(RecordMeta, Zeroizing<Vec<u8>>)>);
 
 /// Ask for data and open what comes. The call is on disk before it is sent, so that it can be sent again: after a hold,
-/// or when the first answer was lost. When the answer is safe, say so with [`collected`].
+/// or when the first answer was lost. When the answer is safe, say so with [`collected`]. `progress` is called with
+/// (records opened, all).
 pub(crate) async fn get(
     node: &Node,
     requester: &Identity,
     wanted: &Wanted,
+    progress: impl FnMut(u64, u64),
 ) -> Result<Answered, Failure> {
     kept::forget_past(node, requester)?;
     let (call, receiving) = request(&node.pdc, requester, wanted);
     let sent = Kept { call, receiving };
     kept::keep(node, requester, wanted.id, &sent)?;
-    send(node, requester, wanted.id, &sent).await
+    send(node, requester, (wanted.id, &sent), progress).await
 }
 
 /// Send a call again, to the byte: it is the same request, decided once and charged once.
@@ -148,9 +152,10 @@ pub(crate) async fn get_again(
     node: &Node,
     requester: &Identity,
     id: RequestId,
+    progress: impl FnMut(u64, u64),
 ) -> Result<Answered, Failure> {
     let sent = kept::find(node, requester, id)?;
-    send(node, requester, id, &sent).await
+    send(node, requester, (id, &sent), progress).await
 }
 
 /// Everything of a request is where it was to go: it is not sent again.
@@ -161,12 +166,14 @@ pub(crate) fn collected(node: &Node, requester: &Identity, id: RequestId) -> Res
 async fn send(
     node: &Node,
     requester: &Identity,
-    id: RequestId,
-    sent: &Kept,
+    (id, sent): (RequestId, &Kept),
+    progress: impl FnMut(u64, u64),
 ) -> Result<Answered, Failure> {
     let outcome = node.pdc.access(&sent.call).await.map_err(access_failure)?;
     let opened = match &outcome {
-        Outcome::Released(delivery) => open(node, requester, &sent.receiving, delivery).await?,
+        Outcome::Released(delivery) => {
+            open(node, requester, &sent.receiving, delivery, progress).await?
+        }
         Outcome::Held(_) => Vec::new(),
         Outcome::Denied(_) | Outcome::NotVisible => {
             kept::forget(node, requester, id)?;

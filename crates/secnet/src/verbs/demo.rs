@@ -175,7 +175,7 @@ impl Story<'_> {
         scope: Scope,
     ) -> Result<actions::Answered, Failure> {
         let wanted = self.wanted(purpose, scope);
-        let answered = actions::get(self.node, who, &wanted).await?;
+        let answered = actions::get(self.node, who, &wanted, |_, _| ()).await?;
         if matches!(answered.0, Outcome::Released(_)) {
             actions::collected(self.node, who, wanted.id)?;
         }
@@ -278,7 +278,7 @@ impl Story<'_> {
         let (hidden, _) = self.try_get(&eve, Purpose::Treatment, Scope::default()).await?;
         let mut nowhere = self.wanted(Purpose::Treatment, Scope::default());
         nowhere.dataset = DatasetId([7; 16]);
-        let (missing, _) = actions::get(self.node, &eve, &nowhere).await?;
+        let (missing, _) = actions::get(self.node, &eve, &nowhere, |_, _| ()).await?;
         let alike = matches!((&hidden, &missing), (Outcome::NotVisible, Outcome::NotVisible));
         self.check("stranger", alike, "   Eve, whom nobody granted anything, gets the answer she would get if there were no such data.")?;
         let history = self.node.pdc.history(self.owner.member()).await.map_err(access_failure)?;

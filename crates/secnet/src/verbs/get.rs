@@ -112,10 +112,16 @@ pub(crate) async fn run(
         }
         return Ok(());
     }
-    let answered = match &wanted {
-        Some(wanted) => actions::get(node, &requester, wanted).await,
-        None => actions::get_again(node, &requester, id).await,
+    let bar = out.progress(0, "opening");
+    let progress = |done, all| {
+        bar.set_length(all);
+        bar.set_position(done);
     };
+    let answered = match &wanted {
+        Some(wanted) => actions::get(node, &requester, wanted, progress).await,
+        None => actions::get_again(node, &requester, id, progress).await,
+    };
+    bar.finish_and_clear();
     let told = match answered {
         Ok(answered) => tell(out, &args, id, &answered),
         Err(failure) => Err(failure),
@@ -151,9 +157,12 @@ fn tell(
     }
     let Outcome::Released(delivery) = outcome else { return Ok(()) };
     if let Some(folder) = &args.out {
+        let bar = out.progress(opened.len() as u64, "writing");
         for (meta, plain) in opened {
             files::write_private(&folder.join(format!("{}.json", meta.id)), plain)?;
+            bar.inc(1);
         }
+        bar.finish_and_clear();
     }
     let records: Vec<_> = opened.iter().map(|(meta, plain)| {
         let content = args.out.is_none().then(|| String::from_utf8_lossy(plain).into_owned());

@@ -200,7 +200,7 @@ async fn finish(node: &Node, erased: &[Erasure]) -> Result<usize, Failure> {
             let plan = node.pdc.plan_shredding(*dataset, None).await.map_err(access_failure)?;
             again = again.saturating_add(plan.records.intersection(records).count());
         }
-        erased::carry_out(node, &node.identity(&card.name)?, &his).await?;
+        erased::carry_out(node, &node.identity(&card.name)?, &his, || ()).await?;
     }
     let datasets: Vec<DatasetId> =
         node.pdc.view(|view| view.state.datasets().map(|(id, _)| id).collect()).unwrap_or_default();
