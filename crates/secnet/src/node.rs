@@ -410,9 +410,10 @@ pub(crate) fn access_failure(error: AccessError) -> Failure {
         AccessError::Rejected(Rejection::Denied | Rejection::NotEntitled)
         | AccessError::Unauthenticated
         | AccessError::NotReleased(_) => Exit::Denied,
-        AccessError::Rejected(_) | AccessError::Malformed(_) | AccessError::Unknown(_) => {
-            Exit::Failed
-        }
+        AccessError::Rejected(_)
+        | AccessError::Malformed(_)
+        | AccessError::Unknown(_)
+        | AccessError::Erased(_) => Exit::Failed,
         AccessError::Damaged(_) | AccessError::Vault(_) | AccessError::Archive(_) => {
             Exit::Verification
         }

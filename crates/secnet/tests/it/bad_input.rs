@@ -181,11 +181,7 @@ fn receipts_and_genesis_files_that_are_none_are_refused() {
     };
     for file in ["empty", "noise", "nested"] {
         for run in [verify(file, "d/genesis.cbor"), verify("d/allowed.receipt", file)] {
-            assert_eq!(
-                (run.code, run.error()["code"].as_str()),
-                (7, Some("verification")),
-                "{file}"
-            );
+            assert_eq!((run.code, run.error()["code"].as_str()), (7, Some("malformed")), "{file}");
             assert!(run.error()["hint"].is_string());
         }
     }
