@@ -44,7 +44,7 @@ pub use facts::{Seer, VisiblePage, Wish};
 pub use granted::{Granted, MAX_VIEW_AGE_MS};
 pub use history::{Attempt, AttemptVerdict, HistoryPage, MAX_HISTORY_PAGE};
 pub use inbox::{Inbox, InboxAsk, InboxHold, InboxReview, MAX_INBOX_ENTRIES};
-pub use kept::{Kept, missing_of, must_be_kept};
+pub use kept::{Kept, kept_of_decision, missing_of, must_be_kept, still_listed};
 pub use notices::Notice;
 pub use open::{OpenError, Reader};
 pub use pdc::{Parts, Pdc, port_rng};

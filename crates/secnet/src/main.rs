@@ -6,6 +6,7 @@ mod cli;
 mod datasets;
 mod dates;
 mod erased;
+mod evidence;
 mod failure;
 mod files;
 mod groups;

@@ -15,19 +15,20 @@ use std::sync::Arc;
 
 use secnet_app::ports::{Clock as _, SubmitError};
 use secnet_app::{AccessError, LocalRelease, Parts, Pdc};
-use secnet_crypto::keyfile::{self, MAX_KEY_FILE_LEN};
+use secnet_crypto::keyfile;
 use secnet_crypto::{KeyFileParams, SealKeyPair, SigningKey, Zeroizing};
 use secnet_node::store::{Exporter, Store, StoreError};
-use secnet_node::{Chain, Solo, store_options};
+use secnet_node::{Against, Chain, Solo, agrees, store_options};
 use secnet_types::{
     Change, CommandId, Digest, Founder, Genesis, GovernorApproval, MemberId, MemberKind, Operation,
     Parameters, Proposal, SignedCommand, encode,
 };
 use secnet_vault::{BackupEpochs, BackupError, PrivateArchive, SegmentVault, StorageKey};
 
+use crate::evidence;
 use crate::failure::{Exit, Failure};
 use crate::files;
-use crate::keystore::{Identity, Keystore};
+use crate::keystore::{Identity, Keystore, open_key_file};
 use crate::system::{SystemClock, SystemEntropy, random, rng};
 
 /// The identity that governs a solo network.
@@ -35,7 +36,8 @@ pub(crate) const GOVERNOR: &str = "governor";
 /// The keys of backups, in the keys folder, and the note of what was erased. Not in the backups themselves, or the keys
 /// would never die.
 pub(crate) const BACKUP_EPOCHS: &str = "backup.epochs";
-const NODE_KEYS: &str = "node.keys";
+/// The node's own keys, in the keys folder.
+pub(crate) const NODE_KEYS: &str = "node.keys";
 const NODE_SEEDS: usize = 5;
 /// How long a governance proposal made here may wait, in milliseconds.
 const PROPOSAL_LIFETIME_MS: u64 = 60_000;
@@ -135,6 +137,7 @@ impl Node {
         let keys = NodeKeys::load(&dir.join("keys"), passphrase)?;
         let store = Store::open(&dir.join("ledger"), store_options(false))
             .map_err(|error| store_failure(&error))?;
+        not_behind(dir, &store)?;
         let chain = Chain::open(store, Some(Arc::clone(&keys.sequencer)))
             .map_err(|error| ledger_failure(&error))?;
         // The ledger's lock is held, so nobody else writes here.
@@ -288,7 +291,7 @@ impl Node {
         self.pdc.save_guard().await.map_err(|error| access_failure(error.into()))?;
         let chain = self.solo.chain();
         if let Ok((size, checkpoint)) = chain.checkpoint()
-            && self.published().as_deref() != Some(checkpoint.as_str())
+            && evidence::published(&self.dir).ok().as_deref() != Some(checkpoint.as_str())
         {
             Exporter::new(chain.store(), &self.dir.join("log"))
                 .export(size, checkpoint.as_bytes())
@@ -298,20 +301,26 @@ impl Node {
     }
 }
 
-/// Longest checkpoint, in bytes.
-pub(crate) const MAX_CHECKPOINT_BYTES: u64 = 64 * 1024;
-
-impl Node {
-    /// The checkpoint that stands in the folder of the published log.
-    fn published(&self) -> Option<String> {
-        let file = self.dir.join("log").join("checkpoint");
-        files::read_text(&file, MAX_CHECKPOINT_BYTES).ok().map(|text| (*text).clone())
-    }
+/// What a check of a folder needs of the node's own keys.
+#[derive(Debug)]
+pub(crate) struct OwnKeys {
+    /// What the archive and the backups' epochs are sealed under.
+    pub storage: StorageKey,
+    /// The data centre's id, which is its first key.
+    pub pdc: MemberId,
+    pub sealing: Digest,
+    pub sequencer: [u8; 32],
 }
 
-/// The key that a folder's archive and its backups' epochs are sealed under, without opening the rest.
-pub(crate) fn storage_key(dir: &Path, passphrase: &str) -> Result<StorageKey, Failure> {
-    NodeKeys::load(&dir.join("keys"), passphrase).map(|keys| StorageKey::from_bytes(*keys.storage))
+/// The node's own keys, without opening the rest.
+pub(crate) fn own_keys(dir: &Path, passphrase: &str) -> Result<OwnKeys, Failure> {
+    let keys = NodeKeys::load(&dir.join("keys"), passphrase)?;
+    Ok(OwnKeys {
+        storage: StorageKey::from_bytes(*keys.storage),
+        pdc: MemberId::from_key(&keys.pdc.verifying_key()),
+        sealing: Digest(keys.pdc_sealing.public.digest()),
+        sequencer: *keys.sequencer.verifying_key().as_bytes(),
+    })
 }
 
 /// What went wrong with a backup, for people.
@@ -342,6 +351,23 @@ pub(crate) fn store_failure(error: &StoreError) -> Failure {
         .hint("`secnet fsck` names what is wrong; `secnet restore` puts a backup in another folder")
         .exit(Exit::Verification),
         error => ledger_failure(error),
+    }
+}
+
+/// A ledger that lacks what its own folder has published was rolled back. Going on from there would sign a second history
+/// of the same network, and whoever kept the first one could show it.
+fn not_behind(dir: &Path, store: &Store) -> Result<(), Failure> {
+    // A log that is not there, or not readable, is `secnet fsck`'s to name.
+    let Ok(note) = evidence::published(dir) else { return Ok(()) };
+    match agrees(store, &Against::Checkpoint(note)) {
+        Err(problem) if problem.is_behind() => Err(Failure::new(
+            "rolled-back",
+            "the ledger lacks what this folder has published",
+        )
+        .because(&problem)
+        .hint("put the newer ledger back; if it is lost, `secnet restore` says what that means")
+        .exit(Exit::Verification)),
+        _ => Ok(()),
     }
 }
 
@@ -382,12 +408,7 @@ impl NodeKeys {
 
     fn load(keys: &Path, passphrase: &str) -> Result<Self, Failure> {
         let path = keys.join(NODE_KEYS);
-        let text = files::read_text(&path, MAX_KEY_FILE_LEN as u64)?;
-        let bytes = keyfile::decrypt(&text, passphrase).map_err(|error| {
-            Failure::new("wrong-passphrase", "cannot open the node's keys")
-                .because(&error)
-                .hint("check the passphrase; there is no way around it")
-        })?;
+        let bytes = open_key_file(&path, "the node", passphrase)?;
         let (seeds, rest) = bytes.as_chunks::<32>();
         let seeds = <&[[u8; 32]; NODE_SEEDS]>::try_from(seeds).ok().filter(|_| rest.is_empty());
         seeds

@@ -121,12 +121,16 @@ fn a_flipped_bit_in_each_plain_file_is_named() {
         "--out",
         "in-the-way",
     ]);
+    // A former key, a session, a group; and a rotation that was interrupted before the ledger heard of it.
+    place.json(&["id", "rotate", "eve"]);
+    place.json(&["id", "session", "dr-bo", "--limit", "1"]);
+    place.json(&["group", "new", "ward", "--as", "city-hospital"]);
+    std::fs::copy(place.path("d/keys/dr-bo.key"), place.path("d/keys/dr-bo.key.new")).unwrap();
     place.run(&["fsck"]).ok();
     let plain = |path: &std::path::Path| {
         let inside = path.strip_prefix(place.path("d")).unwrap();
         let folder = inside.components().next().unwrap().as_os_str().to_owned();
-        (folder == "log" || folder == "keys" || inside.ends_with("genesis.cbor"))
-            && !inside.ends_with("node.keys")
+        folder == "log" || folder == "keys" || inside.ends_with("genesis.cbor")
     };
     let mut looked_at = 0;
     for (file, bytes) in files(&place.path("d")) {
@@ -142,7 +146,7 @@ fn a_flipped_bit_in_each_plain_file_is_named() {
         assert!(named.contains(name), "{} is not named: {named}", file.display());
         std::fs::write(&file, bytes).unwrap();
     }
-    assert!(looked_at > 15, "{looked_at}");
+    assert!(looked_at > 20, "{looked_at}");
     place.run(&["fsck"]).ok();
 }
 
@@ -165,4 +169,93 @@ fn every_damaged_entry_of_the_archive_is_named() {
     let found = run.json()["findings"].as_array().unwrap().clone();
     let entries = found.iter().filter(|f| f["what"].as_str().unwrap().starts_with("entry "));
     assert!(entries.count() > 1, "{found:?}");
+}
+
+#[test]
+fn without_the_nodes_own_keys_the_rest_is_looked_at_all_the_same() {
+    let place = Place::demo();
+    let keys = place.path("d/keys/node.keys");
+    let sound = std::fs::read(&keys).unwrap();
+    let cut = sound[..sound.len() / 2].to_vec();
+    let mut flipped = sound.clone();
+    let middle = flipped.len() * 3 / 4;
+    flipped[middle] = if flipped[middle] == b'A' { b'B' } else { b'A' };
+    for damage in [Some(cut), Some(flipped), Some(Vec::new()), None] {
+        match damage {
+            Some(bytes) => std::fs::write(&keys, bytes).unwrap(),
+            None => std::fs::remove_file(&keys).unwrap(),
+        }
+        let run = place.run(&["fsck", "--json"]);
+        assert_eq!(run.code, 7, "{run:?}");
+        let report = run.json();
+        let found = report["findings"].as_array().unwrap();
+        assert_eq!((&found[0]["part"], &found[0]["what"]), (&"keys".into(), &"node.keys".into()));
+        assert!(report["blocks"].as_u64().unwrap() > 10, "{report}");
+        let parts: Vec<_> = found.iter().map(|f| f["part"].as_str().unwrap()).collect();
+        assert_eq!(parts, ["keys", "archive"], "{report}");
+    }
+    // Another node's keys, under the same passphrase.
+    let passphrase = std::fs::read_to_string(place.path("d/passphrase")).unwrap();
+    let mut rng = secnet_crypto::rand_core::UnwrapErr(getrandom::SysRng);
+    let cost = secnet_crypto::KeyFileParams::LEAST;
+    let other =
+        secnet_crypto::keyfile::encrypt(&[7; 160], passphrase.trim_end(), cost, &mut rng).unwrap();
+    std::fs::write(&keys, other).unwrap();
+    let run = place.run(&["fsck", "--json"]);
+    assert_eq!(run.code, 7, "{run:?}");
+    let found = run.json()["findings"].to_string();
+    assert!(found.contains("not the one that the genesis names"), "{found}");
+}
+
+/// What fsck says of the archive.
+fn said_of_the_archive(place: &Place) -> String {
+    let run = place.run(&["fsck", "--json"]);
+    assert_eq!(run.code, 7, "{run:?}");
+    let report = run.json();
+    let findings = report["findings"].as_array().unwrap();
+    assert!(findings.iter().all(|f| f["part"] == "archive"), "{report}");
+    report["findings"].to_string()
+}
+
+#[test]
+fn an_archive_that_is_older_than_the_ledger_is_found() {
+    let place = Place::demo();
+    let dataset = place.dataset();
+    copy_tree(&place.path("d/archive"), &place.path("before"));
+    let grant = place.grant(&dataset, "eve");
+    let record = place.plain_records(&dataset).remove(0);
+    let get = ["get", &dataset, "--as", "eve", "--purpose", "treatment", "--record", &record];
+    let decision = place.json(&get)["decision"].as_str().unwrap().to_owned();
+    let denial = ["deny", "dr-bo", "--as", "ada", "--dataset", &dataset, "--record", &record];
+    let denial = place.json(&denial)["denial"].as_str().unwrap().to_owned();
+    place.run(&["fsck"]).ok();
+    std::fs::rename(place.path("d/archive"), place.path("after")).unwrap();
+    copy_tree(&place.path("before"), &place.path("d/archive"));
+    let said = said_of_the_archive(&place);
+    for missing in [
+        format!("the detail of grant {grant} is missing"),
+        format!("the sealed packets of grant {grant} is missing"),
+        format!("the facts of decision {decision} is missing"),
+        format!("the detail of denial {denial} is missing"),
+    ] {
+        assert!(said.contains(&missing), "`{missing}` is not in {said}");
+    }
+}
+
+#[test]
+fn records_that_are_still_listed_after_their_erasure_are_found() {
+    let place = Place::demo();
+    let dataset = place.dataset();
+    copy_tree(&place.path("d"), &place.path("before"));
+    let shred = ["shred", &dataset, "--as", "ada", "--yes"];
+    place.json(&shred);
+    place.run(&["fsck"]).ok();
+    for part in ["archive", "vault"] {
+        std::fs::remove_dir_all(place.path("d").join(part)).unwrap();
+        copy_tree(&place.path("before").join(part), &place.path("d").join(part));
+    }
+    let said = said_of_the_archive(&place);
+    assert!(said.contains("it was erased, and its records are still listed"), "{said}");
+    assert_eq!(place.json(&shred)["resumed"], true);
+    place.run(&["fsck"]).ok();
 }

@@ -23,6 +23,7 @@ mod keep;
 mod readme;
 mod records;
 mod requests;
+mod restore;
 mod rules;
 mod shred;
 mod support;
