@@ -199,6 +199,34 @@ fn receipts_and_genesis_files_that_are_none_are_refused() {
 }
 
 #[test]
+fn each_way_a_receipt_proves_nothing_has_its_code() {
+    use secnet_types::{Genesis, Receipt, encode};
+    let place = Place::demo();
+    let receipt = Receipt::parse(&std::fs::read(place.path("d/allowed.receipt")).unwrap()).unwrap();
+    let genesis = Genesis::parse(&std::fs::read(place.path("d/genesis.cbor")).unwrap()).unwrap();
+    let said = |receipt: &Receipt, genesis: &Genesis| {
+        std::fs::write(place.path("receipt"), receipt.to_bytes()).unwrap();
+        std::fs::write(place.path("genesis"), encode(genesis)).unwrap();
+        let run = place.run(&["receipt", "verify", "receipt", "--genesis", "genesis", "--json"]);
+        assert_eq!(run.code, 7, "{run:?}");
+        run.error()["code"].as_str().unwrap().to_owned()
+    };
+    let other = Genesis { salt: [9; 32], ..genesis.clone() };
+    assert_eq!(said(&receipt, &other), "other-network");
+    let odd = Genesis { threshold: 7, ..genesis.clone() };
+    assert_eq!(said(&receipt, &odd), "bad-genesis");
+    let moved = Receipt { index: receipt.index + 1, ..receipt.clone() };
+    assert_eq!(said(&moved, &genesis), "not-in-log");
+    let newer = Receipt { version: 2, ..receipt.clone() };
+    assert_eq!(said(&newer, &genesis), "unknown-version");
+    let mut command = receipt.command.clone();
+    *command.last_mut().unwrap() ^= 1;
+    assert_eq!(said(&Receipt { command, ..receipt.clone() }, &genesis), "bad-signature");
+    let command = b"no command".to_vec();
+    assert_eq!(said(&Receipt { command, ..receipt }, &genesis), "not-signed");
+}
+
+#[test]
 fn cards_have_the_fields_of_cards() {
     let place = Place::demo();
     let card = std::fs::read_to_string(place.path("d/keys/eve.json")).unwrap();
