@@ -13,6 +13,16 @@ use serde_json::{Value, json};
 use crate::failure::{Exit, Failure};
 use effect::did;
 
+/// So many of something, in words.
+pub(crate) fn count(number: impl std::fmt::Display, one: &str) -> String {
+    let number = number.to_string();
+    match one.strip_suffix('y') {
+        _ if number == "1" => format!("1 {one}"),
+        Some(stem) => format!("{number} {stem}ies"),
+        None => format!("{number} {one}s"),
+    }
+}
+
 /// A verdict for programs.
 pub(crate) fn verdict(verdict: &Verdict) -> Value {
     match verdict {

@@ -164,16 +164,17 @@ fn tell(
         }
         bar.finish_and_clear();
     }
-    let records: Vec<_> = opened.iter().map(|(meta, plain)| {
+    let listed: Vec<_> = opened.iter().map(|(meta, plain)| {
         let content = args.out.is_none().then(|| String::from_utf8_lossy(plain).into_owned());
         json!({ "record": meta.id.to_string(), "type": meta.kind, "category": meta.category.as_str(), "content": content })
     }).collect();
     let value = json!({
         "request": id.to_string(), "decision": delivery.granted.decision().to_string(),
-        "price": delivery.price.to_string(), "records": records,
+        "price": delivery.price.to_string(), "records": listed,
     });
+    let records = show::count(opened.len(), "record");
     out.result(&value, |_| match &args.out {
-        Some(folder) => format!("{} records in {}", opened.len(), folder.display()),
+        Some(folder) => format!("{records} in {}", folder.display()),
         None => opened
             .iter()
             .map(|(_, plain)| String::from_utf8_lossy(plain).into_owned())
@@ -181,8 +182,7 @@ fn tell(
             .join("\n"),
     });
     out.say(&format!(
-        "{} records for {}; request {id}, decision {}",
-        opened.len(),
+        "{records} for {}; request {id}, decision {}",
         delivery.price,
         delivery.granted.decision()
     ));

@@ -78,7 +78,9 @@ async fn history(node: &Node, out: Output, name: &str, limit: usize) -> Result<(
         for a in &attempts {
             let purpose = a.facts.as_ref().map_or("(facts erased)", |f| f.detail.purpose.as_str());
             let price = match a.verdict {
-                Verdict::Allow { price, records, .. } => format!("{records} records for {price}"),
+                Verdict::Allow { price, records, .. } => {
+                    format!("{} for {price}", show::count(records, "record"))
+                }
                 Verdict::Hold { .. } | Verdict::Deny { .. } => String::new(),
             };
             lines.push(format!(

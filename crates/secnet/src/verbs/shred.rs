@@ -18,6 +18,7 @@ use crate::files;
 use crate::keystore::Identity;
 use crate::node::{Node, access_failure, backup_failure};
 use crate::output::Output;
+use crate::show;
 use crate::sign;
 use crate::system::SystemClock;
 use secnet_app::ports::Clock as _;
@@ -66,19 +67,16 @@ pub(crate) async fn run(
                 return Ok(());
             }
             let what = if plan.whole { "all" } else { "some" };
-            let question =
-                format!("Destroy {what} of {dataset}, {} records, for good?", plan.records.len());
+            let records = show::count(plan.records.len(), "record");
+            let question = format!("Destroy {what} of {dataset}, {records}, for good?");
             if !args.yes && !crate::prompt::confirm(&question)? {
                 return Err(Failure::new("not-confirmed", "nothing was destroyed"));
             }
             let (event, gone) = destroy(node, &owner, &plan, out).await?;
             report(node, out, &args, (event, plan.records.len(), false), &gone).await
         }
-        Task::Finish(left) if globals.dry_run => {
-            out.would(&format!(
-                "finish {} erasures of {dataset} that are on the ledger already",
-                left.len()
-            ));
+        Task::Finish(_) if globals.dry_run => {
+            out.would(&format!("finish the erasure of {dataset} that is on the ledger already"));
             Ok(())
         }
         // It was confirmed when it was signed.
@@ -143,7 +141,8 @@ fn preview(node: &Node, out: Output, owner: &Identity, plan: &Shredded) {
 
 fn would(plan: &Shredded) -> String {
     let what = if plan.whole { "all" } else { "some" };
-    format!("destroy {what} of {}, {} records, for good", plan.dataset, plan.records.len())
+    let records = show::count(plan.records.len(), "record");
+    format!("destroy {what} of {}, {records}, for good", plan.dataset)
 }
 
 /// The note, the statement on the ledger, the destruction.
@@ -212,7 +211,7 @@ async fn report(
         let done = if resumed {
             format!("the erasure of {dataset} is complete")
         } else {
-            format!("destroyed {records} records of {dataset}")
+            format!("destroyed {} of {dataset}", show::count(records, "record"))
         };
         format!("{done}; event {event} of the log states it\nthe last backup that could open them dies on {dies}")
     });
