@@ -30,7 +30,7 @@ impl Kept {
 /// grants, details of their owners' denials, the rules that it enforces. What was decided is not in the state for ever:
 /// see [`kept_of_decision`].
 #[must_use]
-pub fn must_be_kept(state: &State, pdc: MemberId, time: Timestamp) -> Vec<Kept> {
+pub fn must_be_kept(state: &State, pdc: MemberId) -> Vec<Kept> {
     let mut all = Vec::new();
     let mut owners = std::collections::BTreeSet::new();
     for (id, dataset) in state.datasets().filter(|(_, dataset)| is_kept(dataset, pdc)) {
@@ -60,7 +60,8 @@ pub fn must_be_kept(state: &State, pdc: MemberId, time: Timestamp) -> Vec<Kept> 
             all.push(Kept::new(EntryKind::ConsentDetail, detail, what));
         }
     }
-    for (rule, _) in state.installed_rules(pdc, time) {
+    // Those past their end too: their bodies stay as long as the ledger lists them.
+    for (rule, _) in state.installed_rules(pdc, Timestamp(0)) {
         all.push(Kept::new(EntryKind::Rule, Digest(rule.0), format!("the body of rule {rule}")));
     }
     all

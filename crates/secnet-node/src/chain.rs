@@ -199,6 +199,9 @@ impl Chain {
         // would leave a release without a decision.
         let mut executor = self.executor.write();
         let before = executor.time();
+        // Whoever continues a closed chain names its end: once that is certified, nothing follows it, no deadline either.
+        let ended = executor.state().is_closed() && self.tip_is_cover(&executor);
+        let time = if ended { before } else { time };
         let mut block = executor.execute(time, commands);
         let outcomes = core::mem::take(&mut block.outcomes);
         let mut blocks = Vec::with_capacity(2);
@@ -353,7 +356,11 @@ fn commit_of(blocks: Vec<ExecutedBlock>, position: &Resume, key: &SigningKey) ->
     commit
 }
 
-pub(crate) fn stored_genesis(store: &Store) -> Result<Genesis, ChainError> {
+/// How the network in a store began.
+///
+/// # Errors
+/// [`ChainError::Empty`], or it is damaged.
+pub fn stored_genesis(store: &Store) -> Result<Genesis, ChainError> {
     let bytes = store.meta(META_GENESIS)?.ok_or(ChainError::Empty)?;
     Ok(Genesis::parse(&bytes)?)
 }

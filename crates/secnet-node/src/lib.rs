@@ -26,7 +26,7 @@ mod solo;
 mod steady;
 pub mod store;
 
-pub use chain::{Chain, ChainError, Processed, origin, store_options};
+pub use chain::{Chain, ChainError, Processed, origin, store_options, stored_genesis};
 pub use check::{Closed, NotClosed, check_chain, check_chain_from};
 pub use kept::{Against, Disagreement, agrees};
 pub use solo::Solo;

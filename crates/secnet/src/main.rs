@@ -20,6 +20,7 @@ mod rotate;
 mod sessions;
 mod show;
 mod sign;
+mod succession;
 mod system;
 mod tamper;
 mod verbs;

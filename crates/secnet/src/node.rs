@@ -4,6 +4,7 @@
 //! DIR/genesis.cbor   how the network began
 //! DIR/ledger/        the ledger
 //! DIR/log/           checkpoint and tiles, plain files for anybody
+//! DIR/closed/        the ledgers of the networks before
 //! DIR/vault/         encrypted segments
 //! DIR/archive/       encrypted details, packets, facts
 //! DIR/keys/          passphrase-protected keys, public cards
@@ -43,7 +44,7 @@ const NODE_SEEDS: usize = 5;
 const PROPOSAL_LIFETIME_MS: u64 = 60_000;
 
 /// The secret keys of the node itself.
-struct NodeKeys {
+pub(crate) struct NodeKeys {
     sequencer: Arc<SigningKey>,
     pdc: Arc<SigningKey>,
     pdc_sealing: SealKeyPair,
@@ -62,7 +63,7 @@ pub(crate) struct Node {
     storage: Zeroizing<[u8; 32]>,
     passphrase: Zeroizing<String>,
     /// What stretching the passphrase of a new key costs.
-    cost: KeyFileParams,
+    pub(crate) cost: KeyFileParams,
 }
 
 impl Node {
@@ -393,7 +394,21 @@ impl NodeKeys {
         }
     }
 
-    fn save(&self, keys: &Path, passphrase: &str, cost: KeyFileParams) -> Result<(), Failure> {
+    /// The same node with another sequencer's key.
+    pub(crate) fn with_new_sequencer(self) -> Self {
+        Self { sequencer: Arc::new(SigningKey::generate(&mut rng())), ..self }
+    }
+
+    pub(crate) fn sequencer(&self) -> Arc<SigningKey> {
+        Arc::clone(&self.sequencer)
+    }
+
+    pub(crate) fn save(
+        &self,
+        keys: &Path,
+        passphrase: &str,
+        cost: KeyFileParams,
+    ) -> Result<(), Failure> {
         let mut seeds = Zeroizing::new(Vec::with_capacity(NODE_SEEDS * 32));
         seeds.extend_from_slice(self.sequencer.seed());
         seeds.extend_from_slice(self.pdc.seed());
@@ -406,7 +421,7 @@ impl NodeKeys {
         files::write_private(&keys.join(NODE_KEYS), text.as_bytes())
     }
 
-    fn load(keys: &Path, passphrase: &str) -> Result<Self, Failure> {
+    pub(crate) fn load(keys: &Path, passphrase: &str) -> Result<Self, Failure> {
         let path = keys.join(NODE_KEYS);
         let bytes = open_key_file(&path, "the node", passphrase)?;
         let (seeds, rest) = bytes.as_chunks::<32>();

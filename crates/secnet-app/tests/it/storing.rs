@@ -231,7 +231,7 @@ async fn p11_a_detail_that_is_not_what_the_ledger_commits_to_is_named() {
     let mut world = World::new(72).await;
     let (grant, detail) = world.granted(None, 0).await;
     let archive = &world.pdc.archive;
-    let kept = world.pdc.view(|view| must_be_kept(view.state, world.node.id, view.time)).unwrap();
+    let kept = world.pdc.view(|view| must_be_kept(view.state, world.node.id)).unwrap();
     assert_eq!(kept.len(), 3);
     assert!(missing_of(archive.as_ref(), &kept).await.unwrap().is_empty());
     let name = detail_name(EntryKind::ConsentDetail, &detail);

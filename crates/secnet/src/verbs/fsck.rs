@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use secnet_crypto::Address;
 use secnet_node::store::{Finding, Store, StoreError};
-use secnet_node::{Against, Chain, check_chain, store_options};
+use secnet_node::{Against, Chain, check_chain_from, store_options, stored_genesis};
 use secnet_types::{Genesis, limits};
 use secnet_vault::SegmentVault;
 use serde::Serialize;
@@ -22,6 +22,8 @@ use crate::failure::{Exit, Failure};
 use crate::files;
 use crate::node::{NODE_KEYS, OwnKeys, own_keys, store_failure};
 use crate::output::Output;
+use crate::show;
+use crate::succession;
 
 /// Findings that are named; the rest are counted.
 const MAX_NAMED: usize = 1000;
@@ -132,12 +134,19 @@ fn report(out: Output, findings: &Findings) -> Result<(), Failure> {
         "quarantined_segments": findings.quarantined,
     });
     out.result(&value, |_| {
-        let mut lines: Vec<String> =
-            findings.found.iter().map(|f| format!("{}: {}: {}", f.part, f.what, f.problem)).collect();
+        let mut lines: Vec<String> = findings
+            .found
+            .iter()
+            .map(|f| format!("{}: {}: {}", f.part, f.what, f.problem))
+            .collect();
         lines.push(format!(
-            "looked at {} blocks, {} events, {} archive entries, {} segments ({} belong to nothing, {} in quarantine)",
-            findings.blocks, findings.events, findings.archive_entries, findings.segments,
-            findings.unreferenced, findings.quarantined,
+            "looked at {}, {}, {}, {} ({} belong to nothing, {} in quarantine)",
+            show::count(findings.blocks, "block"),
+            show::count(findings.events, "event"),
+            show::count(findings.archive_entries, "archive entry"),
+            show::count(findings.segments, "segment"),
+            findings.unreferenced,
+            findings.quarantined,
         ));
         if healthy {
             lines.push("everything is as it should be".into());
@@ -151,7 +160,10 @@ fn report(out: Output, findings: &Findings) -> Result<(), Failure> {
         findings.found.first().map(|f| format!("{}: {}", f.what, f.problem)).unwrap_or_default();
     Err(Failure::new(
         "damaged",
-        format!("{} things are wrong, the first is: {first}", findings.found.len()),
+        match findings.found.len() {
+            1 => format!("one thing is wrong: {first}"),
+            many => format!("{many} things are wrong, the first is: {first}"),
+        },
     )
     .hint("keep the folder as it is; `secnet restore` puts a backup into another one")
     .exit(Exit::Verification))
@@ -184,6 +196,8 @@ fn ledger(
     // The published checkpoint is one more thing that the ledger must not fall behind.
     match evidence::published(dir) {
         Ok(note) => against.push(Against::Checkpoint(note)),
+        // Before the first block there is nothing to publish.
+        Err(_) if findings.blocks == 0 => {}
         Err(failure) => findings.add("log", "checkpoint", failure.message),
     }
 
@@ -194,7 +208,14 @@ fn ledger(
             return Ok(None);
         }
     };
-    let replay = check_chain(&store, &against, &mut |done, total| {
+    let before = match stored_genesis(&store) {
+        Ok(genesis) => succession::before(dir, &genesis).unwrap_or_else(|failure| {
+            findings.add("closed", "the network before", check::sentence(&failure));
+            None
+        }),
+        Err(_) => None,
+    };
+    let replay = check_chain_from(&store, before, &against, &mut |done, total| {
         bar.set_message("replay");
         bar.set_length(total);
         bar.set_position(done);

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use secnet_app::{AccessError, Shredded, referenced_segments, what_to_shred};
 use secnet_node::store::Store;
-use secnet_node::{Chain, check_chain, store_options};
+use secnet_node::{Chain, ChainError, check_chain_from, store_options, stored_genesis};
 use secnet_types::{DatasetId, Genesis, limits};
 use secnet_vault::{BackupEpochs, PrivateArchive, SegmentVault};
 use serde_json::{Map, Value};
@@ -25,6 +25,8 @@ use crate::node::{
     BACKUP_EPOCHS, Node, OwnKeys, access_failure, backup_failure, own_keys, store_failure,
 };
 use crate::output::Output;
+use crate::show;
+use crate::succession::{self, CLOSED};
 use crate::system::SystemClock;
 use secnet_app::ports::Clock as _;
 
@@ -78,10 +80,16 @@ pub(crate) async fn run(globals: &Globals, out: Output, args: RestoreArgs) -> Re
     }
     std::fs::rename(&aside, dir).map_err(|error| Failure::io("put in place", dir, &error))?;
     out.result(&value, |v| {
-        let number = |key: &str| v.get(key).map(ToString::to_string).unwrap_or_default();
+        let count = |key: &str, one: &str| {
+            show::count(v.get(key).map(ToString::to_string).unwrap_or_default(), one)
+        };
         format!(
-            "restored {} events, {} archive entries, {} segments; all verified\nerased again: {} records\n{}",
-            number("events"), number("entries"), number("segments"), number("erased_again"), end.words(),
+            "restored {}, {}, {}; all verified\nerased again: {}\n{}",
+            count("events", "event"),
+            count("entries", "archive entry"),
+            count("segments", "segment"),
+            count("erased_again", "record"),
+            end.words(),
         )
     });
     Ok(())
@@ -123,6 +131,9 @@ async fn restore(
     let from = &args.from;
     files::make_private_dir(dir)?;
     files::copy_tree(&from.join("keys"), &dir.join("keys"), &[])?;
+    if from.join(CLOSED).exists() {
+        files::copy_tree(&from.join(CLOSED), &dir.join(CLOSED), &[])?;
+    }
     copy_file(&args.epochs, &dir.join("keys").join(BACKUP_EPOCHS))?;
     copy_file(&from.join("passphrase"), &dir.join("passphrase"))?;
 
@@ -172,7 +183,9 @@ fn restore_ledger(
     bar.set_message("replay");
     let store = Store::open(&dir.join("ledger"), store_options(false))
         .map_err(|error| store_failure(&error))?;
-    let findings = check_chain(&store, &[], &mut |done, total| {
+    let unreadable = |error: ChainError| wrong("the backup's chain does not hold").because(&error);
+    let before = succession::before(dir, &stored_genesis(&store).map_err(unreadable)?)?;
+    let findings = check_chain_from(&store, before, &[], &mut |done, total| {
         bar.set_length(total);
         bar.set_position(done);
     })

@@ -1,6 +1,6 @@
 //! What is damaged is found, named, and left as it is.
 
-use crate::support::{Place, copy_tree, files, flip};
+use crate::support::{Place, command, copy_tree, files, finish, flip};
 
 #[test]
 fn a_healthy_folder_is_found_healthy_and_not_changed() {
@@ -12,6 +12,20 @@ fn a_healthy_folder_is_found_healthy_and_not_changed() {
     assert!(report["events"].as_u64().unwrap() > 10);
     assert!(report["archive_entries"].as_u64().unwrap() > 10);
     assert_eq!(files(&place.path("d")), before);
+}
+
+#[test]
+fn a_folder_that_was_just_made_is_healthy() {
+    let place = tempfile::tempdir().unwrap();
+    std::fs::write(place.path().join("passphrase-file"), "correct horse\n").unwrap();
+    let run = |verb: &str| {
+        let args = ["--dir", "n", "--passphrase-file", "passphrase-file", verb];
+        finish(command(place.path()).args(args)).ok()
+    };
+    run("init");
+    run("fsck");
+    run("status");
+    run("fsck");
 }
 
 #[test]

@@ -26,5 +26,6 @@ mod requests;
 mod restore;
 mod rules;
 mod shred;
+mod succession;
 mod support;
 mod unchanged;

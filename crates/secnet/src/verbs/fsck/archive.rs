@@ -98,7 +98,7 @@ async fn missing(
 fn committed_to(chain: &Chain, pdc: MemberId) -> Result<Vec<Kept>, ChainError> {
     let executor = chain.executor();
     let state = executor.state();
-    let mut kept = must_be_kept(state, pdc, executor.time());
+    let mut kept = must_be_kept(state, pdc);
     for height in 1..=executor.height() {
         let Some((block, _)) = chain.block(height)? else { continue };
         let commands = block.commands.iter().filter_map(|bytes| SignedCommand::parse(bytes).ok());
