@@ -101,7 +101,7 @@ pub(crate) fn make_private_dir(path: &Path) -> Result<(), Failure> {
     builder.create(path).map_err(|error| Failure::io("make the folder", path, &error))
 }
 
-/// Copy a folder and all in it, but for the files with these names.
+/// Copy a folder and all in it, but for the files with these names. Durable when it returns.
 pub(crate) fn copy_tree(from: &Path, to: &Path, without: &[&str]) -> Result<(), Failure> {
     make_private_dir(to)?;
     let entries = std::fs::read_dir(from).map_err(|error| Failure::io("read", from, &error))?;
@@ -115,10 +115,12 @@ pub(crate) fn copy_tree(from: &Path, to: &Path, without: &[&str]) -> Result<(), 
         if path.is_dir() {
             copy_tree(&path, &target, without)?;
         } else {
-            std::fs::copy(&path, &target).map_err(|error| Failure::io("copy", &path, &error))?;
+            std::fs::copy(&path, &target)
+                .and_then(|_| File::open(&target)?.sync_all())
+                .map_err(|error| Failure::io("copy", &path, &error))?;
         }
     }
-    Ok(())
+    sync_folder(to)
 }
 
 #[cfg(test)]
