@@ -12,7 +12,7 @@ use secnet_ledger::{Executor, Outcome, Verified, VerifyingPool};
 use secnet_node::faults::{FaultyDisk, Plan};
 use secnet_node::store::Store;
 use secnet_node::{Chain, ChainError, store_options};
-use secnet_types::{Genesis, Receipt, limits};
+use secnet_types::{Genesis, Operation, Receipt, limits};
 
 use crate::chance::Chance;
 use crate::clock::SimClock;
@@ -52,6 +52,8 @@ pub(crate) struct SimLog {
     ageless: bool,
     /// Some events are left out.
     forgetful: bool,
+    /// A payout is always said to be made.
+    deaf: bool,
 }
 
 /// A store on a disk.
@@ -89,6 +91,7 @@ impl SimLog {
             failing,
             ageless: broken == Some(Broken::AgelessView),
             forgetful: broken == Some(Broken::LostEvents),
+            deaf: broken == Some(Broken::DeafPayout),
         }
     }
 
@@ -128,7 +131,8 @@ impl SimLog {
             Ok(done) => {
                 self.failing.store(false, Ordering::Relaxed);
                 let height = done.height;
-                done.outcomes.into_iter().map(|outcome| answer(outcome, height)).collect()
+                let outcomes = done.outcomes.into_iter().zip(&commands);
+                outcomes.map(|(outcome, command)| self.told(outcome, command, height)).collect()
             }
             Err(error) => {
                 self.note_failure();
@@ -137,6 +141,16 @@ impl SimLog {
             }
         };
         self.queue.lock().done.extend(tickets.into_iter().zip(answers));
+    }
+
+    fn told(&self, outcome: Outcome, command: &Verified, height: u64) -> Answer {
+        let operation = &command.command().value.operation;
+        match (outcome, operation) {
+            (Outcome::Rejected(_), Operation::ConfirmCollection { .. }) if self.deaf => {
+                Ok(Committed { event: 0, height, repeated: true })
+            }
+            _ => answer(outcome, height),
+        }
     }
 
     /// Submit by itself.

@@ -45,6 +45,12 @@ pub(crate) enum Expect {
     Transfers(DatasetId),
     /// When this is acknowledged, what it planned to erase does not open any more.
     Erases,
+    /// It is the delegation of this number.
+    Delegates(usize),
+    /// When this is acknowledged, the delegations by this owner that were there before have ended.
+    EndsDelegation(usize),
+    /// A delegate acts; so many delegations had been made, all of which were over.
+    Unentitled { made: usize },
 }
 
 pub(crate) type Wanted = (Arc<Wish>, Expect);
@@ -56,6 +62,11 @@ const PURPOSES: [Purpose; 3] = [Purpose::Treatment, Purpose::Research, Purpose::
 impl World {
     /// The next wish. None if nothing of the kind that was drawn is possible now.
     pub(crate) fn next_wish(&mut self) -> Result<Option<Wanted>, Violation> {
+        // Somebody changes her mind while what she granted is about to leave.
+        let leaving = self.watch.lock().leaving.take();
+        if let Some(grant) = leaving.filter(|_| self.chance.one_in(3)) {
+            return Ok(self.revoke_grant(grant));
+        }
         Ok(match self.chance.below(42) {
             0 => Some(self.register()?),
             32..=37 => self.access(),
@@ -341,7 +352,14 @@ impl World {
         self.details.lock().insert(key, commitment);
         self.known.grants.insert(key, given);
         let order = Wish::Order { command, detail: Some(detail), wraps: Some(wraps) };
-        Ok(Some((Arc::new(order), Expect::Any)))
+        Ok(Some((Arc::new(order), self.of_delegate(author).unwrap_or(Expect::Any))))
+    }
+
+    /// What must come of an act in an owner's name, if its author is nobody whom an owner has told to act for her.
+    fn of_delegate(&self, author: usize) -> Option<Expect> {
+        let delegations = &self.known.delegations;
+        let over = author == GUARDIAN && !delegations.may_stand(self.now());
+        over.then(|| Expect::Unentitled { made: delegations.count() })
     }
 
     pub(crate) fn grant(&mut self) -> Result<Option<Wanted>, Violation> {
@@ -508,13 +526,22 @@ impl World {
             grants.into_iter().filter(active).collect()
         })?;
         let grant = self.chance.pick(&live)?;
+        self.revoke_grant(grant)
+    }
+
+    fn revoke_grant(&mut self, grant: GrantId) -> Option<Wanted> {
         let given = self.known.grants.get(&grant)?;
         let (grantee, dataset) = (given.grantee, given.dataset);
         let owner = self.active().into_iter().find(|(d, _)| *d == dataset)?.1;
-        let who = if self.chance.one_in(4) { grantee } else { owner };
+        let who = match self.chance.below(8) {
+            0..=1 => grantee,
+            2..=3 => GUARDIAN,
+            _ => owner,
+        };
         let reason = Reason::NoLongerWanted;
         let command = self.sign(who, Operation::Revoke { grant, reason })?.to_bytes();
-        Some((Arc::new(Wish::Submit { command }), Expect::Ends(Ending::Revoked(grant))))
+        let expect = self.of_delegate(who).unwrap_or(Expect::Ends(Ending::Revoked(grant)));
+        Some((Arc::new(Wish::Submit { command }), expect))
     }
 
     fn deny(&mut self) -> Option<Wanted> {
@@ -599,13 +626,21 @@ impl World {
     fn delegate(&mut self) -> Option<Wanted> {
         let owner = self.chance.pick(&OWNERS)?;
         let (owner_id, delegate) = (self.id_of(owner)?, self.id_of(GUARDIAN)?);
-        if self.chance.one_in(4) {
-            let end = Operation::EndDelegation { owner: owner_id, delegate, dataset: None };
-            return self.submit(owner, end);
-        }
         let window = self.window();
         let delegation = Delegation { delegate, powers: Powers::ALL, dataset: None, window };
-        self.submit(owner, Operation::Delegate { delegation })
+        let delegate_anew = Operation::Delegate { delegation };
+        if self.chance.one_in(3) {
+            let end = Operation::EndDelegation { owner: owner_id, delegate, dataset: None };
+            let signed = match self.broken {
+                Some(Broken::LastingDelegation) => delegate_anew,
+                _ => end,
+            };
+            let (wish, _) = self.submit(owner, signed)?;
+            return Some((wish, Expect::EndsDelegation(owner)));
+        }
+        let number = self.known.delegations.begin(owner, window.until);
+        let (wish, _) = self.submit(owner, delegate_anew)?;
+        Some((wish, Expect::Delegates(number)))
     }
 
     /// A new signing key; the sealing key stays, so that what was granted can still be opened.

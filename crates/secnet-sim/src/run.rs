@@ -57,6 +57,11 @@ pub enum Broken {
     ForgetfulVault,
     /// A client opens what it gets and stores it beside the ciphertext. Breaks P7.
     PlainCopies,
+    /// The log says of a payout that the ledger refused that it was made. Breaks P4: what was revoked meanwhile is handed
+    /// over.
+    DeafPayout,
+    /// An owner's tool renews the delegation that she ends. Breaks P3: the delegate goes on in her name.
+    LastingDelegation,
 }
 
 /// How runs are made.
@@ -263,7 +268,12 @@ impl<'w> Run<'w> {
     fn finish(mut self) -> Result<(), Violation> {
         self.fund_everybody()?;
         for _ in 0..MAX_POLLS {
-            if self.begun < WISHES && self.tasks.len() < MAX_TASKS {
+            // What meets a release under way has to begin at once.
+            let most = match self.world.watch.lock().leaving {
+                Some(_) => MAX_TASKS.saturating_add(1),
+                None => MAX_TASKS,
+            };
+            if self.begun < WISHES && self.tasks.len() < most {
                 self.begin()?;
             }
             if self.tasks.is_empty() {
@@ -433,7 +443,11 @@ impl<'w> Run<'w> {
                         self.world.ends(Ending::Transferred(dataset, committed.event));
                     }
                     Expect::Erases => known.erased.extend(wish.erased()),
-                    Expect::Any | Expect::Refused | Expect::Replay => {}
+                    Expect::Delegates(at) => known.delegations.made_at(at, committed.event),
+                    Expect::EndsDelegation(owner) => {
+                        known.delegations.ended_at(owner, committed.event);
+                    }
+                    Expect::Unentitled { .. } | Expect::Any | Expect::Refused | Expect::Replay => {}
                 }
             }
             Done::Released(released) => {

@@ -22,6 +22,7 @@ use crate::attack::Smuggled;
 use crate::cast::Cast;
 use crate::chance::{Chance, SimEntropy};
 use crate::clock::SimClock;
+use crate::delegations::Delegations;
 use crate::endings::Ending;
 use crate::folder::{FaultyFolder, Image};
 use crate::gate::{Gate, run_alone};
@@ -66,6 +67,7 @@ pub(crate) struct Known {
     pub(crate) asks: BTreeMap<AskId, (DatasetId, usize, GrantDetail)>,
     /// Who denied, and what ends with it; nothing if it is only a part.
     pub(crate) denials: BTreeMap<DenialId, (usize, Option<Ending>)>,
+    pub(crate) delegations: Delegations,
     /// Ends that somebody has begun to take back: they are not counted on any more.
     pub(crate) pardoned: Vec<Ending>,
     /// Holds that were answered to a requester, with the call to retry.

@@ -22,10 +22,18 @@ fn broken(what: impl Into<String>) -> Violation {
 
 /// Look at everything that left since the last look.
 pub(crate) fn check(world: &World) -> Result<(), Violation> {
-    let (handed_out, reads) = {
-        let mut watch = world.watch.lock();
-        (core::mem::take(&mut watch.handed_out), core::mem::take(&mut watch.reads))
+    let (handed_out, delivered, reads) = {
+        let watch = &mut *world.watch.lock();
+        let take = core::mem::take::<Vec<HandedOut>>;
+        (
+            take(&mut watch.handed_out),
+            core::mem::take(&mut watch.delivered),
+            core::mem::take(&mut watch.reads),
+        )
     };
+    for one in delivered {
+        p04_revocation_wins::of_a_delivery(world, &one)?;
+    }
     for one in handed_out {
         let used = p04_revocation_wins::use_of(world, &one);
         p04_revocation_wins::of_a_release(&one, &used)?;

@@ -37,6 +37,16 @@ fn p3_an_attacker_with_the_owners_keys_is_found() {
 }
 
 #[test]
+fn p3_a_delegate_that_outlasts_its_delegation_is_found() {
+    finds(Broken::LastingDelegation, "P3, only the owner's key");
+}
+
+#[test]
+fn p4_a_hand_over_without_the_ledgers_word_is_found() {
+    finds(Broken::DeafPayout, "P4, revocation wins");
+}
+
+#[test]
 fn p4_a_release_without_a_fresh_view_is_found() {
     finds(Broken::StaleView, "P4, revocation wins");
 }
