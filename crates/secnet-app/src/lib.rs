@@ -18,6 +18,7 @@ mod history;
 mod inbox;
 mod kept;
 mod learning;
+mod manifest;
 mod notices;
 mod open;
 mod pdc;
@@ -44,7 +45,8 @@ pub use facts::{Seer, VisiblePage, Wish};
 pub use granted::{Granted, MAX_VIEW_AGE_MS};
 pub use history::{Attempt, AttemptVerdict, HistoryPage, MAX_HISTORY_PAGE};
 pub use inbox::{Inbox, InboxAsk, InboxHold, InboxReview, MAX_INBOX_ENTRIES};
-pub use kept::{Kept, missing_of, must_be_kept};
+pub use kept::{Amiss, Kept, missing_of, must_be_kept};
+pub use manifest::{DatasetManifest, MAX_UPLOADS_OF_DATASET};
 pub use notices::Notice;
 pub use open::{OpenError, Reader};
 pub use pdc::{Parts, Pdc, port_rng};
@@ -53,7 +55,6 @@ pub use release::{LocalRelease, Release, ReleaseFailed};
 pub use shred::{Shredded, what_to_shred};
 pub use statement::{Line, MAX_STATEMENT_LINES, Statement};
 pub use upload::{
-    Catalogue, CatalogueItem, TermsDetail, Upload, compartments_in_use, manifest_commitment,
-    referenced_segments,
+    Catalogue, CatalogueItem, Stated, TermsDetail, Upload, compartments_in_use, referenced_segments,
 };
 pub use what_if::WhatIf;

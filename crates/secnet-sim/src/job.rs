@@ -7,8 +7,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use secnet_app::ports::Committed;
 use secnet_app::{
-    AccessCall, AccessError, Delivery, Door, Enclosures, Outcome, Pdc, Reader, Shredded,
-    TermsDetail, Upload, what_to_shred,
+    AccessCall, AccessError, Delivery, Door, Enclosures, Outcome, Pdc, Reader, Shredded, Stated,
+    Upload, what_to_shred,
 };
 use secnet_crypto::{SealKeyPair, SigningKey};
 use secnet_ledger::GrantStatus;
@@ -25,12 +25,7 @@ use crate::world::Process;
 /// What is wanted.
 pub(crate) enum Wish {
     /// Keep records and register or update their dataset.
-    TakeIn {
-        sealed: SealedUpload,
-        metas: Vec<RecordMeta>,
-        terms: TermsDetail,
-        command: SignedCommand,
-    },
+    TakeIn { sealed: SealedUpload, metas: Vec<RecordMeta>, stated: Stated, command: SignedCommand },
     /// A consent command with its enclosures.
     Order { command: SignedCommand, detail: Option<GrantDetail>, wraps: Option<GrantWraps> },
     /// Any other command.
@@ -115,9 +110,9 @@ impl Wish {
     async fn attempt_or_fail(&self, process: &Process) -> Result<Done, AccessError> {
         let pdc = process.pdc.as_ref();
         match self {
-            Self::TakeIn { sealed, metas, terms, command } => {
+            Self::TakeIn { sealed, metas, stated, command } => {
                 let upload = Upload { sealed: sealed.clone(), metas: metas.clone() };
-                let (_, committed) = pdc.take_in(vec![upload], terms, command).await?;
+                let (_, committed) = pdc.take_in(vec![upload], stated, command).await?;
                 Ok(Done::Committed(committed))
             }
             Self::Order { command, detail, wraps } => {

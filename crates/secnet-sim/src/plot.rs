@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use secnet_app::{AccessCall, Door, TermsDetail, manifest_commitment};
+use secnet_app::{AccessCall, DatasetManifest, Door, Stated, TermsDetail, Upload};
 use secnet_crypto::{SealKeyPair, SigningKey, StreamSuite};
 use secnet_ledger::{AskStatus, DatasetStatus, GrantStatus};
 use secnet_lock::{GrantBinding, UploadSpec, compartments_for, seal_upload, wrap_for_grantee};
@@ -218,19 +218,31 @@ impl World {
     }
 
     pub(crate) fn register(&mut self) -> Result<Wanted, Violation> {
+        // A client that missed the answer hands in again what was taken in long ago.
+        let taken = self.known.taken.clone();
+        if let Some(wish) = self.chance.one_in(5).then(|| self.chance.pick(&taken)).flatten() {
+            return Ok((wish, Expect::Any));
+        }
         let mine = self.active();
         let existing = self.chance.one_in(3).then(|| self.chance.pick(&mine)).flatten();
+        let existing = existing.and_then(|(dataset, owner)| {
+            Some((dataset, owner, self.alone(self.process.pdc.manifest_of(dataset)).ok()?))
+        });
         let owner = match existing {
-            Some((_, owner)) => owner,
+            Some((_, owner, _)) => owner,
             None => self.chance.pick(&OWNERS).unwrap_or(0),
         };
         let id = CommandId(self.chance.bytes());
         let author = self.id_of(owner).ok_or_else(|| Violation::setup("no such actor"))?;
-        let dataset =
-            existing.map_or_else(|| DatasetId::derive(author, id), |(dataset, _)| dataset);
+        let dataset = match &existing {
+            Some((dataset, ..)) => *dataset,
+            None => DatasetId::derive(author, id),
+        };
         let records = self.new_records();
         let sealed = self.seal(owner, dataset, &records)?;
-        let manifest = manifest_commitment(&self.salt(), core::slice::from_ref(&sealed.manifest));
+        let metas: Vec<RecordMeta> = records.into_iter().map(|(meta, _)| meta).collect();
+        let before = existing.as_ref().map(|(_, _, before)| before);
+        let listed = self.list(before, &sealed, &metas);
         let (terms, detail) = self.terms();
         let pdc = self.cast.pdc.id;
         let manifest = match self.broken {
@@ -239,18 +251,37 @@ impl World {
                 title.iter_mut().zip(detail.title.bytes()).for_each(|(to, from)| *to = from);
                 Digest(title)
             }
-            _ => manifest,
+            _ => listed.commitment(),
         };
         let operation = match existing {
             Some(_) => Operation::UpdateDataset { dataset, pdc, terms, manifest },
             None => Operation::RegisterDataset { pdc, terms, manifest },
         };
         let command = self.signed_as(owner, id, operation)?;
-        let metas: Vec<RecordMeta> = records.into_iter().map(|(meta, _)| meta).collect();
+        if self.broken == Some(Broken::NameOnLedger) {
+            // The data centre would not take it in.
+            return Ok((Arc::new(Wish::Submit { command: command.to_bytes() }), Expect::Any));
+        }
         let owned = self.known.datasets.entry(dataset);
         let owned = owned.or_insert_with(|| Owned { owner, records: Vec::new() });
         owned.records.extend(metas.iter().cloned());
-        Ok((Arc::new(Wish::TakeIn { sealed, metas, terms: detail, command }), Expect::Any))
+        let stated = Stated { terms: detail, manifest: Some(listed) };
+        Ok((Arc::new(Wish::TakeIn { sealed, metas, stated, command }), Expect::Any))
+    }
+
+    /// What the owner commits to: the uploads that were there before, and this one.
+    pub(crate) fn list(
+        &mut self,
+        before: Option<&DatasetManifest>,
+        sealed: &secnet_lock::SealedUpload,
+        metas: &[RecordMeta],
+    ) -> DatasetManifest {
+        let upload = Upload { sealed: sealed.clone(), metas: metas.to_vec() };
+        let (salt, uploads) = (self.salt(), core::slice::from_ref(&upload));
+        match before {
+            Some(before) => before.with(salt, uploads),
+            None => DatasetManifest::of(salt, uploads),
+        }
     }
 
     /// The new owner of an offered dataset brings its records again, under its own keys.
@@ -266,18 +297,20 @@ impl World {
         }
         let records = self.new_records();
         let sealed = self.seal(heir, dataset, &records)?;
-        let manifest = manifest_commitment(&self.salt(), core::slice::from_ref(&sealed.manifest));
+        let metas: Vec<RecordMeta> = records.into_iter().map(|(meta, _)| meta).collect();
+        let listed = self.list(None, &sealed, &metas);
+        let manifest = listed.commitment();
         let (terms, detail) = self.terms();
         let id = CommandId(self.chance.bytes());
         let pdc = self.cast.pdc.id;
         let operation = Operation::AcceptDataset { dataset, pdc, terms, manifest };
         let command = self.signed_as(heir, id, operation)?;
-        let metas: Vec<RecordMeta> = records.into_iter().map(|(meta, _)| meta).collect();
         if let Some(owned) = self.known.datasets.get_mut(&dataset) {
             owned.owner = heir;
             owned.records.extend(metas.iter().cloned());
         }
-        let wish = Wish::TakeIn { sealed, metas, terms: detail, command };
+        let stated = Stated { terms: detail, manifest: Some(listed) };
+        let wish = Wish::TakeIn { sealed, metas, stated, command };
         Ok(Some((Arc::new(wish), Expect::Transfers(dataset))))
     }
 

@@ -433,6 +433,9 @@ impl<'w> Run<'w> {
                 if let Some(given) = wish.grant().and_then(|id| known.grants.get_mut(&id)) {
                     given.event = Some(committed.event);
                 }
+                if matches!(wish.as_ref(), Wish::TakeIn { .. }) {
+                    known.taken.push(Arc::clone(&wish));
+                }
                 if let Some(command) = command {
                     known.acknowledged.push((committed.event, Digest::of(&command)));
                     known.applied.push(command);

@@ -68,6 +68,8 @@ pub(crate) struct Known {
     /// Who denied, and what ends with it; nothing if it is only a part.
     pub(crate) denials: BTreeMap<DenialId, (usize, Option<Ending>)>,
     pub(crate) delegations: Delegations,
+    /// What was taken in, to be handed in again.
+    pub(crate) taken: Vec<Arc<crate::job::Wish>>,
     /// Ends that somebody has begun to take back: they are not counted on any more.
     pub(crate) pardoned: Vec<Ending>,
     /// Holds that were answered to a requester, with the call to retry.

@@ -4,13 +4,13 @@
 use std::collections::BTreeSet;
 
 use secnet_app::{
-    AccessCall, Delivery, Door, Enclosures, Outcome, Pdc, Reader, TermsDetail, Upload,
-    manifest_commitment,
+    AccessCall, DatasetManifest, Delivery, Door, Enclosures, Outcome, Pdc, Reader, Stated,
+    TermsDetail, Upload,
 };
 use secnet_crypto::{SealKeyPair, StreamSuite, Zeroizing};
 use secnet_lock::{
-    CompartmentKeys, GrantBinding, Grantee, UploadManifest, UploadSpec, compartments_for,
-    seal_upload, wrap_for_grantee,
+    CompartmentKeys, GrantBinding, Grantee, UploadSpec, compartments_for, seal_upload,
+    wrap_for_grantee,
 };
 use secnet_types::{
     AccessRequest, Action, Amount, Answer, Ask, AskId, Beneficiary, Category, DatasetId, Digest,
@@ -77,7 +77,6 @@ impl Offer {
 #[derive(Debug, Default)]
 pub(crate) struct SealedRecords {
     pub uploads: Vec<Upload>,
-    pub manifests: Vec<UploadManifest>,
 }
 
 /// What an owner allows.
@@ -206,10 +205,12 @@ pub(crate) async fn register_at(
     let dataset = DatasetId::derive(owner.member(), command.value.id);
 
     let sealed = seal(node, owner, dataset, records, progress)?;
-    command.value.operation = operation(manifest_commitment(&random(), &sealed.manifests));
+    let manifest = DatasetManifest::of(random(), &sealed.uploads);
+    command.value.operation = operation(manifest.commitment());
     let command = secnet_types::SignedCommand::sign(command.value, &owner.signing);
+    let stated = Stated { terms: detail, manifest: Some(manifest) };
     let (dataset, _) =
-        pdc.take_in(sealed.uploads, &detail, &command).await.map_err(access_failure)?;
+        pdc.take_in(sealed.uploads, &stated, &command).await.map_err(access_failure)?;
     Ok(dataset)
 }
 
@@ -244,7 +245,6 @@ pub(crate) fn seal(
         };
         let each = part.iter().map(|record| (&record.meta, record.content.as_slice()));
         let upload = seal_upload(spec, each, &mut rng()).map_err(|error| lock_failure(&error))?;
-        sealed.manifests.push(upload.manifest.clone());
         sealed.uploads.push(Upload {
             sealed: upload,
             metas: part.iter().map(|record| record.meta.clone()).collect(),

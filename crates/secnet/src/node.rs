@@ -312,6 +312,12 @@ pub(crate) fn storage_key(dir: &Path, passphrase: &str) -> Result<StorageKey, Fa
     NodeKeys::load(&dir.join("keys"), passphrase).map(|keys| StorageKey::from_bytes(*keys.storage))
 }
 
+/// The data centre that a folder is of, without opening the rest.
+pub(crate) fn pdc_member(dir: &Path, passphrase: &str) -> Result<MemberId, Failure> {
+    NodeKeys::load(&dir.join("keys"), passphrase)
+        .map(|keys| MemberId::from_key(&keys.pdc.verifying_key()))
+}
+
 /// What went wrong with a backup, for people.
 pub(crate) fn backup_failure(error: &BackupError) -> Failure {
     let exit = match error {

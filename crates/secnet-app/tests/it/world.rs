@@ -198,8 +198,11 @@ impl World {
         };
         let content = records.iter().map(|(meta, content)| (meta, content.as_slice()));
         let sealed = seal_upload(spec, content, &mut self.rng).unwrap();
-        let manifest = manifest_commitment(&self.salt(), core::slice::from_ref(&sealed.manifest));
+        let metas = records.into_iter().map(|(meta, _)| meta).collect();
+        let uploads = vec![Upload { sealed, metas }];
+        let listed = DatasetManifest::of(self.salt(), &uploads);
         let (terms, detail) = terms_of(&mut self.rng, &self.clock);
+        let manifest = listed.commitment();
         let command = Command {
             network: self.pdc.network(),
             author: self.ada.id,
@@ -208,8 +211,8 @@ impl World {
             operation: Operation::RegisterDataset { pdc: self.node.id, terms, manifest },
         };
         let command = SignedCommand::sign(command, self.ada.key.as_ref());
-        let metas = records.into_iter().map(|(meta, _)| meta).collect();
-        self.pdc.take_in(vec![Upload { sealed, metas }], &detail, &command).await.unwrap();
+        let stated = Stated { terms: detail, manifest: Some(listed) };
+        self.pdc.take_in(uploads, &stated, &command).await.unwrap();
     }
 
     pub(crate) fn detail(&mut self, labels: Option<Labels>) -> GrantDetail {

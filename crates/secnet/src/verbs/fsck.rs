@@ -4,20 +4,21 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use secnet_app::referenced_segments;
+use secnet_app::{Amiss, Kept, missing_of, must_be_kept, referenced_segments};
 use secnet_crypto::Address;
 use secnet_node::store::{Exporter, Finding, Store, StoreError};
 use secnet_node::{Against, Chain, check_chain, store_options};
 use secnet_types::{DatasetId, Genesis, Receipt, limits};
-use secnet_vault::{PrivateArchive, SegmentVault, StorageKey};
+use secnet_vault::{BackupEpochs, PrivateArchive, SegmentVault, StorageKey};
 use serde::Serialize;
 use serde_json::json;
 
 use crate::check;
 use crate::cli::Globals;
+use crate::erased;
 use crate::failure::{Exit, Failure};
 use crate::files;
-use crate::node::{MAX_CHECKPOINT_BYTES, store_failure};
+use crate::node::{BACKUP_EPOCHS, MAX_CHECKPOINT_BYTES, store_failure};
 use crate::output::Output;
 
 #[derive(Debug, Args)]
@@ -76,8 +77,8 @@ pub(crate) async fn run(globals: &Globals, out: Output, args: FsckArgs) -> Resul
     // The storage engine panics on some damage; that is a finding here, not a crash to tell of.
     std::panic::set_hook(Box::new(|_| {}));
     let mut findings = Findings::default();
-    let datasets = ledger(dir, out, against, (&passphrase, key.clone()), &mut findings)?;
-    let referenced = archive(dir, key, datasets.as_deref(), &mut findings).await?;
+    let state = ledger(dir, out, against, (&passphrase, key.clone()), &mut findings)?;
+    let referenced = archive(dir, key, state.as_ref(), &mut findings).await?;
     vault(&dir.join("vault"), out, referenced.as_ref(), &mut findings).await?;
     report(out, &findings)
 }
@@ -134,14 +135,20 @@ fn kept(file: &Path) -> Result<Against, Failure> {
     }
 }
 
-/// The store, every block executed again, the money. The datasets, if the state can be read.
+/// What the ledger says of the archive.
+struct Stated {
+    datasets: Vec<DatasetId>,
+    kept: Vec<Kept>,
+}
+
+/// The store, every block executed again, the money. What must be in the archive, if the state can be read.
 fn ledger(
     dir: &Path,
     out: Output,
     mut against: Vec<Against>,
     (passphrase, key): (&str, StorageKey),
     findings: &mut Findings,
-) -> Result<Option<Vec<DatasetId>>, Failure> {
+) -> Result<Option<Stated>, Failure> {
     let folder = dir.join("ledger");
     let bar = out.progress(0, "ledger");
     let report = secnet_node::store::fsck(&folder, &store_options(false), &mut |progress| {
@@ -194,16 +201,29 @@ fn ledger(
             if state.audit().is_none_or(|(totals, sum)| totals.supply != sum) {
                 findings.add("money", "the accounts", "they do not add up to what was issued");
             }
+            let erased = erased_as_a_whole(&dir.join("keys"), key.clone());
             for (file, problem) in check::keys(&dir.join("keys"), passphrase, key, state) {
                 findings.add("keys", file, problem);
             }
-            Ok(Some(state.datasets().map(|(id, _)| id).collect()))
+            let pdc = crate::node::pdc_member(dir, passphrase)?;
+            let datasets = state.datasets().map(|(id, _)| id).collect();
+            let mut kept = must_be_kept(state, pdc);
+            kept.retain(|one| !erased.contains(&one.dataset()));
+            Ok(Some(Stated { datasets, kept }))
         }
         Err(error) => {
             findings.add("chain", "the state", error);
             Ok(None)
         }
     }
+}
+
+/// What a ledger that was restored from an older backup need not say. If the note is damaged, that is found with the keys.
+fn erased_as_a_whole(keys: &Path, key: StorageKey) -> BTreeSet<DatasetId> {
+    let file = keys.join(BACKUP_EPOCHS);
+    let epochs = file.exists().then(|| BackupEpochs::open(&file, key).ok()).flatten();
+    let noted = epochs.and_then(|epochs| erased::noted(&epochs).ok()).unwrap_or_default();
+    noted.into_iter().filter(|erasure| erasure.whole).map(|erasure| erasure.dataset).collect()
 }
 
 /// The plain files of the published log are those that the store would publish for the same checkpoint. They are made
@@ -272,11 +292,12 @@ fn same_genesis(dir: &Path, stored: &Genesis) -> Result<(), String> {
     if file == *stored { Ok(()) } else { Err("it is not the ledger's genesis".into()) }
 }
 
-/// Every entry opens; the segments that its manifests refer to. On a copy, since opening a database repairs it.
+/// Every entry opens, and what the ledger commits to is there; the segments that its manifests refer to. On a copy, since
+/// opening a database repairs it.
 async fn archive(
     dir: &Path,
     key: StorageKey,
-    datasets: Option<&[DatasetId]>,
+    stated: Option<&Stated>,
     findings: &mut Findings,
 ) -> Result<Option<BTreeSet<Address>>, Failure> {
     let folder = dir.join("archive");
@@ -305,7 +326,8 @@ async fn archive(
         }
         Err(error) => findings.add("archive", "the database", error),
     }
-    let Some(datasets) = datasets else { return Ok(None) };
+    let Some(Stated { datasets, kept }) = stated else { return Ok(None) };
+    committed(&archive, kept, findings).await;
     let mut referenced = BTreeSet::new();
     for dataset in datasets {
         match referenced_segments(&archive, *dataset).await {
@@ -317,6 +339,18 @@ async fn archive(
         }
     }
     Ok(Some(referenced))
+}
+
+/// Terms, lists of records, details and packets are those that the ledger commits to.
+async fn committed(archive: &PrivateArchive, kept: &[Kept], findings: &mut Findings) {
+    match missing_of(archive, kept).await {
+        Ok(amiss) => {
+            for Amiss { what, problem } in amiss {
+                findings.add("archive", what, problem);
+            }
+        }
+        Err(error) => findings.add("archive", "what the ledger commits to", error),
+    }
 }
 
 /// Every segment is there and matches its address.

@@ -1,5 +1,10 @@
 //! What is damaged is found, named, and left as it is.
 
+use secnet_app::ports::{Archive as _, Change, EntryKind, EntryName};
+use secnet_types::DatasetId;
+use secnet_vault::PrivateArchive;
+
+use crate::shred::storage_key;
 use crate::support::{Place, copy_tree, files, flip};
 
 #[test]
@@ -165,4 +170,60 @@ fn every_damaged_entry_of_the_archive_is_named() {
     let found = run.json()["findings"].as_array().unwrap().clone();
     let entries = found.iter().filter(|f| f["what"].as_str().unwrap().starts_with("entry "));
     assert!(entries.count() > 1, "{found:?}");
+}
+
+/// What a test does to entries of the archive.
+type Edit = fn(Vec<(EntryName, Vec<u8>)>) -> Vec<Change>;
+
+fn lost(all: Vec<(EntryName, Vec<u8>)>) -> Vec<Change> {
+    all.into_iter().map(|(name, _)| Change { name, value: None }).collect()
+}
+
+/// The last byte of each is another: of a salt, of a digest, of a list.
+fn flipped(all: Vec<(EntryName, Vec<u8>)>) -> Vec<Change> {
+    let flip = |(name, mut value): (EntryName, Vec<u8>)| {
+        *value.last_mut().unwrap() ^= 1;
+        Change { name, value: Some(value) }
+    };
+    all.into_iter().map(flip).collect()
+}
+
+/// What opens but is not what the ledger commits to: only the ledger gives it away.
+#[test]
+fn lost_and_exchanged_details_and_records_are_named() {
+    let place = Place::demo();
+    let dataset: DatasetId = place.dataset().parse().unwrap();
+    place.grant(&place.dataset(), "eve");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let key = storage_key(&place.path("d"));
+    let edit = |edit: Edit, kind, group: &[u8]| {
+        runtime.block_on(async {
+            let archive = PrivateArchive::open(&place.path("d/archive"), key.clone()).unwrap();
+            let changes = edit(archive.list(kind, group).await.unwrap());
+            assert!(!changes.is_empty(), "{kind:?}");
+            archive.write(changes).await.unwrap();
+        });
+    };
+    copy_tree(&place.path("d"), &place.path("sound"));
+    let of_dataset = dataset.0.as_slice();
+    for (kind, group, named) in [
+        (EntryKind::TermsDetail, &[][..], "the detailed terms of dataset"),
+        (EntryKind::ConsentDetail, &[][..], "the detail of grant"),
+        (EntryKind::DatasetManifest, of_dataset, "the list of the uploads of dataset"),
+        (EntryKind::Manifest, of_dataset, "the records of dataset"),
+    ] {
+        for change in [lost as Edit, flipped] {
+            edit(change, kind, group);
+            let run = place.run(&["fsck", "--json"]);
+            assert_eq!(run.code, 7, "{run:?}");
+            let found = run.json()["findings"].as_array().unwrap().clone();
+            let here = |f: &serde_json::Value| {
+                f["part"] == "archive" && f["what"].as_str().unwrap().starts_with(named)
+            };
+            assert!(found.iter().any(here), "{named}: {found:?}");
+            std::fs::remove_dir_all(place.path("d")).unwrap();
+            copy_tree(&place.path("sound"), &place.path("d"));
+        }
+    }
+    place.run(&["fsck"]).ok();
 }
