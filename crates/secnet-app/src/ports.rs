@@ -245,6 +245,8 @@ pub enum EntryKind {
     Staged = 14,
     /// The list of a dataset's uploads; group: dataset, key: commitment.
     DatasetManifest = 15,
+    /// What a summary of denials counts; group: dataset, key: id of the command that stated it.
+    DenialSummary = 16,
 }
 
 /// Why the archive did not do as asked.

@@ -150,7 +150,7 @@ impl Pdc {
             self.destroy_shares(&upload, &gone, &mut changes).await?;
         }
         if whole {
-            for kind in [EntryKind::Facts, EntryKind::DatasetManifest] {
+            for kind in [EntryKind::Facts, EntryKind::DenialSummary, EntryKind::DatasetManifest] {
                 let kept = self.archive.list(kind, &dataset.0).await?;
                 changes.extend(kept.into_iter().map(|(name, _)| gone(name)));
             }

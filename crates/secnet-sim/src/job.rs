@@ -182,7 +182,10 @@ impl Asking {
                 self.watch(process, &delivery, since);
                 self.read(pdc, *delivery).await
             }
-            Outcome::Held(refusal) => Ok(Done::Held(refusal.decision, Box::new(refusal.receipt))),
+            Outcome::Held(refusal) => Ok(match refusal.decision {
+                Some(decision) => Done::Held(decision, Box::new(refusal.receipt)),
+                None => Done::Wrong("a hold without a decision".into()),
+            }),
             Outcome::Denied(refusal) => Ok(Done::Denied(refusal.class, Box::new(refusal.receipt))),
             Outcome::NotVisible => Ok(Done::NotVisible),
         }

@@ -11,7 +11,7 @@ use futures::task::noop_waker;
 use parking_lot::Mutex;
 use secnet_app::AccessError;
 use secnet_app::ports::{ArchiveError, LogError, SubmitError, VaultError};
-use secnet_types::{Digest, RecordId};
+use secnet_types::{Digest, Operation, RecordId, SignedCommand};
 
 use crate::endings::Ending;
 use crate::job::{Done, Wish};
@@ -60,6 +60,8 @@ pub enum Broken {
     /// The log says of a payout that the ledger refused that it was made. Breaks P4: what was revoked meanwhile is handed
     /// over.
     DeafPayout,
+    /// The log acknowledges a count of denials that it does not order. Breaks P1: refusals leave no record.
+    SilentSummary,
     /// An owner's tool renews the delegation that she ends. Breaks P3: the delegate goes on in her name.
     LastingDelegation,
 }
@@ -86,6 +88,8 @@ pub struct Report {
     pub held: u64,
     /// Requests that were denied.
     pub denied: u64,
+    /// Those of them that were counted together.
+    pub counted: u64,
     /// Calls that failed because a disk or the ledger was not available.
     pub unavailable: u64,
     /// Releases that were refused because the view of the ledger was too old.
@@ -106,13 +110,14 @@ impl core::fmt::Display for Report {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(
             f,
-            "{} seeds kept all promises: {} calls answered, {} released, {} held, {} denied, {} too old a view, \
+            "{} seeds kept all promises: {} calls answered, {} released, {} held, {} denied ({} of them counted), {} too old a view, \
              {} unavailable; {} crashes or restarts, {} of them with a full disk, {} calls cancelled",
             self.seeds,
             self.answered,
             self.released,
             self.held,
             self.denied,
+            self.counted,
             self.stale,
             self.unavailable,
             self.crashes,
@@ -208,6 +213,7 @@ impl Report {
             (&mut self.released, other.released),
             (&mut self.held, other.held),
             (&mut self.denied, other.denied),
+            (&mut self.counted, other.counted),
             (&mut self.unavailable, other.unavailable),
             (&mut self.stale, other.stale),
             (&mut self.full, other.full),
@@ -469,6 +475,10 @@ impl<'w> Run<'w> {
             }
             Done::Denied(_, receipt) => {
                 self.report.denied = self.report.denied.saturating_add(1);
+                let counted = SignedCommand::parse(&receipt.command).is_ok_and(|command| {
+                    matches!(command.value.operation, Operation::SummariseDenials { .. })
+                });
+                self.report.counted = self.report.counted.saturating_add(u64::from(counted));
                 known.receipts.push(*receipt);
             }
             Done::Failed(error) => {

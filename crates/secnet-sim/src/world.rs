@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use secnet_app::ports::{Archive as _, Change, Clock, Entropy, EntryKind, EntryName, View};
-use secnet_app::{LocalRelease, Parts, Pdc};
+use secnet_app::{DenialQuota, LocalRelease, Parts, Pdc};
 use secnet_crypto::{Address, SealKeyPair};
 use secnet_lock::UploadId;
 use secnet_node::Chain;
@@ -37,6 +37,9 @@ use crate::stored::{SimArchive, SimVault};
 
 /// The next stream of randomness, if it is deliberately another one in every run.
 static OTHER_STREAM: AtomicU64 = AtomicU64::new(1_000);
+
+/// Few enough denials that some runs go beyond.
+const DENIALS: DenialQuota = DenialQuota { recorded: 1, summaries: 2 };
 
 /// A dataset as its owner sees it.
 #[derive(Debug, Clone)]
@@ -250,6 +253,7 @@ impl Surroundings<'_> {
             member: self.cast.pdc.id,
         };
         let pdc = run_alone(&gate, Pdc::new(parts)).map_err(|error| damaged("guard", &error))?;
+        let pdc = pdc.with_denial_quota(DENIALS);
         Ok(Process { pdc: Arc::new(pdc), log, archive, vault, gate, broken: self.broken })
     }
 }

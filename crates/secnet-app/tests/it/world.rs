@@ -327,8 +327,18 @@ impl World {
     }
 
     pub(crate) async fn restart_with(&mut self, model: secnet_guard::Model) {
+        self.pdc = Arc::new(Pdc::with_model(self.parts(), model).await.unwrap());
+    }
+
+    /// The same, with another quota for denials.
+    pub(crate) async fn restart_with_quota(&mut self, recorded: u32, summaries: u32) {
+        let pdc = Pdc::new(self.parts()).await.unwrap();
+        self.pdc = Arc::new(pdc.with_denial_quota(DenialQuota { recorded, summaries }));
+    }
+
+    fn parts(&self) -> Parts {
         let pdc = &self.pdc;
-        let parts = Parts {
+        Parts {
             log: Arc::clone(&pdc.log),
             vault: Arc::clone(&pdc.vault),
             archive: Arc::clone(&pdc.archive),
@@ -337,8 +347,7 @@ impl World {
             entropy: Arc::clone(&pdc.entropy),
             signer: Arc::clone(&pdc.signer),
             member: pdc.member,
-        };
-        self.pdc = Arc::new(Pdc::with_model(parts, model).await.unwrap());
+        }
     }
 
     /// A block, so that the ledger sees what time it is.

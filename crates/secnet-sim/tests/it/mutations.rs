@@ -27,6 +27,11 @@ fn p1_a_ledger_that_acknowledges_before_it_is_durable_is_found() {
 }
 
 #[test]
+fn p1_a_refusal_that_is_not_counted_is_found() {
+    finds(Broken::SilentSummary, "P1, no receipt, no data");
+}
+
+#[test]
 fn p2_a_grant_that_is_wider_than_the_owner_said_is_found() {
     finds(Broken::WideGrant, "P2, the guard can only say no");
 }
