@@ -59,6 +59,14 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// What to do about a refusal, and where it is recorded.
+pub(crate) fn recorded(refusal: &secnet_app::Refusal) -> String {
+    match refusal.decision {
+        Some(decision) => format!("{}; decision {decision}", refusal.remedy),
+        None => format!("{}; counted with other denials, in the receipt's summary", refusal.remedy),
+    }
+}
+
 /// A refusal as a failure, so that the exit code tells it.
 pub(crate) fn refusal(outcome: &Outcome) -> Option<Failure> {
     match outcome {
@@ -68,7 +76,7 @@ pub(crate) fn refusal(outcome: &Outcome) -> Option<Failure> {
                 "held",
                 format!("held by the {}; the owner has been asked", refusal.class.as_str()),
             )
-            .hint(format!("{}; decision {}", refusal.remedy, refusal.decision))
+            .hint(recorded(refusal))
             .exit(Exit::Held),
         ),
         Outcome::Denied(refusal) => {
@@ -79,7 +87,7 @@ pub(crate) fn refusal(outcome: &Outcome) -> Option<Failure> {
             };
             Some(
                 Failure::new("denied", format!("denied, because of {}", refusal.class.as_str()))
-                    .hint(format!("{}; decision {}", refusal.remedy, refusal.decision))
+                    .hint(recorded(refusal))
                     .exit(exit),
             )
         }

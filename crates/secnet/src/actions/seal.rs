@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use secnet_app::{TermsDetail, Upload, manifest_commitment};
+use secnet_app::{DatasetManifest, Stated, TermsDetail, Upload};
 use secnet_crypto::StreamSuite;
-use secnet_lock::{UploadManifest, UploadSpec, seal_upload};
+use secnet_lock::{UploadSpec, seal_upload};
 use secnet_types::{
     Amount, Beneficiary, DatasetId, Digest, Operation, Purpose, RecordMeta, ServiceLevel, Terms,
     Timestamp,
@@ -61,7 +61,6 @@ impl Offer {
 #[derive(Debug, Default)]
 pub(crate) struct SealedRecords {
     pub uploads: Vec<Upload>,
-    pub manifests: Vec<UploadManifest>,
 }
 
 /// Seal records and register them as a dataset.
@@ -96,10 +95,12 @@ pub(crate) async fn register_at(
     let dataset = DatasetId::derive(owner.member(), command.value.id);
 
     let sealed = seal(node, owner, dataset, records, progress)?;
-    command.value.operation = operation(manifest_commitment(&random(), &sealed.manifests));
+    let manifest = DatasetManifest::of(random(), &sealed.uploads);
+    command.value.operation = operation(manifest.commitment());
     let command = secnet_types::SignedCommand::sign(command.value, &owner.signing);
+    let stated = Stated { terms: detail, manifest: Some(manifest) };
     let (dataset, _) =
-        pdc.take_in(sealed.uploads, &detail, &command).await.map_err(access_failure)?;
+        pdc.take_in(sealed.uploads, &stated, &command).await.map_err(access_failure)?;
     Ok(dataset)
 }
 
@@ -134,7 +135,6 @@ pub(crate) fn seal(
         };
         let each = part.iter().map(|record| (&record.meta, record.content.as_slice()));
         let upload = seal_upload(spec, each, &mut rng()).map_err(|error| lock_failure(&error))?;
-        sealed.manifests.push(upload.manifest.clone());
         sealed.uploads.push(Upload {
             sealed: upload,
             metas: part.iter().map(|record| record.meta.clone()).collect(),

@@ -321,14 +321,15 @@ impl Story<'_> {
         self.check("hold", passed > 0, &format!(
             "\n3. Somebody at Dr. Bo's screen reads one record after the other, each request with valid consent.\n   After {passed} of them the guard holds the next: nothing is released, and Ada is asked."))?;
         let inbox = self.node.pdc.inbox(self.owner.member()).await.map_err(access_failure)?;
-        let waiting = inbox.holds.iter().find(|hold| hold.decision == refusal.decision);
+        let waiting = inbox.holds.iter().find(|hold| Some(hold.decision) == refusal.decision);
         let why = waiting
             .and_then(|hold| hold.facts.as_ref()?.reasons.first().cloned())
             .unwrap_or_default();
         self.check("reason", !why.is_empty(), &format!("   Why, in Ada's inbox: {why}."))?;
-        let operation =
-            Operation::AnswerHold { decision: refusal.decision, answer: HoldAnswer::Refuse };
-        actions::order(&self.node.pdc, &self.owner, operation, Enclosures::default()).await?;
+        if let Some(decision) = refusal.decision {
+            let operation = Operation::AnswerHold { decision, answer: HoldAnswer::Refuse };
+            actions::order(&self.node.pdc, &self.owner, operation, Enclosures::default()).await?;
+        }
         let live = self
             .node
             .pdc

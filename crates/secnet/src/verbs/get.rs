@@ -149,8 +149,9 @@ fn tell(
     if let Some(failure) = show::refusal(outcome) {
         return Err(match outcome {
             Outcome::Held(refusal) => failure.hint(format!(
-                "{}; decision {}; once it is released: secnet get --as {} --request {id}",
-                refusal.remedy, refusal.decision, args.requester
+                "{}; once it is released: secnet get --as {} --request {id}",
+                show::recorded(refusal),
+                args.requester
             )),
             _ => failure,
         });

@@ -9,7 +9,7 @@ use secnet_vault::{BACKUP_KEY_LIFETIME_MS, BackupEpochs, StorageKey};
 use crate::support::{Place, Run, command, copy_tree, files, finish};
 
 /// The key of the node's own files, as whoever has folder and passphrase has it.
-fn storage_key(folder: &Path) -> StorageKey {
+pub(crate) fn storage_key(folder: &Path) -> StorageKey {
     let passphrase = std::fs::read_to_string(folder.join("passphrase")).unwrap();
     let text = std::fs::read_to_string(folder.join("keys/node.keys")).unwrap();
     let seeds = keyfile::decrypt(&text, passphrase.trim_end()).unwrap();

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use secnet_app::ports::ArchiveError;
 use secnet_app::{
-    Kept, kept_of_decision, missing_of, must_be_kept, referenced_segments, still_listed,
+    Amiss, Kept, kept_of_decision, missing_of, must_be_kept, referenced_segments, still_listed,
 };
 use secnet_crypto::Address;
 use secnet_ledger::DatasetStatus;
@@ -80,8 +80,8 @@ async fn missing(
     };
     let bar = out.progress(kept.len() as u64, "archive");
     for part in kept.chunks(AT_ONCE) {
-        for problem in missing_of(archive, part).await? {
-            findings.add("archive", "what the ledger commits to", problem);
+        for Amiss { what, problem } in missing_of(archive, part).await? {
+            findings.add("archive", what, problem);
         }
         bar.inc(part.len() as u64);
     }
