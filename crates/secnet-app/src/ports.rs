@@ -249,6 +249,10 @@ pub enum EntryKind {
     SegmentOwner = 13,
     /// What was stored for a command that the ledger has not accepted yet; key: digest of the command.
     Staged = 14,
+    /// The list of a dataset's uploads; group: dataset, key: commitment.
+    DatasetManifest = 15,
+    /// What a summary of denials counts; group: dataset, key: id of the command that stated it.
+    DenialSummary = 16,
 }
 
 /// Why the archive did not do as asked.

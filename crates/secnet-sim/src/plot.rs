@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use secnet_app::{AccessCall, Door, TermsDetail, manifest_commitment};
+use secnet_app::{AccessCall, DatasetManifest, Door, Stated, TermsDetail, Upload};
 use secnet_crypto::{SealKeyPair, SigningKey, StreamSuite};
 use secnet_ledger::{AskStatus, DatasetStatus, GrantStatus};
 use secnet_lock::{GrantBinding, UploadSpec, compartments_for, seal_upload, wrap_for_grantee};
@@ -45,6 +45,12 @@ pub(crate) enum Expect {
     Transfers(DatasetId),
     /// When this is acknowledged, what it planned to erase does not open any more.
     Erases,
+    /// It is the delegation of this number.
+    Delegates(usize),
+    /// When this is acknowledged, the delegations by this owner that were there before have ended.
+    EndsDelegation(usize),
+    /// A delegate acts; so many delegations had been made, all of which were over.
+    Unentitled { made: usize },
 }
 
 pub(crate) type Wanted = (Arc<Wish>, Expect);
@@ -56,6 +62,11 @@ const PURPOSES: [Purpose; 3] = [Purpose::Treatment, Purpose::Research, Purpose::
 impl World {
     /// The next wish. None if nothing of the kind that was drawn is possible now.
     pub(crate) fn next_wish(&mut self) -> Result<Option<Wanted>, Violation> {
+        // Somebody changes her mind while what she granted is about to leave.
+        let leaving = self.watch.lock().leaving.take();
+        if let Some(grant) = leaving.filter(|_| self.chance.one_in(3)) {
+            return Ok(self.revoke_grant(grant));
+        }
         Ok(match self.chance.below(42) {
             0 => Some(self.register()?),
             32..=37 => self.access(),
@@ -207,19 +218,31 @@ impl World {
     }
 
     pub(crate) fn register(&mut self) -> Result<Wanted, Violation> {
+        // A client that missed the answer hands in again what was taken in long ago.
+        let taken = self.known.taken.clone();
+        if let Some(wish) = self.chance.one_in(5).then(|| self.chance.pick(&taken)).flatten() {
+            return Ok((wish, Expect::Any));
+        }
         let mine = self.active();
         let existing = self.chance.one_in(3).then(|| self.chance.pick(&mine)).flatten();
+        let existing = existing.and_then(|(dataset, owner)| {
+            Some((dataset, owner, self.alone(self.process.pdc.manifest_of(dataset)).ok()?))
+        });
         let owner = match existing {
-            Some((_, owner)) => owner,
+            Some((_, owner, _)) => owner,
             None => self.chance.pick(&OWNERS).unwrap_or(0),
         };
         let id = CommandId(self.chance.bytes());
         let author = self.id_of(owner).ok_or_else(|| Violation::setup("no such actor"))?;
-        let dataset =
-            existing.map_or_else(|| DatasetId::derive(author, id), |(dataset, _)| dataset);
+        let dataset = match &existing {
+            Some((dataset, ..)) => *dataset,
+            None => DatasetId::derive(author, id),
+        };
         let records = self.new_records();
         let sealed = self.seal(owner, dataset, &records)?;
-        let manifest = manifest_commitment(&self.salt(), core::slice::from_ref(&sealed.manifest));
+        let metas: Vec<RecordMeta> = records.into_iter().map(|(meta, _)| meta).collect();
+        let before = existing.as_ref().map(|(_, _, before)| before);
+        let listed = self.list(before, &sealed, &metas);
         let (terms, detail) = self.terms();
         let pdc = self.cast.pdc.id;
         let manifest = match self.broken {
@@ -228,18 +251,37 @@ impl World {
                 title.iter_mut().zip(detail.title.bytes()).for_each(|(to, from)| *to = from);
                 Digest(title)
             }
-            _ => manifest,
+            _ => listed.commitment(),
         };
         let operation = match existing {
             Some(_) => Operation::UpdateDataset { dataset, pdc, terms, manifest },
             None => Operation::RegisterDataset { pdc, terms, manifest },
         };
         let command = self.signed_as(owner, id, operation)?;
-        let metas: Vec<RecordMeta> = records.into_iter().map(|(meta, _)| meta).collect();
+        if self.broken == Some(Broken::NameOnLedger) {
+            // The data centre would not take it in.
+            return Ok((Arc::new(Wish::Submit { command: command.to_bytes() }), Expect::Any));
+        }
         let owned = self.known.datasets.entry(dataset);
         let owned = owned.or_insert_with(|| Owned { owner, records: Vec::new() });
         owned.records.extend(metas.iter().cloned());
-        Ok((Arc::new(Wish::TakeIn { sealed, metas, terms: detail, command }), Expect::Any))
+        let stated = Stated { terms: detail, manifest: Some(listed) };
+        Ok((Arc::new(Wish::TakeIn { sealed, metas, stated, command }), Expect::Any))
+    }
+
+    /// What the owner commits to: the uploads that were there before, and this one.
+    pub(crate) fn list(
+        &mut self,
+        before: Option<&DatasetManifest>,
+        sealed: &secnet_lock::SealedUpload,
+        metas: &[RecordMeta],
+    ) -> DatasetManifest {
+        let upload = Upload { sealed: sealed.clone(), metas: metas.to_vec() };
+        let (salt, uploads) = (self.salt(), core::slice::from_ref(&upload));
+        match before {
+            Some(before) => before.with(salt, uploads),
+            None => DatasetManifest::of(salt, uploads),
+        }
     }
 
     /// The new owner of an offered dataset brings its records again, under its own keys.
@@ -255,18 +297,20 @@ impl World {
         }
         let records = self.new_records();
         let sealed = self.seal(heir, dataset, &records)?;
-        let manifest = manifest_commitment(&self.salt(), core::slice::from_ref(&sealed.manifest));
+        let metas: Vec<RecordMeta> = records.into_iter().map(|(meta, _)| meta).collect();
+        let listed = self.list(None, &sealed, &metas);
+        let manifest = listed.commitment();
         let (terms, detail) = self.terms();
         let id = CommandId(self.chance.bytes());
         let pdc = self.cast.pdc.id;
         let operation = Operation::AcceptDataset { dataset, pdc, terms, manifest };
         let command = self.signed_as(heir, id, operation)?;
-        let metas: Vec<RecordMeta> = records.into_iter().map(|(meta, _)| meta).collect();
         if let Some(owned) = self.known.datasets.get_mut(&dataset) {
             owned.owner = heir;
             owned.records.extend(metas.iter().cloned());
         }
-        let wish = Wish::TakeIn { sealed, metas, terms: detail, command };
+        let stated = Stated { terms: detail, manifest: Some(listed) };
+        let wish = Wish::TakeIn { sealed, metas, stated, command };
         Ok(Some((Arc::new(wish), Expect::Transfers(dataset))))
     }
 
@@ -341,7 +385,14 @@ impl World {
         self.details.lock().insert(key, commitment);
         self.known.grants.insert(key, given);
         let order = Wish::Order { command, detail: Some(detail), wraps: Some(wraps) };
-        Ok(Some((Arc::new(order), Expect::Any)))
+        Ok(Some((Arc::new(order), self.of_delegate(author).unwrap_or(Expect::Any))))
+    }
+
+    /// What must come of an act in an owner's name, if its author is nobody whom an owner has told to act for her.
+    fn of_delegate(&self, author: usize) -> Option<Expect> {
+        let delegations = &self.known.delegations;
+        let over = author == GUARDIAN && !delegations.may_stand(self.now());
+        over.then(|| Expect::Unentitled { made: delegations.count() })
     }
 
     pub(crate) fn grant(&mut self) -> Result<Option<Wanted>, Violation> {
@@ -508,13 +559,22 @@ impl World {
             grants.into_iter().filter(active).collect()
         })?;
         let grant = self.chance.pick(&live)?;
+        self.revoke_grant(grant)
+    }
+
+    fn revoke_grant(&mut self, grant: GrantId) -> Option<Wanted> {
         let given = self.known.grants.get(&grant)?;
         let (grantee, dataset) = (given.grantee, given.dataset);
         let owner = self.active().into_iter().find(|(d, _)| *d == dataset)?.1;
-        let who = if self.chance.one_in(4) { grantee } else { owner };
+        let who = match self.chance.below(8) {
+            0..=1 => grantee,
+            2..=3 => GUARDIAN,
+            _ => owner,
+        };
         let reason = Reason::NoLongerWanted;
         let command = self.sign(who, Operation::Revoke { grant, reason })?.to_bytes();
-        Some((Arc::new(Wish::Submit { command }), Expect::Ends(Ending::Revoked(grant))))
+        let expect = self.of_delegate(who).unwrap_or(Expect::Ends(Ending::Revoked(grant)));
+        Some((Arc::new(Wish::Submit { command }), expect))
     }
 
     fn deny(&mut self) -> Option<Wanted> {
@@ -599,13 +659,21 @@ impl World {
     fn delegate(&mut self) -> Option<Wanted> {
         let owner = self.chance.pick(&OWNERS)?;
         let (owner_id, delegate) = (self.id_of(owner)?, self.id_of(GUARDIAN)?);
-        if self.chance.one_in(4) {
-            let end = Operation::EndDelegation { owner: owner_id, delegate, dataset: None };
-            return self.submit(owner, end);
-        }
         let window = self.window();
         let delegation = Delegation { delegate, powers: Powers::ALL, dataset: None, window };
-        self.submit(owner, Operation::Delegate { delegation })
+        let delegate_anew = Operation::Delegate { delegation };
+        if self.chance.one_in(3) {
+            let end = Operation::EndDelegation { owner: owner_id, delegate, dataset: None };
+            let signed = match self.broken {
+                Some(Broken::LastingDelegation) => delegate_anew,
+                _ => end,
+            };
+            let (wish, _) = self.submit(owner, signed)?;
+            return Some((wish, Expect::EndsDelegation(owner)));
+        }
+        let number = self.known.delegations.begin(owner, window.until);
+        let (wish, _) = self.submit(owner, delegate_anew)?;
+        Some((wish, Expect::Delegates(number)))
     }
 
     /// A new signing key; the sealing key stays, so that what was granted can still be opened.

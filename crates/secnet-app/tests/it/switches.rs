@@ -27,13 +27,16 @@ pub(crate) struct Switched {
     pub(crate) age_ms: AtomicU64,
     fails: Mutex<Fails>,
     before: Mutex<Vec<(Fails, SignedCommand)>>,
+    /// How often a command lets others go on before it is ordered.
+    pub(crate) pauses: AtomicU64,
 }
 
 impl Switched {
     pub(crate) fn new(inner: Solo, clock: Arc<ManualClock>) -> Self {
         let fails: Fails = |_| false;
         let (age_ms, before) = (AtomicU64::new(0), Mutex::default());
-        Self { inner, clock, age_ms, fails: Mutex::new(fails), before }
+        let pauses = AtomicU64::new(0);
+        Self { inner, clock, age_ms, fails: Mutex::new(fails), before, pauses }
     }
 
     /// One block of one command, and the header that covers it.
@@ -64,6 +67,9 @@ impl Switched {
 impl Log for Switched {
     async fn submit(&self, command: Vec<u8>) -> Result<Committed, SubmitError> {
         let operation = SignedCommand::parse(&command).unwrap().value.operation;
+        for _ in 0..self.pauses.load(Ordering::Relaxed) {
+            tokio::task::yield_now().await;
+        }
         let fails = *self.fails.lock();
         if fails(&operation) {
             return Err(SubmitError::Unavailable("the disk is full".into()));
