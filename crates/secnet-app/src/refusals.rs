@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use secnet_ledger::Rejection;
 use secnet_types::{
     CommandId, DatasetId, DecodeError, DenialSummary, Digest, MemberId, Operation, ReasonClass,
-    SignedCommand, Timestamp, decode, encode,
+    SignedCommand, Timestamp, decode, encode, limits,
 };
 
 use crate::AccessError;
@@ -168,6 +168,10 @@ impl Pair {
         let counts = self.counts.lock();
         let batch = Arc::clone(&counts.open);
         if let Stage::Open(refused) = &mut *batch.0.lock() {
+            // Whoever was told to wait and did not come back was never answered; a count does not reach back for ever.
+            refused.retain(|_, (then, _)| {
+                *then <= at && at.since_ms(*then) < limits::MAX_REQUEST_LIFETIME_MS
+            });
             let known = refused.contains_key(&request);
             if !known && refused.len() >= MAX_REQUESTS_IN_SUMMARY {
                 return None;

@@ -143,6 +143,17 @@ async fn when_the_summaries_are_used_up_as_well_a_refused_requester_has_to_wait(
 }
 
 #[tokio::test]
+async fn a_count_does_not_reach_back_beyond_the_life_of_a_request() {
+    let mut world = granted_with_quota(117, 0, 1).await;
+    assert_eq!(summary_in(&ask(&mut world).await.receipt).count, 1);
+    let early = call(&mut world);
+    assert!(world.pdc.access(&early).await.unwrap_err().retryable());
+    world.clock.advance(limits::MAX_SUMMARY_MS + 1);
+    let summary = summary_in(&ask(&mut world).await.receipt);
+    assert_eq!((summary.count, summary.from), (1, summary.until));
+}
+
+#[tokio::test]
 async fn p1_no_counted_refusal_is_answered_while_the_ledger_cannot_write() {
     let mut world = granted_with_quota(114, 0, 9).await;
     world.log.fail(counts);
