@@ -18,9 +18,9 @@ use tokio::sync::{mpsc, oneshot};
 use crate::{SegmentVault, SegmentWriter};
 
 /// Stream segments sealed at once: few enough to stay in a processor's own cache until they are written.
-const PART_SEGMENTS: u64 = 8;
+const PART_SEGMENTS: usize = 8;
 /// A full piece, sealed, in bytes.
-const PIECE_LEN: usize = PART_SEGMENTS as usize * (SEGMENT_LEN + TAG_LEN);
+const PIECE_LEN: usize = PART_SEGMENTS * (SEGMENT_LEN + TAG_LEN);
 /// Most content asked for at once, in bytes: one stream segment.
 pub const MAX_CONTENT_PIECE: usize = SEGMENT_LEN;
 /// Pieces waiting between two stages.
@@ -95,7 +95,7 @@ fn seal_parts(
     let (home, used) = std::sync::mpsc::channel();
     let mut first = 0;
     while first < sealer.segments() {
-        let part = first..first.saturating_add(PART_SEGMENTS).min(sealer.segments());
+        let part = first..first.saturating_add(PART_SEGMENTS as u64).min(sealer.segments());
         first = part.end;
         let mut sealed: Vec<u8> = used.try_recv().unwrap_or_else(|_| Vec::with_capacity(PIECE_LEN));
         sealed.clear();
