@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use secnet_app::{Enclosures, Outcome};
+use secnet_app::{AccessCall, Enclosures, Outcome, Preview};
 use secnet_types::{
     Action, Amount, DatasetId, GrantId, MemberCard, MemberKind, Operation, Party, Purpose,
     RecordId, Scope, ServiceLevel, Signed,
@@ -60,12 +60,8 @@ impl<'a> Ward<'a> {
         Ok((doctor, grant))
     }
 
-    /// The doctor asks for one record: what became of it, and how long the data centre took.
-    pub(super) async fn read(
-        &self,
-        doctor: &Identity,
-        number: usize,
-    ) -> Result<(Outcome, Duration), Failure> {
+    /// What a doctor signs to ask for one record.
+    fn call(&self, doctor: &Identity, number: usize) -> Result<AccessCall, Failure> {
         let record = self.records.get(number % self.records.len().max(1)).copied();
         let record = record.ok_or_else(|| wrong("the dataset is empty"))?;
         let wanted = Wanted {
@@ -76,10 +72,41 @@ impl<'a> Ward<'a> {
             max_price: Amount::ZERO,
             id: actions::fresh_request(),
         };
-        let (call, _) = actions::request(&self.node.pdc, doctor, &wanted);
+        Ok(actions::request(&self.node.pdc, doctor, &wanted).0)
+    }
+
+    /// The doctor asks for one record: what became of it, and how long the data centre took.
+    pub(super) async fn read(
+        &self,
+        doctor: &Identity,
+        number: usize,
+    ) -> Result<(Outcome, Duration), Failure> {
+        let call = self.call(doctor, number)?;
         let start = Instant::now();
         let outcome = self.node.pdc.access(&call).await.map_err(access_failure)?;
         Ok((outcome, start.elapsed()))
+    }
+
+    /// Times of decisions alone: asked for and made, not recorded. Each would release.
+    pub(super) async fn decisions(
+        &self,
+        doctors: usize,
+        each: usize,
+    ) -> Result<Vec<Duration>, Failure> {
+        let mut times = Vec::with_capacity(doctors.saturating_mul(each));
+        for number in 0..doctors {
+            let (doctor, _) = self.doctor(number).await?;
+            for read in 0..each {
+                let call = self.call(&doctor, number + read)?;
+                let start = Instant::now();
+                let preview = self.node.pdc.preview(&call).await.map_err(access_failure)?;
+                times.push(start.elapsed());
+                if !matches!(preview, Preview::Released { .. }) {
+                    return Err(wrong("a decision that was measured would not release"));
+                }
+            }
+        }
+        Ok(times)
     }
 
     /// Times of reads that were released, and how many were not.
