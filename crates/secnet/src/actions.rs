@@ -14,7 +14,9 @@ use crate::failure::Failure;
 use crate::keystore::Identity;
 use crate::node::access_failure;
 
-pub(crate) use access::{Answered, Wanted, collected, fresh_request, get, get_again, request, request_to};
+pub(crate) use access::{
+    Answered, Wanted, collected, fresh_request, get, get_again, request, request_to,
+};
 pub(crate) use consent::{
     Permission, ask, days_from_now, grant, party_of, prepare_ask, prepare_grant, scope_of,
 };

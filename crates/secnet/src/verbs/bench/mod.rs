@@ -74,6 +74,8 @@ enum Measure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Child {
     Vault,
+    VaultQuarter,
+    Restart,
     Reopen,
 }
 
@@ -96,6 +98,8 @@ pub(crate) async fn run(globals: &Globals, out: Output, args: BenchArgs) -> Resu
         let place = Place { dir: globals.dir.clone(), quick: args.quick };
         let measured = match child {
             Child::Vault => vault::child(&place).await?,
+            Child::VaultQuarter => vault::quarter(&place).await?,
+            Child::Restart => scale::restart(&place).await?,
             Child::Reopen => scale::child(&place).await?,
         };
         out.result(&measured, ToString::to_string);

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use secnet_app::{AccessCall, Enclosures, Outcome};
+use secnet_app::{AccessCall, Enclosures, Outcome, Preview};
 use secnet_crypto::{SealKeyPair, SealPublicKey};
 use secnet_types::{
     Action, Amount, DatasetId, GrantId, MemberCard, MemberKind, Operation, Party, Purpose,
@@ -94,6 +94,29 @@ impl<'a> Ward<'a> {
         let start = Instant::now();
         let outcome = self.node.pdc.access(&call).await.map_err(access_failure)?;
         Ok((outcome, start.elapsed()))
+    }
+
+    /// Times of decisions alone: asked for and made, not recorded. Each would release.
+    pub(super) async fn decisions(
+        &self,
+        doctors: usize,
+        each: usize,
+    ) -> Result<Vec<Duration>, Failure> {
+        let mut times = Vec::with_capacity(doctors.saturating_mul(each));
+        for number in 0..doctors {
+            let (doctor, _) = self.doctor(number).await?;
+            for read in 0..each {
+                let receiving = SealKeyPair::generate(&mut rng());
+                let call = self.call(&doctor, number + read, &receiving.public)?;
+                let start = Instant::now();
+                let preview = self.node.pdc.preview(&call).await.map_err(access_failure)?;
+                times.push(start.elapsed());
+                if !matches!(preview, Preview::Released { .. }) {
+                    return Err(wrong("a decision that was measured would not release"));
+                }
+            }
+        }
+        Ok(times)
     }
 
     /// Times of reads that were released, and how many were not.
