@@ -14,9 +14,9 @@ use secnet_lock::{
 };
 use secnet_types::{
     AccessRequest, Action, Amount, Answer, Ask, AskId, Beneficiary, Category, DatasetId, Digest,
-    Grant, GrantDetail, GrantId, Labels, MemberCard, MemberKind, Operation, Party, Purpose,
-    RecordMeta, RequestDetail, RequestId, Scope, ServiceLevel, Signed, Terms, Timestamp, Window,
-    encode,
+    Grant, GrantDetail, GrantId, Labels, MemberCard, MemberKind, NetworkId, Operation, Party,
+    Purpose, RecordMeta, RequestDetail, RequestId, Scope, ServiceLevel, Signed, Terms, Timestamp,
+    Window, encode,
 };
 
 use crate::failure::{Exit, Failure};
@@ -370,6 +370,15 @@ pub(crate) fn request(
     requester: &Identity,
     wanted: &Wanted,
 ) -> (AccessCall, SealKeyPair) {
+    request_in(pdc.network(), requester, wanted)
+}
+
+/// As [`request`], in a network that may be elsewhere.
+pub(crate) fn request_in(
+    network: NetworkId,
+    requester: &Identity,
+    wanted: &Wanted,
+) -> (AccessCall, SealKeyPair) {
     let receiving = SealKeyPair::generate(&mut rng());
     let public = receiving.public.to_bytes().to_vec();
     let detail = RequestDetail {
@@ -379,7 +388,7 @@ pub(crate) fn request(
         salt: random(),
     };
     let request = AccessRequest {
-        network: pdc.network(),
+        network,
         requester: requester.member(),
         dataset: wanted.dataset,
         id: wanted.id,

@@ -3,6 +3,7 @@
 mod actions;
 mod check;
 mod cli;
+mod config;
 mod datasets;
 mod dates;
 mod erased;
@@ -15,7 +16,10 @@ mod keystore;
 mod node;
 mod output;
 mod prompt;
+mod remote;
 mod rotate;
+mod sample;
+mod service;
 mod sessions;
 mod show;
 mod sign;
@@ -31,7 +35,8 @@ fn main() -> ExitCode {
         Err(error) => return usage(&error),
     };
     let out = cli.output();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let done = match runtime {
         Ok(runtime) => runtime.block_on(cli.run()),
         Err(error) => Err(failure::Failure::new("threads", "cannot start").because(&error)),

@@ -11,7 +11,7 @@
 //! ```
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use secnet_app::ports::{Clock as _, SubmitError};
 use secnet_app::{AccessError, LocalRelease, Parts, Pdc};
@@ -284,28 +284,35 @@ impl Node {
     /// Leave everything as it should be found: what the guard has learnt, the published log.
     pub(crate) async fn close(self) -> Result<(), Failure> {
         self.pdc.save_guard().await.map_err(|error| access_failure(error.into()))?;
-        let chain = self.solo.chain();
-        if let Ok((size, checkpoint)) = chain.checkpoint()
-            && self.published().as_deref() != Some(checkpoint.as_str())
-        {
-            Exporter::new(chain.store(), &self.dir.join("log"))
-                .export(size, checkpoint.as_bytes())
-                .map_err(|error| ledger_failure(&error))?;
-        }
-        Ok(())
+        publish(&self.solo, &self.dir)
+    }
+}
+
+/// Publish checkpoint and tiles, if the log has grown.
+pub(crate) fn publish(solo: &Solo, dir: &Path) -> Result<(), Failure> {
+    // A node that stops may be at it already.
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock();
+    let (chain, folder) = (solo.chain(), dir.join("log"));
+    let there = files::read_text(&folder.join("checkpoint"), MAX_CHECKPOINT_BYTES).ok();
+    if let Ok((size, checkpoint)) = chain.checkpoint()
+        && there.as_deref() != Some(&checkpoint)
+    {
+        Exporter::new(chain.store(), &folder)
+            .export(size, checkpoint.as_bytes())
+            .map_err(|error| ledger_failure(&error))?;
+    }
+    Ok(())
+}
+
+impl AsRef<Keystore> for Node {
+    fn as_ref(&self) -> &Keystore {
+        &self.keystore
     }
 }
 
 /// Longest checkpoint, in bytes.
 pub(crate) const MAX_CHECKPOINT_BYTES: u64 = 64 * 1024;
-
-impl Node {
-    /// The checkpoint that stands in the folder of the published log.
-    fn published(&self) -> Option<String> {
-        let file = self.dir.join("log").join("checkpoint");
-        files::read_text(&file, MAX_CHECKPOINT_BYTES).ok().map(|text| (*text).clone())
-    }
-}
 
 /// The key that a folder's archive and its backups' epochs are sealed under, without opening the rest.
 pub(crate) fn storage_key(dir: &Path, passphrase: &str) -> Result<StorageKey, Failure> {
@@ -439,7 +446,7 @@ mod tests {
             (SubmitError::Unavailable("disk full".into()), "unavailable", Exit::Unreachable),
         ] {
             let failure = access_failure(error.into());
-            assert_eq!((failure.code, failure.exit), (code, exit));
+            assert_eq!((&*failure.code, failure.exit), (code, exit));
             assert!(failure.hint.is_some());
         }
     }

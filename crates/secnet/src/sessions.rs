@@ -5,7 +5,7 @@ use secnet_crypto::{KeyFileParams, SigningKey, keyfile};
 
 use crate::failure::Failure;
 use crate::files;
-use crate::keystore::Identity;
+use crate::keystore::{Identity, Keystore};
 use crate::node::Node;
 use crate::system::rng;
 
@@ -22,8 +22,17 @@ pub(crate) fn keep(node: &Node, member: &Identity, key: &SigningKey) -> Result<(
 
 /// The session key of a member.
 pub(crate) fn find(node: &Node, member: &Identity) -> Result<SigningKey, Failure> {
+    open(&node.keystore, node.passphrase(), member)
+}
+
+/// As [`find`], in a folder of keys.
+pub(crate) fn open(
+    keystore: &Keystore,
+    passphrase: &str,
+    member: &Identity,
+) -> Result<SigningKey, Failure> {
     let name = &member.card.name;
-    let path = node.keystore.beside(name, SUFFIX);
+    let path = keystore.beside(name, SUFFIX);
     if !path.exists() {
         return Err(Failure::new("no-session", format!("`{name}` has no session key here"))
             .hint("`secnet id session NAME --limit AMOUNT` opens one"));
@@ -31,8 +40,7 @@ pub(crate) fn find(node: &Node, member: &Identity) -> Result<SigningKey, Failure
     let text =
         std::fs::read_to_string(&path).map_err(|error| Failure::io("read", &path, &error))?;
     let damaged = || Failure::new("key-file", format!("the session key of `{name}` is damaged"));
-    let seed =
-        keyfile::decrypt(&text, node.passphrase()).map_err(|error| damaged().because(&error))?;
+    let seed = keyfile::decrypt(&text, passphrase).map_err(|error| damaged().because(&error))?;
     let seed = <[u8; 32]>::try_from(seed.as_slice()).map_err(|_| damaged())?;
     Ok(SigningKey::from_seed(seed))
 }

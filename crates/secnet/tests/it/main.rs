@@ -12,6 +12,7 @@
 mod bad_input;
 mod contract;
 mod demo;
+mod dev;
 mod docs;
 mod dry_runs;
 mod errors;
@@ -24,6 +25,7 @@ mod readme;
 mod records;
 mod requests;
 mod rules;
+mod serving;
 mod shred;
 mod support;
 mod unchanged;
