@@ -125,11 +125,12 @@ fn upload(world: &mut World, node: &SealKeyPair, meta: &RecordMeta) -> SealedUpl
 async fn archive(world: &World, delivery: &Delivery) -> Vec<(EntryKind, Vec<u8>)> {
     let dataset = world.dataset.0;
     let upload = delivery.records[0].1.upload().0;
-    let groups: [(EntryKind, &[u8]); 7] = [
+    let groups: [(EntryKind, &[u8]); 8] = [
         (EntryKind::ConsentDetail, &[]),
         (EntryKind::Wraps, &[]),
         (EntryKind::TermsDetail, &[]),
         (EntryKind::Manifest, &dataset),
+        (EntryKind::DatasetManifest, &dataset),
         (EntryKind::Facts, &dataset),
         (EntryKind::CompartmentPacket, &upload),
         (EntryKind::ReleasePacket, &upload),

@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use secnet_app::ports::EntryKind;
-use secnet_app::{Catalogue, FactsRecord, TermsDetail};
+use secnet_app::{Catalogue, DatasetManifest, FactsRecord, SummaryRecord, TermsDetail};
 use secnet_fuzz::same;
 use secnet_types::GrantDetail;
 
@@ -22,6 +22,12 @@ fuzz_target!(|input: &[u8]| {
         kind if kind == EntryKind::TermsDetail as u8 => drop(same::<TermsDetail>(value, LIMIT)),
         kind if kind == EntryKind::Manifest as u8 => drop(same::<Catalogue>(value, LIMIT)),
         kind if kind == EntryKind::Facts as u8 => drop(same::<FactsRecord>(value, LIMIT)),
+        kind if kind == EntryKind::DatasetManifest as u8 => {
+            drop(same::<DatasetManifest>(value, LIMIT));
+        }
+        kind if kind == EntryKind::DenialSummary as u8 => {
+            drop(same::<SummaryRecord>(value, LIMIT));
+        }
         _ => {}
     }
 });

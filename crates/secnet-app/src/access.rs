@@ -46,8 +46,8 @@ pub enum Outcome {
 /// A refusal as the requester sees it: class, remedy and receipt, no thresholds and nobody's ids.
 #[derive(Debug)]
 pub struct Refusal {
-    /// The decision.
-    pub decision: DecisionId,
+    /// The decision; none for a denial that was counted with others.
+    pub decision: Option<DecisionId>,
     /// What kind of reason.
     pub class: ReasonClass,
     /// What to do.
@@ -133,7 +133,7 @@ impl Pdc {
         Ok(())
     }
 
-    fn decided_before(&self, caller: &Authenticated) -> Option<DecisionState> {
+    pub(crate) fn decided_before(&self, caller: &Authenticated) -> Option<DecisionState> {
         let request = &caller.request.value;
         self.view(|view| view.state.decision(request.requester, request.id).cloned()).flatten()
     }
@@ -259,11 +259,11 @@ impl Pdc {
         caller: &Authenticated,
         concluded: Concluded,
     ) -> Result<(Concluded, Committed), AccessError> {
-        match self.commit(&concluded).await {
+        match self.commit(caller, &concluded).await {
             Ok(committed) => Ok((concluded, committed)),
             Err(AccessError::Rejected(rejection)) if becomes_denial(&concluded, rejection) => {
                 let denied = self.denied_by_ledger(caller, concluded, rejection);
-                let committed = self.commit(&denied).await?;
+                let committed = self.commit(caller, &denied).await?;
                 Ok((denied, committed))
             }
             Err(error) => Err(error),
@@ -272,7 +272,21 @@ impl Pdc {
 
     /// The facts are durable before the decision is ordered: a decision whose facts are lost could not be collected by a
     /// retry. They are kept under the decision's own id, so that no later attempt on the same request replaces them.
-    async fn commit(&self, concluded: &Concluded) -> Result<Committed, AccessError> {
+    ///
+    /// A denial beyond its requester's quota is counted with others instead. It is no decision on the request: the same
+    /// request, sent again, is decided anew. What ends a hold is always recorded by itself.
+    async fn commit(
+        &self,
+        caller: &Authenticated,
+        concluded: &Concluded,
+    ) -> Result<Committed, AccessError> {
+        let request = &caller.request.value;
+        if let (Verdict::Deny { reason }, None) =
+            (concluded.decision.verdict, concluded.decision.lifts)
+            && !self.refusals.may_record((request.requester, request.dataset), self.clock.now())
+        {
+            return self.count_denial(caller, reason).await;
+        }
         let operation = Operation::RecordDecision { decision: concluded.decision.clone() };
         let command = self.sign(self.member, operation, self.signer.as_ref());
         let decision = DecisionId::derive(self.member, command.value.id);
@@ -409,7 +423,7 @@ impl Pdc {
         }
         let receipt = self.log.receipt(before.event).await?;
         let refusal = |class| Refusal {
-            decision: before.id,
+            decision: Some(before.id),
             class,
             remedy: record.remedy.clone(),
             receipt: receipt.clone(),
@@ -431,10 +445,17 @@ pub(crate) fn facts_name(dataset: DatasetId, decision: DecisionId) -> EntryName 
     EntryName::new(EntryKind::Facts, &dataset.0, &decision.0)
 }
 
-fn receipt_decision(receipt: &Receipt) -> Result<DecisionId, AccessError> {
+/// The decision that a receipt proves; none if it proves a count of denials.
+fn receipt_decision(receipt: &Receipt) -> Result<Option<DecisionId>, AccessError> {
     let damaged = || AccessError::Damaged("the receipt does not hold a decision".into());
     let command = secnet_types::SignedCommand::parse(&receipt.command).map_err(|_| damaged())?;
-    Ok(DecisionId::derive(command.value.author, command.value.id))
+    match command.value.operation {
+        Operation::RecordDecision { .. } => {
+            Ok(Some(DecisionId::derive(command.value.author, command.value.id)))
+        }
+        Operation::SummariseDenials { .. } => Ok(None),
+        _ => Err(damaged()),
+    }
 }
 
 /// Uploads of a set of records.

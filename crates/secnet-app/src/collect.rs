@@ -48,10 +48,13 @@ impl Pdc {
         let shares = self.release.release(&granted, &release_packets).await?;
         let packets = self.compartment_packets(&records).await?;
         let wraps = self.wraps_of(&granted).await?;
-        // A revocation that was ordered while the parts were collected still stops them here.
+        // A revocation that was ordered while the parts were collected still stops them here. Of a use that is free, or
+        // paid already, this look is the last thing that is awaited: it shows the newest state that this process has.
         self.look_again(&granted).await?;
-        // From here on the use counts as handed over. It is paid out before anything leaves, so that no silence of the
-        // requester's brings the money back; whoever misses the answer collects again until the deadline.
+        // Of a use that is to be paid, the last thing is the ledger's own word. The payout is refused if consent has ended
+        // before it, so release and revocation are in one order, the ledger's; after it the use counts as handed over, so
+        // that no silence of the requester's brings the money back, and whoever misses the answer collects again until the
+        // deadline. Of denials with a detail the ledger cannot judge, so for those the look above counts.
         self.settle_before_handover(&granted).await?;
         let price = self.price_of(&granted);
         Ok(Delivery { granted, receipt, price, records, packets, wraps, shares })

@@ -44,6 +44,9 @@ pub enum AccessError {
     /// The archive failed.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
+    /// What was asked about was erased.
+    #[error("{0} was erased")]
+    Erased(String),
     /// Something stored is damaged.
     #[error("something stored is damaged: {0}; restore a backup")]
     Damaged(String),
@@ -100,6 +103,7 @@ impl AccessError {
             | Self::Vault(VaultError::Storage(_))
             | Self::Archive(ArchiveError::Storage(_)) => "unavailable",
             Self::NotReleased(_) => "not-released",
+            Self::Erased(_) => "erased",
             Self::Log(LogError::Damaged(_))
             | Self::Vault(_)
             | Self::Archive(ArchiveError::Damaged(_))
@@ -129,6 +133,9 @@ impl AccessError {
             | Self::Archive(ArchiveError::Storage(_)) => {
                 "check disk and network of the data centre, then send the same request again: it is charged once"
             }
+            Self::Erased(_) => {
+                "nobody can see or be granted anything of it any more; the ledger's log says when"
+            }
             Self::NotReleased(_) => "make a new request, or ask the owner of the data",
             Self::Log(LogError::Damaged(_))
             | Self::Vault(_)
@@ -153,6 +160,7 @@ impl AccessError {
             | Self::Unknown(_)
             | Self::Rejected(_)
             | Self::NotReleased(_)
+            | Self::Erased(_)
             | Self::Log(_)
             | Self::Vault(_)
             | Self::Archive(_)

@@ -63,7 +63,12 @@ struct Snapshot {
     used_up: BTreeSet<GrantId>,
     discoverable: bool,
     active: bool,
+    erased: bool,
     rules: Vec<(RuleId, bool)>,
+}
+
+fn erased(dataset: DatasetId) -> AccessError {
+    AccessError::Erased(format!("dataset {dataset}"))
 }
 
 impl Pdc {
@@ -223,13 +228,14 @@ impl Pdc {
         Ok(Some(detail).filter(|detail| detail.commitment() == commitment))
     }
 
-    /// All consent on a dataset as of now, for the owner's questions.
+    /// All consent on a dataset as of now, for the owner's questions. Of an erased one nothing is left to tell.
     pub(crate) async fn full_slice(
         &self,
         dataset: DatasetId,
     ) -> Result<Option<ConsentSlice>, AccessError> {
         let snapshot = self.view(|view| Snapshot::take_all(view, dataset, self.member)).flatten();
         match snapshot {
+            Some(snapshot) if snapshot.erased => Err(erased(dataset)),
             Some(snapshot) => Ok(Some(self.slice(dataset, &snapshot).await?)),
             None => Ok(None),
         }
@@ -293,6 +299,7 @@ impl Snapshot {
             used_up: BTreeSet::new(),
             discoverable: false,
             active: entry.status == DatasetStatus::Active,
+            erased: entry.status == DatasetStatus::Erased,
             rules: state.installed_rules(pdc, view.time).map(|(id, i)| (id, i.simulate)).collect(),
         })
     }

@@ -8,8 +8,7 @@ use crate::ports::SubmitError;
 use crate::{AccessError, Enclosures};
 
 impl Pdc {
-    /// What the command would change if it were ordered now. Nothing is ordered or kept: it is applied to a copy of the
-    /// last block's state.
+    /// What the command would change if it were ordered now. Nothing is ordered or kept.
     ///
     /// # Errors
     /// What [`Pdc::order`] would answer instead of doing it.
@@ -32,11 +31,6 @@ impl Pdc {
             Some(Err(error)) => return Err(SubmitError::Invalid(error.to_string()).into()),
             None => return Err(SubmitError::Invalid("there is no command".into()).into()),
         };
-        let now = self.clock.now();
-        self.view(|view| {
-            let height = view.height.saturating_add(1);
-            Ok(view.state.forecast(&verified, height, view.time.max(now))?)
-        })
-        .ok_or_else(|| SubmitError::Unavailable("it cannot be read".into()))?
+        Ok(self.log.forecast(&verified, self.clock.now())?)
     }
 }

@@ -1,7 +1,8 @@
 //! What has been tried with an owner's data: every decision, refused ones too, with the reasons.
 
 use secnet_types::{
-    DatasetId, DecisionId, Effect, Event, MemberId, RequestId, Timestamp, Verdict, decode, limits,
+    Cause, DatasetId, DecisionId, Effect, Event, MemberId, RequestId, Timestamp, Verdict, decode,
+    limits,
 };
 use std::collections::BTreeMap;
 
@@ -10,6 +11,7 @@ use crate::access::facts_name;
 use crate::pdc::Pdc;
 use crate::ports::LogError;
 use crate::record::FactsRecord;
+use crate::refusals::{SummaryRecord, summary_name};
 
 /// Events read from the log at a time.
 const PAGE: usize = 1024;
@@ -37,6 +39,23 @@ pub struct Attempt {
     pub facts: Option<FactsRecord>,
 }
 
+/// Attempts beyond a requester's quota, all denied and recorded as a count.
+#[derive(Debug)]
+pub struct Summarised {
+    /// The event's index in the log.
+    pub event: u64,
+    /// When, in block time.
+    pub time: Timestamp,
+    /// The dataset.
+    pub dataset: DatasetId,
+    /// Who.
+    pub requester: MemberId,
+    /// How many requests.
+    pub count: u32,
+    /// From when until when, and why, if it is still kept.
+    pub record: Option<SummaryRecord>,
+}
+
 /// What was decided.
 pub type AttemptVerdict = Verdict;
 
@@ -45,6 +64,8 @@ pub type AttemptVerdict = Verdict;
 pub struct HistoryPage {
     /// The attempts.
     pub attempts: Vec<Attempt>,
+    /// What was counted between them.
+    pub summaries: Vec<Summarised>,
     /// There are earlier ones: ask for those before this event.
     pub before: Option<u64>,
 }
@@ -70,7 +91,7 @@ impl Timeline {
                 Effect::DatasetTransferred { dataset, to, .. } => {
                     self.owners.insert(*dataset, *to);
                 }
-                Effect::Decided { dataset, .. } => {
+                Effect::Decided { dataset, .. } | Effect::DenialsSummarised { dataset, .. } => {
                     if let Some(owner) = self.owners.get(dataset) {
                         self.attempts.entry(*owner).or_default().push(index);
                     }
@@ -91,7 +112,8 @@ impl Timeline {
 }
 
 impl Pdc {
-    /// Every attempt on what an owner owned at the time, oldest first. For pages of it see [`Pdc::history_page`].
+    /// Every attempt on what an owner owned at the time that was recorded by itself, oldest first. For pages of it, and for
+    /// what was counted, see [`Pdc::history_page`].
     ///
     /// # Errors
     /// The log or the archive cannot be read.
@@ -108,7 +130,7 @@ impl Pdc {
         }
     }
 
-    /// The newest attempts before an event, or of all, at most [`MAX_HISTORY_PAGE`].
+    /// The newest attempts and counts before an event, or of all, at most [`MAX_HISTORY_PAGE`] together.
     ///
     /// # Errors
     /// The log or the archive cannot be read.
@@ -122,12 +144,37 @@ impl Pdc {
         let limit = limit.clamp(1, MAX_HISTORY_PAGE);
         let (events, earlier) = self.timeline.lock().page(owner, before.unwrap_or(u64::MAX), limit);
         let before = events.first().copied().filter(|_| earlier);
-        let mut page = HistoryPage { attempts: Vec::new(), before };
+        let mut page = HistoryPage { before, ..HistoryPage::default() };
         for index in events {
             let Some((_, bytes)) = self.log.events(index, 1).await?.pop() else { continue };
-            page.attempts.extend(self.attempt(index, &parse(index, &bytes)?).await?);
+            let event = parse(index, &bytes)?;
+            page.attempts.extend(self.attempt(index, &event).await?);
+            page.summaries.extend(self.summarised(index, &event).await?);
         }
         Ok(page)
+    }
+
+    /// The count in an event, with what is kept of it.
+    async fn summarised(
+        &self,
+        index: u64,
+        event: &Event,
+    ) -> Result<Option<Summarised>, AccessError> {
+        let Cause::Command { id, .. } = event.cause else { return Ok(None) };
+        for effect in &event.effects {
+            let Effect::DenialsSummarised { requester, dataset, count } = *effect else { continue };
+            let record = self.archive.get(&summary_name(dataset, id)).await?;
+            let record = record.map(|bytes| SummaryRecord::from_bytes(&bytes)).transpose();
+            return Ok(Some(Summarised {
+                event: index,
+                time: event.time,
+                dataset,
+                requester,
+                count,
+                record: record.map_err(|error| AccessError::Damaged(error.to_string()))?,
+            }));
+        }
+        Ok(None)
     }
 
     /// The decision in an event, with its facts.

@@ -20,11 +20,13 @@ mod history;
 mod inbox;
 mod kept;
 mod learning;
+mod manifest;
 mod notices;
 mod open;
 mod pdc;
 pub mod ports;
 mod record;
+mod refusals;
 mod release;
 mod rules;
 mod segments;
@@ -46,18 +48,19 @@ pub use consents::{Consents, DenialLine, GrantLine};
 pub use error::AccessError;
 pub use facts::{Seer, VisiblePage, Wish};
 pub use granted::{Granted, MAX_VIEW_AGE_MS};
-pub use history::{Attempt, AttemptVerdict, HistoryPage, MAX_HISTORY_PAGE};
+pub use history::{Attempt, AttemptVerdict, HistoryPage, MAX_HISTORY_PAGE, Summarised};
 pub use inbox::{Inbox, InboxAsk, InboxHold, InboxReview, MAX_INBOX_ENTRIES};
-pub use kept::{Kept, missing_of, must_be_kept};
+pub use kept::{Amiss, Kept, kept_of_decision, missing_of, must_be_kept, still_listed};
+pub use manifest::{DatasetManifest, MAX_UPLOADS_OF_DATASET};
 pub use notices::Notice;
 pub use open::{OpenError, Reader};
 pub use pdc::{Parts, Pdc, port_rng};
 pub use record::FactsRecord;
+pub use refusals::{DenialQuota, QUOTA_WINDOW_MS, SummaryRecord};
 pub use release::{LocalRelease, Release, ReleaseFailed};
 pub use shred::{Shredded, what_to_shred};
 pub use statement::{Line, MAX_STATEMENT_LINES, Statement};
 pub use upload::{
-    Catalogue, CatalogueItem, TermsDetail, Upload, compartments_in_use, manifest_commitment,
-    referenced_segments,
+    Catalogue, CatalogueItem, Stated, TermsDetail, Upload, compartments_in_use, referenced_segments,
 };
 pub use what_if::WhatIf;

@@ -21,6 +21,7 @@ use crate::ports::{
     Archive, ArchiveError, Change, Clock, Committed, Entropy, EntryKind, EntryName, Log,
     SubmitError, Vault, View,
 };
+use crate::refusals::Refusals;
 use crate::release::Release;
 use crate::rules::RulesHere;
 
@@ -53,6 +54,9 @@ pub struct Pdc {
     /// Held by whoever reads manifests and packets in order to rewrite them: two erasures in one upload would otherwise
     /// each bring back what the other destroyed.
     pub(crate) rewriting: futures::lock::Mutex<()>,
+    /// Held by whoever brings records in.
+    pub(crate) taking_in: futures::lock::Mutex<()>,
+    pub(crate) refusals: Refusals,
 }
 
 /// The records in memory, and how often something was forgotten.
@@ -134,6 +138,8 @@ impl Pdc {
             consents: Mutex::new(ConsentCache::new()),
             records: Mutex::default(),
             rewriting: futures::lock::Mutex::new(()),
+            taking_in: futures::lock::Mutex::new(()),
+            refusals: Refusals::default(),
             timeline: Mutex::default(),
         };
         // What cannot be finished now is finished at another start: nothing meets it until then.

@@ -4,8 +4,8 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use secnet_crypto::Address;
-use secnet_ledger::{Rejection, State};
-use secnet_types::{Genesis, NetworkId, Receipt, Timestamp};
+use secnet_ledger::{Rejection, State, Verified};
+use secnet_types::{Effect, Genesis, NetworkId, Receipt, Timestamp};
 
 /// The ledger as the flow sees it.
 #[async_trait]
@@ -18,6 +18,12 @@ pub trait Log: Send + Sync {
 
     /// Show one consistent snapshot, that of the last durable block. `reader` must be quick: blocks wait for it.
     fn read(&self, reader: &mut dyn FnMut(&View<'_>));
+
+    /// What a command would change if it were ordered now, alone. It leaves no trace.
+    ///
+    /// # Errors
+    /// The [`Rejection`] that it would meet.
+    fn forecast(&self, command: &Verified, now: Timestamp) -> Result<Vec<Effect>, Rejection>;
 
     /// The receipt of an event that a command caused.
     ///
@@ -243,6 +249,10 @@ pub enum EntryKind {
     SegmentOwner = 13,
     /// What was stored for a command that the ledger has not accepted yet; key: digest of the command.
     Staged = 14,
+    /// The list of a dataset's uploads; group: dataset, key: commitment.
+    DatasetManifest = 15,
+    /// What a summary of denials counts; group: dataset, key: id of the command that stated it.
+    DenialSummary = 16,
 }
 
 /// Why the archive did not do as asked.

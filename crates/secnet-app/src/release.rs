@@ -1,16 +1,20 @@
 //! The release port: holders of the second half of the lock.
 
+mod ready;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use secnet_crypto::{SealKeyPair, SealPublicKey};
-use secnet_lock::{ReleaseContext, ReleaseNode, ReleasePacket, ReleasedShares};
+use secnet_lock::{HeldShares, ReleaseContext, ReleaseNode, ReleasePacket, ReleasedShares};
 use secnet_types::RecordId;
 
 use crate::Granted;
 use crate::pdc::Pdc;
 use crate::ports::{Clock, Entropy, Log};
+
+use ready::Ready;
 
 /// Why key parts were not handed out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -50,6 +54,7 @@ pub trait Release: Send + Sync {
 /// One release node in this process: n = t = 1.
 pub struct LocalRelease {
     node: ReleaseNode,
+    ready: Ready,
     entropy: Arc<dyn Entropy>,
     log: Arc<dyn Log>,
     clock: Arc<dyn Clock>,
@@ -70,7 +75,7 @@ impl LocalRelease {
         log: Arc<dyn Log>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { node: ReleaseNode::new(pair), entropy, log, clock }
+        Self { node: ReleaseNode::new(pair), ready: Ready::new(), entropy, log, clock }
     }
 
     /// A [`Granted`] says what was so when it was made. What is so now, the node sees for itself.
@@ -108,11 +113,13 @@ impl Release for LocalRelease {
         };
         let records: BTreeSet<RecordId> = granted.records().iter().copied().collect();
         let mut rng = crate::pdc::port_rng(self.entropy.as_ref());
-        let shares = self
-            .node
-            .release(packets, &records, context, granted.receiving_key(), &mut rng)
-            .map_err(|error| ReleaseFailed(error.to_string()))?;
-        Ok(vec![shares])
+        let failed = |error: secnet_lock::ReleaseError| ReleaseFailed(error.to_string());
+        let held = packets.iter().map(|packet| self.ready.opened(&self.node, packet));
+        let held: Vec<Arc<HeldShares>> = held.collect::<Result<_, _>>().map_err(failed)?;
+        let held: Vec<&HeldShares> = held.iter().map(Arc::as_ref).collect();
+        let to = self.ready.recipient(granted.receiving_key(), &mut rng).map_err(failed)?;
+        let shares = self.node.release_held(&held, &records, context, &to, &mut rng);
+        Ok(vec![shares.map_err(failed)?])
     }
 
     async fn forget(
@@ -121,6 +128,7 @@ impl Release for LocalRelease {
         records: &BTreeSet<RecordId>,
     ) -> Result<Option<ReleasePacket>, ReleaseFailed> {
         let mut rng = crate::pdc::port_rng(self.entropy.as_ref());
+        self.ready.forget(packet);
         self.node
             .forget(packet, records, &mut rng)
             .map_err(|error| ReleaseFailed(error.to_string()))

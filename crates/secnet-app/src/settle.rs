@@ -6,13 +6,15 @@ use secnet_types::{MemberId, Operation, RequestId, limits};
 use crate::AccessError;
 use crate::granted::Granted;
 use crate::pdc::Pdc;
+use crate::ports::SubmitError;
 
 /// A decision, by whose request it is on.
 type Key = (MemberId, RequestId);
 
 impl Pdc {
     /// Pay out what a release is about to earn. Without the ledger's word nothing is handed over; after it, a retry still
-    /// collects until its deadline.
+    /// collects until its deadline. The ledger says no if the consent has ended meanwhile: a command that is ordered before
+    /// this one stops the release, and nothing of it has left.
     pub(crate) async fn settle_before_handover(
         &self,
         granted: &Granted,
@@ -32,14 +34,19 @@ impl Pdc {
             Err(AccessError::Rejected(Rejection::NoCharge | Rejection::UnknownDecision)) => {
                 Err(AccessError::NotReleased("the charge was given back"))
             }
+            Err(AccessError::Rejected(Rejection::ConsentEnded)) => {
+                Err(AccessError::NotReleased("the consent has ended since"))
+            }
             Err(error) => Err(error),
         }
     }
 
-    /// State on the ledger that these requests' key parts are handed over, so that their charges are paid out.
+    /// State on the ledger that these requests' key parts are handed over, so that their charges are paid out. A statement
+    /// is one transaction: one that is refused is stated again in halves, so that no request keeps another from being paid.
     ///
     /// # Errors
-    /// The ledger refuses or is unavailable; the charges that are not paid out yet stay held.
+    /// The ledger is unavailable, or refuses some of them, of which the first refusal is given; what is not paid out stays
+    /// held.
     pub async fn settle(&self, collected: &[Key]) -> Result<(), AccessError> {
         let effects: Vec<usize> = self
             .view(|view| {
@@ -47,10 +54,21 @@ impl Pdc {
                 collected.iter().map(|key| decision(key).map_or(1, most_effects)).collect()
             })
             .unwrap_or_default();
-        for part in statements(collected, &effects) {
-            self.submit_own(Operation::ConfirmCollection { collected: part.to_vec() }).await?;
+        let mut waiting = statements(collected, &effects);
+        waiting.reverse();
+        let mut refused = None;
+        while let Some(part) = waiting.pop() {
+            let statement = Operation::ConfirmCollection { collected: part.to_vec() };
+            match self.submit_own(statement).await {
+                Ok(_) => {}
+                Err(SubmitError::Rejected(rejection)) => match halves(part) {
+                    Some((first, second)) => waiting.extend([second, first]),
+                    None => refused = refused.or(Some(rejection)),
+                },
+                Err(error) => return Err(error.into()),
+            }
         }
-        Ok(())
+        refused.map_or(Ok(()), |rejection| Err(rejection.into()))
     }
 
     /// The delivery has failed. If it would fail again, the charge is given back now and not only at its deadline.
@@ -108,6 +126,11 @@ fn statements<'k>(collected: &'k [Key], effects: &[usize]) -> Vec<&'k [Key]> {
         parts.push(rest);
     }
     parts
+}
+
+/// None of what cannot be divided any more.
+fn halves(part: &[Key]) -> Option<(&[Key], &[Key])> {
+    (part.len() > 1).then(|| part.split_at(part.len() / 2))
 }
 
 #[cfg(test)]

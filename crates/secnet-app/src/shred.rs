@@ -132,22 +132,27 @@ impl Pdc {
             let catalogue = Catalogue::from_bytes(&bytes)
                 .map_err(|error| AccessError::Damaged(error.to_string()))?;
             let (upload, owner) = (name.key.clone(), catalogue.owner);
+            let (manifest, mut erased) = (catalogue.manifest, catalogue.erased);
             // With the whole dataset goes what was brought in while the erasure was signed.
             let (gone, kept): (Vec<CatalogueItem>, Vec<_>) = catalogue
                 .items
                 .into_iter()
                 .partition(|item| whole || records.contains(&item.meta.id));
-            if gone.is_empty() {
+            if gone.is_empty() && !whole {
                 continue;
             }
+            // A part leaves its digests, so that what is kept can be told from what is lost.
+            erased.extend(gone.iter().map(CatalogueItem::digest));
             let gone: BTreeSet<RecordId> = gone.into_iter().map(|item| item.meta.id).collect();
-            let value = (!kept.is_empty()).then(|| encode(&Catalogue { items: kept, owner }));
+            let rest = Catalogue { items: kept, owner, manifest, erased };
+            let value = (!whole).then(|| encode(&rest));
             changes.push(Change { name, value });
             self.destroy_shares(&upload, &gone, &mut changes).await?;
         }
         if whole {
-            for (name, _) in self.archive.list(EntryKind::Facts, &dataset.0).await? {
-                changes.push(Change { name, value: None });
+            for kind in [EntryKind::Facts, EntryKind::DenialSummary, EntryKind::DatasetManifest] {
+                let kept = self.archive.list(kind, &dataset.0).await?;
+                changes.extend(kept.into_iter().map(|(name, _)| gone(name)));
             }
             changes.extend(self.details_of(dataset).into_iter().map(gone));
             changes.extend(self.notices_of(dataset).await?.into_iter().map(gone));

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use crate::AccessError;
 use crate::pdc::{Pdc, put};
-use crate::ports::{Change, EntryKind, EntryName};
+use crate::ports::{Archive, ArchiveError, Change, Committed, EntryKind, EntryName, SubmitError};
 use crate::upload::Upload;
 
 /// Longest note, in bytes.
@@ -42,6 +42,10 @@ pub(crate) struct Staged {
 struct Place(#[cbor(n(0), with = "minicbor::bytes")] [u8; 32]);
 
 impl Staged {
+    pub(crate) fn dataset(&self) -> DatasetId {
+        self.dataset
+    }
+
     /// What is about to be stored for a command that registers, updates or accepts a dataset.
     pub(crate) fn of(dataset: DatasetId, uploads: &[Upload], command: &Command) -> Self {
         let manifest = match &command.operation {
@@ -71,7 +75,93 @@ fn note_name(command: Digest) -> EntryName {
     EntryName::new(EntryKind::Staged, &[], &command.0)
 }
 
+/// The catalogues of a dataset's uploads, those included that an interruption has kept from being listed. A free function,
+/// for checks of a folder.
+pub(crate) async fn catalogues_of(
+    archive: &dyn Archive,
+    dataset: DatasetId,
+    manifest: Digest,
+) -> Result<Vec<(EntryName, Vec<u8>)>, ArchiveError> {
+    let mut all = archive.list(EntryKind::Manifest, &dataset.0).await?;
+    for (name, bytes) in archive.list(EntryKind::Staged, &[]).await? {
+        let staged: Staged = decode("note of what is staged", &bytes, MAX_STAGED_BYTES)
+            .map_err(|error| ArchiveError::Damaged(error.to_string()))?;
+        if staged.dataset != dataset || staged.manifest != manifest {
+            continue;
+        }
+        if staged.anew {
+            all.clear();
+        }
+        all.extend(archive.list(EntryKind::Manifest, &name.key).await?);
+    }
+    Ok(all)
+}
+
 impl Pdc {
+    /// Was everything that is handed in with this command taken in before?
+    pub(crate) async fn taken_in(
+        &self,
+        dataset: DatasetId,
+        uploads: &[Upload],
+        command: &SignedCommand,
+    ) -> Result<bool, AccessError> {
+        let name = staged_name(command);
+        if self.archive.get(&note_name(name)).await?.is_some() {
+            return Ok(false);
+        }
+        let Command { author, id, .. } = command.value;
+        let applied = self.view(|view| view.state.applied(author, id)).flatten();
+        if applied.is_some_and(|applied| applied.digest == name) {
+            return Ok(true);
+        }
+        for upload in uploads {
+            let id = upload.sealed.upload;
+            let listed = EntryName::new(EntryKind::Manifest, &dataset.0, &id.0);
+            if self.archive.get(&listed).await?.is_some() {
+                return Err(AccessError::Malformed(format!(
+                    "the dataset has had an upload {id} before; seal the records again"
+                )));
+            }
+        }
+        Ok(false)
+    }
+
+    /// What becomes of what was stored, now that the ledger has spoken.
+    pub(crate) async fn settle_staged(
+        &self,
+        ordered: Result<Committed, SubmitError>,
+        staged: &Staged,
+        command: &SignedCommand,
+    ) -> Result<Committed, AccessError> {
+        let name = staged_name(command);
+        let committed = match ordered {
+            Ok(committed) => committed,
+            Err(SubmitError::Rejected(rejection)) => {
+                // An earlier attempt may have been accepted, so long ago that the ledger has forgotten its id.
+                match self.is_accepted(staged) {
+                    true => self.list_staged(name, staged).await?,
+                    false => self.clear_staged(name, staged).await?,
+                }
+                return Err(rejection.into());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        // An older view says nothing of it.
+        let superseded = self.view(|view| {
+            let manifest = view.state.dataset(staged.dataset).map(|entry| entry.manifest);
+            view.height >= committed.height && manifest != Some(staged.manifest)
+        });
+        if superseded == Some(true) {
+            self.clear_staged(name, staged).await?;
+            return Err(AccessError::Malformed(
+                "a later command has stated the dataset without these records; hand them in anew"
+                    .into(),
+            ));
+        }
+        self.list_staged(name, staged).await?;
+        Ok(committed)
+    }
+
     /// Before anything is stored for a command.
     pub(crate) async fn note_staged(
         &self,
@@ -90,9 +180,13 @@ impl Pdc {
     ) -> Result<(), AccessError> {
         let dataset = staged.dataset;
         let rewriting = self.rewriting.lock().await;
+        if self.archive.get(&note_name(command)).await?.is_none() {
+            return Ok(());
+        }
         let waiting = self.archive.list(EntryKind::Manifest, &command.0).await?;
         let mut changes = vec![Change { name: note_name(command), value: None }];
-        if staged.anew && !waiting.is_empty() {
+        changes.extend(self.former_manifests(dataset).await?);
+        if staged.anew {
             for (name, _) in self.archive.list(EntryKind::Manifest, &dataset.0).await? {
                 self.forget_packets(&name.key, &mut changes).await?;
                 changes.push(Change { name, value: None });
@@ -124,6 +218,11 @@ impl Pdc {
         for (name, _) in self.archive.list(EntryKind::Manifest, &command.0).await? {
             changes.push(Change { name, value: None });
         }
+        if self.manifest_on_ledger(staged.dataset) != Some(staged.manifest) {
+            let (group, key) = (&staged.dataset.0, &staged.manifest.0);
+            let name = EntryName::new(EntryKind::DatasetManifest, group, key);
+            changes.push(Change { name, value: None });
+        }
         for upload in &staged.uploads {
             let listed = EntryName::new(EntryKind::Manifest, &staged.dataset.0, &upload.0);
             if self.archive.get(&listed).await?.is_none() {
@@ -136,6 +235,17 @@ impl Pdc {
         self.free_segments(stored).await?;
         // Last, so that after an interruption the rest is cleared away by the next start.
         Ok(self.archive.write(vec![Change { name: note_name(command), value: None }]).await?)
+    }
+
+    /// The lists of uploads that nothing commits to any more, neither the ledger nor a command that may still be applied.
+    async fn former_manifests(&self, dataset: DatasetId) -> Result<Vec<Change>, AccessError> {
+        let staged = self.staged().await?.into_iter().map(|(_, staged)| staged.manifest);
+        let current: BTreeSet<Digest> = staged.chain(self.manifest_on_ledger(dataset)).collect();
+        let kept = self.archive.list(EntryKind::DatasetManifest, &dataset.0).await?;
+        let names = kept.into_iter().map(|(name, _)| name);
+        let former =
+            names.filter(|name| !current.iter().any(|digest| digest.0 == name.key.as_slice()));
+        Ok(former.map(|name| Change { name, value: None }).collect())
     }
 
     async fn forget_packets(
@@ -175,9 +285,7 @@ impl Pdc {
     }
 
     fn is_accepted(&self, staged: &Staged) -> bool {
-        let manifest =
-            self.view(|view| view.state.dataset(staged.dataset).map(|entry| entry.manifest));
-        manifest.flatten() == Some(staged.manifest)
+        self.manifest_on_ledger(staged.dataset) == Some(staged.manifest)
     }
 
     async fn staged(&self) -> Result<Vec<(Digest, Staged)>, AccessError> {

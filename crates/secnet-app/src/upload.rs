@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use minicbor::{Decode, Encode};
 use secnet_crypto::Address;
-use secnet_lock::{CompartmentId, RecordEntry, SealedUpload, UploadId, UploadManifest};
+use secnet_lock::{CompartmentId, RecordEntry, SealedUpload, UploadId};
 use secnet_types::{
     Action, DatasetId, DecodeError, Digest, MemberId, Operation, Purpose, RecordMeta,
     SignedCommand, decode, encode,
@@ -11,8 +11,9 @@ use secnet_types::{
 use std::collections::BTreeSet;
 
 use crate::AccessError;
+use crate::manifest::{DatasetManifest, upload_digest};
 use crate::pdc::{Pdc, put};
-use crate::ports::{Archive, ArchiveError, Change, Committed, EntryKind, EntryName, SubmitError};
+use crate::ports::{Archive, ArchiveError, Change, Committed, EntryKind, EntryName};
 use crate::segments::claims;
 use crate::staging::{Staged, staged_name};
 
@@ -43,11 +44,23 @@ pub struct Catalogue {
     /// Under whose keys they are. After a transfer the former owner's records are no part of the dataset any more.
     #[n(1)]
     pub owner: MemberId,
+    /// Digest of the upload's manifest.
+    #[n(2)]
+    pub manifest: Digest,
+    /// The digests of the records that were erased: what is left can still be checked against the owner's commitment.
+    #[n(3)]
+    pub erased: BTreeSet<Digest>,
 }
 
 impl Catalogue {
     pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
         decode("catalogue", bytes, MAX_CATALOGUE_BYTES)
+    }
+
+    /// As [`Upload::digest`], of what is kept.
+    pub(crate) fn digest(&self) -> Digest {
+        let items = self.items.iter().map(CatalogueItem::digest);
+        upload_digest(self.manifest, &items.chain(self.erased.iter().copied()).collect())
     }
 }
 
@@ -91,11 +104,13 @@ pub struct Upload {
     pub metas: Vec<RecordMeta>,
 }
 
-/// The commitment to a dataset's uploads: over the digests of their manifests, in the order they were made.
-#[must_use]
-pub fn manifest_commitment(salt: &[u8; 32], uploads: &[UploadManifest]) -> Digest {
-    let digests: Vec<Digest> = uploads.iter().map(UploadManifest::digest).collect();
-    Digest::commit(salt, &encode(&digests))
+/// What a command that registers, updates or accepts a dataset commits to.
+#[derive(Debug, Clone)]
+pub struct Stated {
+    /// The detailed terms.
+    pub terms: TermsDetail,
+    /// The uploads; none if an update changes nothing of them.
+    pub manifest: Option<DatasetManifest>,
 }
 
 /// The segments that a dataset's records are in. A free function, because a check of a damaged folder has no [`Pdc`].
@@ -135,18 +150,19 @@ pub async fn compartments_in_use(
 impl Pdc {
     /// Store an upload of a dataset, then submit the owner's command that registers or updates it. The segments are
     /// durable before the ledger speaks of them, and listed with the dataset only after: if the ledger refuses, they are
-    /// cleared away. After an interruption the same call goes on.
+    /// cleared away. After an interruption the same call goes on; what was finished is not stored again, or what was
+    /// erased since would come back.
     ///
     /// # Errors
     /// [`AccessError`].
     pub async fn take_in(
         &self,
         uploads: Vec<Upload>,
-        terms: &TermsDetail,
+        stated: &Stated,
         command: &SignedCommand,
     ) -> Result<(DatasetId, Committed), AccessError> {
         let value = &command.value;
-        let (dataset, stated) = match &value.operation {
+        let (dataset, terms) = match &value.operation {
             Operation::RegisterDataset { terms, .. } => {
                 (DatasetId::derive(value.author, value.id), terms)
             }
@@ -154,13 +170,37 @@ impl Pdc {
             | Operation::AcceptDataset { dataset, terms, .. } => (*dataset, terms),
             _ => return Err(AccessError::Malformed("the command registers no dataset".into())),
         };
-        if stated.detail != terms.commitment() {
+        if terms.detail != stated.terms.commitment() {
             return Err(AccessError::Malformed(
                 "the detailed terms are not those that the command commits to".into(),
             ));
         }
         self.signed_by_member(command)?;
+        // Each update commits to all uploads before it, so there is one at a time.
+        let one_at_a_time = self.taking_in.lock().await;
         self.list_accepted(dataset).await?;
+        if self.taken_in(dataset, &uploads, command).await? {
+            return Ok((dataset, self.log.submit(command.to_bytes()).await?));
+        }
+        let manifest = stated.manifest.as_ref();
+        self.check_manifest((dataset, &value.operation), &uploads, manifest).await?;
+        let staged = Staged::of(dataset, &uploads, value);
+        self.stage(uploads, stated, &staged, command).await?;
+        let ordered = self.log.submit(command.to_bytes()).await;
+        let settled = self.settle_staged(ordered, &staged, command).await;
+        drop(one_at_a_time);
+        settled.map(|committed| (dataset, committed))
+    }
+
+    /// Everything that the command speaks of is durable, under the command's name.
+    async fn stage(
+        &self,
+        uploads: Vec<Upload>,
+        stated: &Stated,
+        staged: &Staged,
+        command: &SignedCommand,
+    ) -> Result<(), AccessError> {
+        let (value, dataset) = (&command.value, staged.dataset());
         let owner = match &value.operation {
             Operation::UpdateDataset { .. } => self
                 .view(|view| view.state.dataset(dataset).map(|entry| entry.owner))
@@ -170,39 +210,35 @@ impl Pdc {
         };
         // An erasure between the look at what is kept and the writing would be undone by it.
         let rewriting = self.rewriting.lock().await;
-        for upload in &uploads {
+        let mut parts = Vec::with_capacity(uploads.len());
+        for upload in uploads {
+            let items = upload.items(dataset)?;
             self.check_packets(dataset, &upload.sealed).await?;
             self.own_segments(dataset, &upload.sealed).await?;
+            parts.push((upload.sealed, items));
         }
         let name = staged_name(command);
-        let staged = Staged::of(dataset, &uploads, value);
-        self.note_staged(name, &staged).await?;
-        let mut changes = vec![put(EntryKind::TermsDetail, &[], &stated.detail.0, terms)];
-        for upload in uploads {
-            self.store_upload((dataset, owner, name), upload, &mut changes).await?;
+        self.note_staged(name, staged).await?;
+        let terms = stated.terms.commitment();
+        let mut changes = vec![put(EntryKind::TermsDetail, &[], &terms.0, &stated.terms)];
+        if let Some(manifest) = &stated.manifest {
+            let key = manifest.commitment();
+            changes.push(put(EntryKind::DatasetManifest, &dataset.0, &key.0, manifest));
+        }
+        for part in parts {
+            self.store_upload((dataset, owner, name), part, &mut changes).await?;
         }
         self.archive.write(changes).await?;
         drop(rewriting);
-        match self.log.submit(command.to_bytes()).await {
-            Ok(committed) => {
-                self.list_staged(name, &staged).await?;
-                Ok((dataset, committed))
-            }
-            Err(SubmitError::Rejected(rejection)) => {
-                self.clear_staged(name, &staged).await?;
-                Err(rejection.into())
-            }
-            Err(error) => Err(error.into()),
-        }
+        Ok(())
     }
 
     async fn store_upload(
         &self,
         (dataset, owner, staged): (DatasetId, MemberId, Digest),
-        upload: Upload,
+        (sealed, items): (SealedUpload, Vec<CatalogueItem>),
         changes: &mut Vec<Change>,
     ) -> Result<(), AccessError> {
-        let Upload { sealed, metas } = upload;
         let id: UploadId = sealed.upload;
         let segments = self.own_segments(dataset, &sealed).await?;
         changes.extend(claims(dataset, &segments));
@@ -212,21 +248,9 @@ impl Pdc {
                 return Err(AccessError::Malformed("a segment does not match its address".into()));
             }
         }
-        let mut entries: std::collections::BTreeMap<_, _> =
-            sealed.entries.into_iter().map(|entry| (entry.record(), entry)).collect();
-        let mut items = Vec::with_capacity(metas.len());
-        for meta in metas {
-            let entry = entries.remove(&meta.id);
-            let entry =
-                entry.filter(|e| e.dataset() == dataset && e.upload() == id).ok_or_else(|| {
-                    AccessError::Malformed(format!(
-                        "record {} is described but not in the upload",
-                        meta.id
-                    ))
-                })?;
-            items.push(CatalogueItem { meta, entry });
-        }
-        changes.push(put(EntryKind::Manifest, &staged.0, &id.0, &Catalogue { items, owner }));
+        let manifest = sealed.manifest.digest();
+        let catalogue = Catalogue { items, owner, manifest, erased: BTreeSet::new() };
+        changes.push(put(EntryKind::Manifest, &staged.0, &id.0, &catalogue));
         for packet in sealed.compartment_packets {
             let key = packet.header.compartment.0.0;
             let name = EntryName::new(EntryKind::CompartmentPacket, &id.0, &key);

@@ -78,8 +78,8 @@ pub use merkle::{
 pub use rand_core;
 pub use rand_core::CryptoRng;
 pub use seal::{
-    OpenError, OpenSession, SealError, SealKeyPair, SealPublicKey, SealSecretKey, SealSession,
-    open, seal,
+    Agreement, OpenError, OpenSession, SealError, SealKeyPair, SealPublicKey, SealSecretKey,
+    SealSession, open, open_agreed, seal,
 };
 pub use shares::{Share, ShareCommitment, SharesError, verify_share};
 pub use sign::{

@@ -8,10 +8,14 @@
 //! ```text
 //! envelope: suite (2, big-endian, 0x647a) | encapsulation (1120) | ciphertext | tag (16)
 //! opening of a session: suite (2) | encapsulation (1120); each message: ciphertext | tag (16)
+//! agreed envelope: suite (2) | encapsulation (1120) | salt (16) | ciphertext | tag (16)
 //! ```
 //!
-//! A key encapsulation costs about 0.4 ms, so several messages to one key share a [`SealSession`].
+//! A key encapsulation costs about 0.4 ms, so several messages to one key share a [`SealSession`], if they are opened in
+//! the order they were sealed, or else an [`Agreement`]. An agreed envelope is encrypted with ChaCha20-Poly1305, nonce
+//! zero, under a key that is used once: `Export("secnet/seal/one-message/v1" | salt, 32)` of the HPKE context.
 
+mod agreement;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -22,6 +26,7 @@ use hpke::{Deserializable, Kem as _, Serializable, aead, kdf, kem};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+pub use agreement::{Agreement, open_agreed};
 pub use session::{OpenSession, SealSession};
 
 use crate::{CryptoRng, text::write_hex};
@@ -40,6 +45,9 @@ pub const SESSION_OPENING_LEN: usize = 2 + ENCAPSULATION_LEN;
 
 /// What an envelope is longer than its plaintext, in bytes.
 pub const SEAL_OVERHEAD: usize = SESSION_OPENING_LEN + 16;
+
+/// What an agreed envelope is longer than its plaintext, in bytes.
+pub const AGREED_OVERHEAD: usize = SESSION_OPENING_LEN + 16 + 16;
 
 type Kem = kem::XWing;
 type Kdf = kdf::HkdfSha256;

@@ -137,6 +137,11 @@ impl Executor {
         &self.state
     }
 
+    /// For what is tried and taken back.
+    pub(crate) fn state_to_try(&mut self) -> &mut State {
+        &mut self.state
+    }
+
     /// Height of the last block.
     #[must_use]
     pub fn height(&self) -> u64 {
@@ -170,8 +175,8 @@ impl Executor {
         self.time = time;
     }
 
-    /// Make the next block: deadlines first, then the commands in order, decisions last. A refused command leaves no
-    /// trace. Block time never falls: an earlier `time` counts as the last block's.
+    /// Make the next block: deadlines first, then the commands in order, those that use a consent last. A refused command
+    /// leaves no trace. Block time never falls: an earlier `time` counts as the last block's.
     pub fn execute(&mut self, time: Timestamp, commands: &[Verified]) -> ExecutedBlock {
         let time = time.max(self.time);
         let height = self.height.saturating_add(1);
@@ -191,9 +196,9 @@ impl Executor {
 
         let mut outcomes = vec![Outcome::Rejected(Rejection::Closed); commands.len()];
         let mut included = Vec::with_capacity(commands.len());
-        let (decisions, others): (Vec<_>, Vec<_>) =
-            commands.iter().enumerate().partition(|(_, command)| command.is_decision());
-        for (position, command) in others.into_iter().chain(decisions) {
+        let (uses, others): (Vec<_>, Vec<_>) =
+            commands.iter().enumerate().partition(|(_, command)| command.uses_consent());
+        for (position, command) in others.into_iter().chain(uses) {
             let outcome = apply_one(&mut self.state, command, &mut events);
             if matches!(outcome, Outcome::Applied { .. }) {
                 included.push(command.bytes.clone());

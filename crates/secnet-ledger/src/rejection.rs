@@ -102,6 +102,7 @@ rejections! {
     LimitReached = 65 "limit-reached" "there are as many of these as one member can have" hint "end or take back some of them first",
     OfferChanged = 66 "offer-changed" "the counter-offer is not the one that the author accepts" hint "look at the owner's latest offer, and accept that one if it suits",
     DatasetBusy = 67 "dataset-busy" "as many asks or holds on the dataset wait for its owner as can wait" hint "try again when the owner has answered some",
+    ConsentEnded = 68 "consent-ended" "the consent that the charge was for has ended since the decision" hint "report that it cannot be served, so that the charge goes back; ask again under a new grant",
 }
 
 impl From<MoneyError> for Rejection {

@@ -41,10 +41,11 @@ impl Verified {
         self.digest
     }
 
-    /// Is it applied after all other commands of its block?
+    /// Is it applied after all other commands of its block? What uses a consent comes after whatever ends one.
     #[must_use]
-    pub fn is_decision(&self) -> bool {
-        matches!(self.command.value.operation, Operation::RecordDecision { .. })
+    pub fn uses_consent(&self) -> bool {
+        let operation = &self.command.value.operation;
+        matches!(operation, Operation::RecordDecision { .. } | Operation::ConfirmCollection { .. })
     }
 }
 

@@ -86,16 +86,23 @@ impl fmt::Debug for LargeSealer {
 pub struct PartSealer {
     header: [u8; HEADER_LEN],
     sealer: SegmentSealer,
-    /// The parts already asked for: a stream segment sealed twice with different content would break the cipher.
-    sealed: Mutex<BTreeMap<u64, u64>>,
+    claims: Mutex<Claims>,
     entry: Unplaced,
+}
+
+#[derive(Default)]
+struct Claims {
+    /// The parts already asked for: a stream segment sealed twice with different content would break the cipher.
+    parts: BTreeMap<u64, u64>,
+    /// Where a part starts that was asked for and did not become whole.
+    failed: Option<u64>,
 }
 
 impl PartSealer {
     pub(crate) fn new(locked: Locked, content_len: u64) -> Result<Self, UploadError> {
         let Locked { key, suite, nonce_prefix, aad, entry } = locked;
         let (header, sealer) = SegmentSealer::new(&key, suite, nonce_prefix, &aad, content_len)?;
-        Ok(Self { header, sealer, sealed: Mutex::default(), entry })
+        Ok(Self { header, sealer, claims: Mutex::default(), entry })
     }
 
     /// What the segment starts with.
@@ -141,13 +148,37 @@ impl PartSealer {
         Ok(self.sealer.seal(segments, content, out)?)
     }
 
+    /// Appends the sealed stream segments to `out`. `fill` puts their content there, one stream segment's at most at once from
+    /// front to back, and it is sealed where it is. After an error the record cannot be finished.
+    ///
+    /// # Errors
+    /// Those of `fill`, and [`UploadError::Part`] for a part sealed before.
+    pub fn seal_in_place<E: From<UploadError> + From<StreamError>>(
+        &self,
+        segments: Range<u64>,
+        fill: impl FnMut(&mut [u8]) -> Result<(), E>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), E> {
+        self.claim(&segments)?;
+        let first = segments.start;
+        let sealed = self.sealer.seal_in_place(segments, fill, out);
+        if sealed.is_err() {
+            self.claims.lock().unwrap_or_else(PoisonError::into_inner).failed = Some(first);
+        }
+        sealed
+    }
+
     /// Ends the record.
     ///
     /// # Errors
     /// [`UploadError::Part`] if a part is missing.
     pub fn finish(self) -> Result<LargeEntry, UploadError> {
         let mut next = 0;
-        for (start, end) in self.sealed.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        let claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(segment) = claims.failed {
+            return Err(UploadError::Part { segment });
+        }
+        for (start, end) in &claims.parts {
             if *start != next {
                 return Err(UploadError::Part { segment: next });
             }
@@ -156,6 +187,7 @@ impl PartSealer {
         if next != self.segments() {
             return Err(UploadError::Part { segment: next });
         }
+        drop(claims);
         Ok(LargeEntry(self.entry))
     }
 
@@ -164,12 +196,12 @@ impl PartSealer {
         if wanted.is_empty() || wanted.end > self.segments() {
             return Err(refuse);
         }
-        let mut sealed = self.sealed.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = sealed.range(..wanted.end).next_back();
+        let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = claims.parts.range(..wanted.end).next_back();
         if before.is_some_and(|(_, end)| *end > wanted.start) {
             return Err(refuse);
         }
-        sealed.insert(wanted.start, wanted.end);
+        claims.parts.insert(wanted.start, wanted.end);
         Ok(())
     }
 }

@@ -46,8 +46,8 @@ pub use keys::{CompartmentKeys, KeysError};
 pub use large::{LargeEntry, LargeSealer, PartSealer, seal_large};
 pub use open::{Grantee, RecordKey, UnlockError, open_record};
 pub use release::{
-    HeldShares, ReceivedShares, ReleaseContext, ReleaseError, ReleaseHeader, ReleaseNode,
-    ReleasePacket, ReleasedHeader, ReleasedShares,
+    HeldShares, ReceivedShares, Recipient, ReleaseContext, ReleaseError, ReleaseHeader,
+    ReleaseNode, ReleasePacket, ReleasedHeader, ReleasedShares,
 };
 pub use sealed::{Packet, PacketError, PacketHeader};
 pub use shred::{Destroyable, ShredPlan};

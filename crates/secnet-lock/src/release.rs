@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use minicbor::{Decode, Encode};
 use secnet_crypto::{
-    CryptoRng, SealError, SealKeyPair, SealPublicKey, SealSecretKey, Share, Zeroizing,
+    Agreement, CryptoRng, SealError, SealKeyPair, SealPublicKey, Share, Zeroizing,
 };
 use secnet_types::{DatasetId, DecisionId, Digest, RecordId, RequestId};
 
@@ -65,7 +65,7 @@ pub struct ReleaseContext {
 pub struct ReleasedHeader {
     /// Format version.
     #[n(0)]
-    pub version: Known<1>,
+    pub version: Known<2>,
     /// HPKE suite: X-Wing.
     #[n(1)]
     pub suite: Known<0x647a>,
@@ -84,7 +84,7 @@ pub struct ReleasedHeader {
 }
 
 impl PacketHeader for ReleasedHeader {
-    const INFO: &'static [u8] = b"secnet/lock/released-shares/v1";
+    const INFO: &'static [u8] = b"secnet/lock/released-shares/v2";
     const WHAT: &'static str = "released shares";
     const LIMIT: usize = limits::MAX_RELEASED_BYTES;
     const MAX_ROWS: usize = limits::MAX_RELEASED_SHARES;
@@ -137,6 +137,27 @@ impl HeldShares {
     }
 }
 
+/// Whom answers are sealed to. Keep it to answer many requests that name one receiving key with one key encapsulation.
+#[derive(Debug)]
+pub struct Recipient {
+    key: Digest,
+    agreement: Agreement,
+}
+
+impl Recipient {
+    /// Agree with the holder of the receiving key.
+    ///
+    /// # Errors
+    /// [`SealError::PublicKey`].
+    pub fn new(
+        receiving: &SealPublicKey,
+        rng: &mut (impl CryptoRng + ?Sized),
+    ) -> Result<Self, SealError> {
+        let agreement = Agreement::new(receiving, ReleasedHeader::INFO, rng)?;
+        Ok(Self { key: Digest(receiving.digest()), agreement })
+    }
+}
+
 /// A holder of shares.
 #[derive(Debug)]
 pub struct ReleaseNode {
@@ -183,10 +204,10 @@ impl ReleaseNode {
     ) -> Result<ReleasedShares, ReleaseError> {
         let held = packets.iter().map(|p| self.hold(p)).collect::<Result<Vec<_>, _>>()?;
         let held: Vec<&HeldShares> = held.iter().collect();
-        self.release_held(&held, records, context, receiving, rng)
+        self.release_held(&held, records, context, &Recipient::new(receiving, rng)?, rng)
     }
 
-    /// Like [`Self::release`], from packets opened before.
+    /// Like [`Self::release`], from packets opened before, to somebody agreed with before.
     ///
     /// # Errors
     /// [`ReleaseError`].
@@ -195,7 +216,7 @@ impl ReleaseNode {
         held: &[&HeldShares],
         records: &BTreeSet<RecordId>,
         context: ReleaseContext,
-        receiving: &SealPublicKey,
+        to: &Recipient,
         rng: &mut (impl CryptoRng + ?Sized),
     ) -> Result<ReleasedShares, ReleaseError> {
         if records.is_empty() {
@@ -227,10 +248,10 @@ impl ReleaseNode {
             suite: Known,
             context,
             node: Digest(self.pair.public.digest()),
-            recipient: Digest(receiving.digest()),
+            recipient: to.key,
             records: names(&table),
         };
-        Ok(Packet::seal(header, receiving, &table, rng)?)
+        Ok(Packet::seal_agreed(header, &to.agreement, &table, rng)?)
     }
 
     /// The packet without the shares of `records`, sealed anew: what this node keeps after an erasure. `None` if
@@ -287,28 +308,18 @@ impl ReceivedShares {
         context: &ReleaseContext,
         released: &ReleasedShares,
     ) -> Result<(), PacketError> {
-        self.open_with(&receiving.secret, &receiving.public, context, released)
-    }
-
-    fn open_with(
-        &mut self,
-        secret: &SealSecretKey,
-        public: &SealPublicKey,
-        context: &ReleaseContext,
-        released: &ReleasedShares,
-    ) -> Result<(), PacketError> {
         let what = ReleasedHeader::WHAT;
         let header = &released.header;
         let fields = [
             ("request", header.context.request == context.request),
             ("decision", header.context.decision == context.decision),
             ("dataset", header.context.dataset == context.dataset),
-            ("recipient", header.recipient == Digest(public.digest())),
+            ("recipient", header.recipient == Digest(receiving.public.digest())),
         ];
         if let Some((field, _)) = fields.iter().find(|(_, same)| !same) {
             return Err(PacketError::Elsewhere { what, field });
         }
-        let table: Table<32, 65> = released.packet_table(secret)?;
+        let table: Table<32, 65> = released.open_agreed(&receiving.secret)?;
         if names(&table) != header.records {
             return Err(PacketError::Elsewhere { what, field: "list of records" });
         }
@@ -327,12 +338,6 @@ impl ReceivedShares {
 
     pub(crate) fn of(&self, upload: UploadId, record: RecordId) -> &[Received] {
         self.shares.get(&(upload, record)).map_or(&[], Vec::as_slice)
-    }
-}
-
-impl ReleasedShares {
-    fn packet_table(&self, key: &SealSecretKey) -> Result<Table<32, 65>, PacketError> {
-        Packet::open(self, key)
     }
 }
 

@@ -2,14 +2,16 @@
 //!
 //! ```text
 //! packet = [header, envelope]                   deterministic CBOR; envelope is a byte string
-//! envelope = HPKE seal (X-Wing) of a table, info = the packet kind's context string, aad = the header's CBOR
+//! envelope = HPKE seal (X-Wing) of a table, info = the packet kind's context string, aad = the header's CBOR;
+//!            of released shares an agreed envelope, so that many answers to one key share an encapsulation
 //! ```
 
 use core::fmt;
 
 use minicbor::{Decode, Encode};
 use secnet_crypto::{
-    CryptoRng, OpenError, SealError, SealPublicKey, SealSecretKey, Zeroizing, open, seal,
+    Agreement, CryptoRng, OpenError, SealError, SealPublicKey, SealSecretKey, Zeroizing, open,
+    open_agreed, seal,
 };
 use secnet_types::{DecodeError, Digest, decode, encode};
 
@@ -98,13 +100,35 @@ impl<H: PacketHeader> Packet<H> {
         Ok(Self { header, envelope })
     }
 
+    /// As [`Self::seal`], within an agreement with the key's holder under [`PacketHeader::INFO`].
+    pub(crate) fn seal_agreed<const K: usize, const V: usize>(
+        header: H,
+        to: &Agreement,
+        table: &Table<K, V>,
+        rng: &mut (impl CryptoRng + ?Sized),
+    ) -> Result<Self, SealError> {
+        let envelope = to.seal(&encode(&header), table.as_bytes(), rng)?;
+        Ok(Self { header, envelope })
+    }
+
     pub(crate) fn open<const K: usize, const V: usize>(
         &self,
         key: &SealSecretKey,
     ) -> Result<Table<K, V>, PacketError> {
-        let bytes: Zeroizing<Vec<u8>> =
-            open(key, H::INFO, &encode(&self.header), &self.envelope)
-                .map_err(|source| PacketError::Envelope { what: H::WHAT, source })?;
+        Self::table(open(key, H::INFO, &encode(&self.header), &self.envelope))
+    }
+
+    pub(crate) fn open_agreed<const K: usize, const V: usize>(
+        &self,
+        key: &SealSecretKey,
+    ) -> Result<Table<K, V>, PacketError> {
+        Self::table(open_agreed(key, H::INFO, &encode(&self.header), &self.envelope))
+    }
+
+    fn table<const K: usize, const V: usize>(
+        opened: Result<Zeroizing<Vec<u8>>, OpenError>,
+    ) -> Result<Table<K, V>, PacketError> {
+        let bytes = opened.map_err(|source| PacketError::Envelope { what: H::WHAT, source })?;
         Table::parse(bytes, H::MAX_ROWS).ok_or(PacketError::Table { what: H::WHAT })
     }
 }

@@ -8,13 +8,15 @@ use std::sync::Arc;
 use parking_lot::{RwLock, RwLockReadGuard};
 use secnet_crypto::{Checkpoint, SigningKey};
 use secnet_ledger::{
-    ExecutedBlock, Executor, LoadError, Loader, Outcome, Resume, StateDigest, TableId, Verified,
+    EntryChange, ExecutedBlock, Executor, LoadError, Loader, Outcome, Rejection, Resume,
+    StateDigest, SuccessorError, TableId, Verified,
 };
 use secnet_types::{
-    Block, Cause, Certificate, DecodeError, Digest, Event, Genesis, GenesisError, Header, Receipt,
-    SealedHeader, Timestamp, decode, encode, limits,
+    Block, Cause, Certificate, DecodeError, Digest, Effect, Event, Genesis, GenesisError, Header,
+    Receipt, SealedHeader, Timestamp, decode, encode, limits,
 };
 
+use crate::check::Closed;
 use crate::store::{BlockRecord, Commit, EntryKey, Leaf, Options, Store, StoreError, proof};
 
 /// Meta value: the genesis, canonically encoded.
@@ -50,6 +52,9 @@ pub enum ChainError {
     /// The folder holds a chain already.
     #[error("the folder already holds a ledger; use it, or give another folder")]
     NotEmpty,
+    /// The genesis is not that of a network which continues the closed chain.
+    #[error(transparent)]
+    Successor(#[from] SuccessorError),
     /// The sequencer's key is not that of the genesis.
     #[error("this key is not the sequencer's key that the genesis names")]
     WrongKey,
@@ -104,15 +109,38 @@ impl Chain {
         genesis: Genesis,
         key: Arc<SigningKey>,
     ) -> Result<Self, ChainError> {
+        if genesis.predecessor.is_some() {
+            return Err(GenesisError::Inconsistent("it continues another network's state").into());
+        }
+        let (executor, entries) = Executor::genesis(&genesis);
+        Self::begin(store, genesis, key, (executor, entries))
+    }
+
+    /// Begin the network that continues a closed chain, in an empty store.
+    ///
+    /// # Errors
+    /// As [`Chain::create`], and [`ChainError::Successor`].
+    pub fn succeed(
+        store: Store,
+        genesis: Genesis,
+        key: Arc<SigningKey>,
+        closed: Closed,
+    ) -> Result<Self, ChainError> {
+        let (executor, entries) = closed.into_executor().successor(&genesis)?;
+        Self::begin(store, genesis, key, (executor, entries))
+    }
+
+    fn begin(
+        store: Store,
+        genesis: Genesis,
+        key: Arc<SigningKey>,
+        (executor, changes): (Executor, Vec<EntryChange>),
+    ) -> Result<Self, ChainError> {
         if store.meta(META_GENESIS)?.is_some() {
             return Err(ChainError::NotEmpty);
         }
         genesis.check()?;
         check_key(&genesis, &key)?;
-        if genesis.predecessor.is_some() {
-            return Err(GenesisError::Inconsistent("it continues another network's state").into());
-        }
-        let (executor, changes) = Executor::genesis(&genesis);
         store.commit(Commit {
             entries: changes.into_iter().map(|(t, k, v)| (EntryKey::new(t as u8, k), v)).collect(),
             meta: vec![
@@ -150,6 +178,14 @@ impl Chain {
         &self.store
     }
 
+    /// What a command would change if it were the only one in the next block. Blocks wait meanwhile.
+    ///
+    /// # Errors
+    /// The [`Rejection`] that it would meet.
+    pub fn forecast(&self, command: &Verified, now: Timestamp) -> Result<Vec<Effect>, Rejection> {
+        self.executor.write().forecast(command, now)
+    }
+
     /// The executor, for reading. Holding it holds up the next block.
     pub fn executor(&self) -> RwLockReadGuard<'_, Executor> {
         self.executor.read()
@@ -171,6 +207,9 @@ impl Chain {
         // would leave a release without a decision.
         let mut executor = self.executor.write();
         let before = executor.time();
+        // Whoever continues a closed chain names its end: once that is certified, nothing follows it, no deadline either.
+        let ended = executor.state().is_closed() && self.tip_is_cover(&executor);
+        let time = if ended { before } else { time };
         let mut block = executor.execute(time, commands);
         let outcomes = core::mem::take(&mut block.outcomes);
         let mut blocks = Vec::with_capacity(2);
@@ -325,7 +364,11 @@ fn commit_of(blocks: Vec<ExecutedBlock>, position: &Resume, key: &SigningKey) ->
     commit
 }
 
-pub(crate) fn stored_genesis(store: &Store) -> Result<Genesis, ChainError> {
+/// How the network in a store began.
+///
+/// # Errors
+/// [`ChainError::Empty`], or it is damaged.
+pub fn stored_genesis(store: &Store) -> Result<Genesis, ChainError> {
     let bytes = store.meta(META_GENESIS)?.ok_or(ChainError::Empty)?;
     Ok(Genesis::parse(&bytes)?)
 }

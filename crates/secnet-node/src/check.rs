@@ -2,24 +2,72 @@
 //! executing them all again gives the same log and the same state. And against what somebody kept: a cut tail or a
 //! rolled-back folder is consistent in itself; only an outside checkpoint or receipt gives it away.
 
-use secnet_crypto::{Checkpoint, VerifyingKey};
 use secnet_ledger::{Executor, Outcome, TableId};
-use secnet_types::{Digest, Genesis, Receipt, encode};
+use secnet_types::{Digest, Genesis, NetworkId};
 
-use crate::chain::{ChainError, origin, parse_block, stored_genesis, stored_position};
+use crate::chain::{ChainError, parse_block, stored_genesis, stored_position};
+use crate::kept::{Against, disagreement};
 use crate::solo::verify_split;
-use crate::store::{Finding, Store, proof};
+use crate::store::{Finding, Store};
 
-/// Something kept outside of the folder that the folder must agree with.
+/// The end of a closed chain, found by executing all of it again: what a successor begins from.
 #[derive(Debug, Clone)]
-pub enum Against {
-    /// A signed C2SP checkpoint.
-    Checkpoint(String),
-    /// A receipt.
-    Receipt(Box<Receipt>),
+pub struct Closed(Executor);
+
+/// Why a chain is not one that another can begin from.
+#[derive(Debug, thiserror::Error)]
+pub enum NotClosed {
+    /// It cannot be read, or not as far as its end.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// It does not hold.
+    #[error("the closed chain does not hold: {0}")]
+    Wrong(Finding),
+    /// It can still grow.
+    #[error("the chain is not closed")]
+    Open,
 }
 
-/// Execute the whole chain again and compare. `progress` is called with (blocks done, blocks in all).
+impl Closed {
+    /// Check a closed chain as [`check_chain`] does; one that continued another itself needs that one's end.
+    ///
+    /// # Errors
+    /// [`NotClosed`].
+    pub fn check(
+        store: &Store,
+        before: Option<Self>,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Self, NotClosed> {
+        let genesis = stored_genesis(store)?;
+        let (executor, mut findings) = replay(store, &genesis, before, progress)?;
+        if !findings.is_empty() {
+            return Err(NotClosed::Wrong(findings.swap_remove(0)));
+        }
+        match executor {
+            Some(executor) if executor.state().is_closed() => Ok(Self(executor)),
+            _ => Err(NotClosed::Open),
+        }
+    }
+
+    /// Of which network.
+    #[must_use]
+    pub fn network(&self) -> NetworkId {
+        self.0.state().network()
+    }
+
+    /// Where it ended, and in what state.
+    #[must_use]
+    pub fn executor(&self) -> &Executor {
+        &self.0
+    }
+
+    pub(crate) fn into_executor(self) -> Executor {
+        self.0
+    }
+}
+
+/// Execute the whole chain of a network that continues no other again, and compare. `progress` is called with (blocks
+/// done, blocks in all).
 ///
 /// # Errors
 /// The store cannot be read at all. What is wrong with readable content is in the findings.
@@ -28,35 +76,74 @@ pub fn check_chain(
     against: &[Against],
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Vec<Finding>, ChainError> {
-    let mut findings = Vec::new();
+    check_chain_from(store, None, against, progress)
+}
+
+/// As [`check_chain`], of a network that may continue a closed chain: that one's end is then needed.
+///
+/// # Errors
+/// As [`check_chain`].
+pub fn check_chain_from(
+    store: &Store,
+    closed: Option<Closed>,
+    against: &[Against],
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Vec<Finding>, ChainError> {
     let genesis = stored_genesis(store)?;
-    let position = stored_position(store)?;
-    let (mut executor, _) = Executor::genesis(&genesis);
-    for height in 1..=position.height {
-        if let Err(problem) = replay_block(store, &genesis, &mut executor, height) {
-            // Everything after builds on this block, so the first wrong one is the one to name.
-            findings.push(finding(format!("block {height}"), problem));
-            break;
-        }
-        progress(height, position.height);
-    }
-    if findings.is_empty() {
-        if executor.position() != position {
-            findings.push(finding("the chain's position", "it is not what the blocks lead to"));
-        }
-        let (stored, led) = (store.log_size()?, executor.log_size());
-        if stored != led {
-            let problem = format!("it holds {stored} events, the blocks lead to {led}");
-            findings.push(finding("the log", problem));
-        }
-        compare_state(store, &executor, &mut findings)?;
-    }
+    let (_, mut findings) = replay(store, &genesis, closed, progress)?;
     for kept in against {
-        if let Err(problem) = compare(store, &genesis, kept) {
-            findings.push(finding("the folder as a whole", problem));
+        if let Err(problem) = disagreement(store, &genesis, kept) {
+            findings.push(finding("the folder as a whole", problem.to_string()));
         }
     }
     Ok(findings)
+}
+
+/// Where the replay ends, if it gets that far, and what is wrong.
+fn replay(
+    store: &Store,
+    genesis: &Genesis,
+    closed: Option<Closed>,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<(Option<Executor>, Vec<Finding>), ChainError> {
+    let position = stored_position(store)?;
+    let mut executor = match beginning(genesis, closed) {
+        Ok(executor) => executor,
+        Err(problem) => return Ok((None, vec![finding("the beginning", problem)])),
+    };
+    for height in 1..=position.height {
+        if let Err(problem) = replay_block(store, genesis, &mut executor, height) {
+            // Everything after builds on this block, so the first wrong one is the one to name.
+            return Ok((None, vec![finding(format!("block {height}"), problem)]));
+        }
+        progress(height, position.height);
+    }
+    let mut findings = Vec::new();
+    if executor.position() != position {
+        findings.push(finding("the chain's position", "it is not what the blocks lead to"));
+    }
+    let (stored, led) = (store.log_size()?, executor.log_size());
+    if stored != led {
+        let problem = format!("it holds {stored} events, the blocks lead to {led}");
+        findings.push(finding("the log", problem));
+    }
+    compare_state(store, &executor, &mut findings)?;
+    Ok((Some(executor), findings))
+}
+
+/// The state before the first block.
+fn beginning(genesis: &Genesis, closed: Option<Closed>) -> Result<Executor, String> {
+    match (genesis.predecessor, closed) {
+        (None, None) => Ok(Executor::genesis(genesis).0),
+        (None, Some(_)) => Err("the network continues no other".into()),
+        (Some(predecessor), None) => Err(format!(
+            "the network continues {}, whose closed ledger is not here to begin from",
+            predecessor.network
+        )),
+        (Some(_), Some(closed)) => {
+            closed.0.successor(genesis).map(|(executor, _)| executor).map_err(text)
+        }
+    }
 }
 
 fn replay_block(
@@ -116,47 +203,6 @@ fn compare_state(
         findings.push(finding(format!("state entry {table}/{}", hex(&key)), "it is missing"));
     }
     Ok(())
-}
-
-fn compare(store: &Store, genesis: &Genesis, kept: &Against) -> Result<(), String> {
-    let (size, root) = match kept {
-        Against::Checkpoint(note) => {
-            let key = VerifyingKey::from_bytes(genesis.sequencer).map_err(text)?;
-            let checkpoint = Checkpoint::open(note, &origin(genesis), &origin(genesis), &key)
-                .map_err(|e| format!("the checkpoint is not one of this network: {e}"))?;
-            (checkpoint.size(), checkpoint.root().0)
-        }
-        Against::Receipt(receipt) => {
-            receipt.verify(genesis).map_err(|e| format!("the receipt proves nothing here: {e}"))?;
-            let header = &receipt.header.header;
-            let stored = store.block(header.height).map_err(text)?;
-            let stored = stored.ok_or_else(|| {
-                format!("it ends before block {}, which the receipt proves: the tail was cut or the folder rolled back", header.height)
-            })?;
-            if stored.header != encode(header) {
-                return Err(format!(
-                    "its block {} is not the one the receipt proves: history was rewritten",
-                    header.height
-                ));
-            }
-            (header.log_size, header.log_root.0)
-        }
-    };
-    let here = store.log_size().map_err(text)?;
-    if here < size {
-        return Err(format!(
-            "it holds {here} events, but {size} were certified: the tail was cut or the folder rolled back"
-        ));
-    }
-    let mut nodes = store.nodes().map_err(text)?;
-    let actual = proof::root(size, |l, i| nodes.node(l, i)).map_err(text)?;
-    if actual == root {
-        Ok(())
-    } else {
-        Err(format!(
-            "its first {size} events are not those that were certified: history was rewritten"
-        ))
-    }
 }
 
 fn finding(what: impl Into<String>, problem: impl Into<String>) -> Finding {

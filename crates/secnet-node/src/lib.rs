@@ -21,12 +21,14 @@
 
 mod chain;
 mod check;
+mod kept;
 mod solo;
 mod steady;
 pub mod store;
 
-pub use chain::{Chain, ChainError, Processed, origin, store_options};
-pub use check::{Against, check_chain};
+pub use chain::{Chain, ChainError, Processed, origin, store_options, stored_genesis};
+pub use check::{Closed, NotClosed, check_chain, check_chain_from};
+pub use kept::{Against, Disagreement, agrees};
 pub use solo::Solo;
 
 #[cfg(feature = "faults")]

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use secnet_app::ports::{Clock, Committed, Log, LogError, SubmitError, View};
-use secnet_ledger::{Invalid, Outcome, Verified, VerifyingPool};
-use secnet_types::{Genesis, Receipt, Timestamp, limits};
+use secnet_ledger::{Invalid, Outcome, Rejection, Verified, VerifyingPool};
+use secnet_types::{Effect, Genesis, Receipt, Timestamp, limits};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::chain::{Chain, ChainError, Processed};
@@ -142,6 +142,10 @@ impl Log for Solo {
             // A ledger that cannot write is as good as not heard of.
             age_ms: if self.health.borrow().failing.is_some() { u64::MAX } else { 0 },
         });
+    }
+
+    fn forecast(&self, command: &Verified, now: Timestamp) -> Result<Vec<Effect>, Rejection> {
+        self.chain.forecast(command, now)
     }
 
     async fn receipt(&self, event: u64) -> Result<Receipt, LogError> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use secnet_app::manifest_commitment;
+use secnet_app::Stated;
 use secnet_crypto::SigningKey;
 use secnet_types::{
     Amount, Category, Command, CommandId, DatasetId, Decision, Digest, Grant, GrantId, Labels,
@@ -207,16 +207,19 @@ impl World {
         };
         let records = vec![(meta, b"smuggled".to_vec())];
         let sealed = self.seal(ATTACKER, dataset, &records)?;
-        let manifest = manifest_commitment(&self.salt(), core::slice::from_ref(&sealed.manifest));
+        let metas: Vec<RecordMeta> = records.into_iter().map(|(meta, _)| meta).collect();
+        let before = self.alone(self.process.pdc.manifest_of(dataset)).ok();
+        let listed = self.list(before.as_ref(), &sealed, &metas);
+        let manifest = listed.commitment();
         let (terms, detail) = self.terms();
         let pdc = self.cast.pdc.id;
         let operation = Operation::UpdateDataset { dataset, pdc, terms, manifest };
         let expires = self.soon();
         let Some(command) = self.forged(ATTACKER, operation, expires) else { return Ok(None) };
-        let metas: Vec<RecordMeta> = records.into_iter().map(|(meta, _)| meta).collect();
         self.smuggled
             .insert(metas.iter().map(|meta| meta.id).next().unwrap_or(RecordId([0; 16])), dataset);
-        let wish = Wish::TakeIn { sealed, metas, terms: detail, command };
+        let stated = Stated { terms: detail, manifest: Some(listed) };
+        let wish = Wish::TakeIn { sealed, metas, stated, command };
         Ok(Some((Arc::new(wish), Expect::Refused)))
     }
 }

@@ -7,28 +7,25 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use secnet_app::ports::Committed;
 use secnet_app::{
-    AccessCall, AccessError, Delivery, Door, Enclosures, Outcome, Pdc, Reader, Shredded,
-    TermsDetail, Upload, what_to_shred,
+    AccessCall, AccessError, Delivery, Door, Enclosures, Outcome, Pdc, Reader, Shredded, Stated,
+    Upload, what_to_shred,
 };
 use secnet_crypto::{SealKeyPair, SigningKey};
+use secnet_ledger::GrantStatus;
 use secnet_lock::{GrantWraps, SealedUpload};
 use secnet_types::{
     Command, CommandId, DatasetId, DecisionId, Digest, GrantDetail, GrantId, MemberId, ReasonClass,
     Receipt, RecordId, RecordMeta, RequestDetail, RequestId, SignedCommand, Timestamp,
 };
 
+use crate::release::Delivered;
 use crate::run::Broken;
 use crate::world::Process;
 
 /// What is wanted.
 pub(crate) enum Wish {
     /// Keep records and register or update their dataset.
-    TakeIn {
-        sealed: SealedUpload,
-        metas: Vec<RecordMeta>,
-        terms: TermsDetail,
-        command: SignedCommand,
-    },
+    TakeIn { sealed: SealedUpload, metas: Vec<RecordMeta>, stated: Stated, command: SignedCommand },
     /// A consent command with its enclosures.
     Order { command: SignedCommand, detail: Option<GrantDetail>, wraps: Option<GrantWraps> },
     /// Any other command.
@@ -113,9 +110,9 @@ impl Wish {
     async fn attempt_or_fail(&self, process: &Process) -> Result<Done, AccessError> {
         let pdc = process.pdc.as_ref();
         match self {
-            Self::TakeIn { sealed, metas, terms, command } => {
+            Self::TakeIn { sealed, metas, stated, command } => {
                 let upload = Upload { sealed: sealed.clone(), metas: metas.clone() };
-                let (_, committed) = pdc.take_in(vec![upload], terms, command).await?;
+                let (_, committed) = pdc.take_in(vec![upload], stated, command).await?;
                 Ok(Done::Committed(committed))
             }
             Self::Order { command, detail, wraps } => {
@@ -125,7 +122,7 @@ impl Wish {
             Self::Submit { command } => Ok(Done::Committed(pdc.log.submit(command.clone()).await?)),
             Self::Access(asking) => match asking.spoiled(process) {
                 Some(done) => Ok(done),
-                None => asking.attempt(pdc).await,
+                None => asking.attempt(process).await,
             },
             Self::Shred { dataset, records, owner, key, id, expires, plan } => {
                 let made = plan.lock().clone();
@@ -176,13 +173,42 @@ impl Asking {
         }
     }
 
-    async fn attempt(&self, pdc: &Pdc) -> Result<Done, AccessError> {
+    async fn attempt(&self, process: &Process) -> Result<Done, AccessError> {
+        let pdc = process.pdc.as_ref();
+        let since = process.log.chain.executor().log_size();
         match pdc.access(&self.call).await? {
-            Outcome::Released(delivery) => self.read(pdc, *delivery).await,
-            Outcome::Held(refusal) => Ok(Done::Held(refusal.decision, Box::new(refusal.receipt))),
+            Outcome::Released(delivery) => {
+                // In the same moment: nothing was awaited since the flow let it go.
+                self.watch(process, &delivery, since);
+                self.read(pdc, *delivery).await
+            }
+            Outcome::Held(refusal) => Ok(match refusal.decision {
+                Some(decision) => Done::Held(decision, Box::new(refusal.receipt)),
+                None => Done::Wrong("a hold without a decision".into()),
+            }),
             Outcome::Denied(refusal) => Ok(Done::Denied(refusal.class, Box::new(refusal.receipt))),
             Outcome::NotVisible => Ok(Done::NotVisible),
         }
+    }
+
+    fn watch(&self, process: &Process, delivery: &Delivery, since: u64) {
+        let granted = &delivery.granted;
+        let executor = process.log.chain.executor();
+        let grant = executor.state().grant(granted.grant());
+        let watch = &process.archive.watch;
+        let delivered = Delivered {
+            decision: granted.decision(),
+            requester: granted.requester(),
+            request: granted.request(),
+            dataset: granted.dataset(),
+            grant: granted.grant(),
+            priced: delivery.price != secnet_types::Amount::ZERO,
+            since,
+            ended: grant.is_none_or(|grant| grant.status != GrantStatus::Active),
+            moment: process.log.moment(watch),
+        };
+        drop(executor);
+        watch.lock().delivered.push(delivered);
     }
 
     /// Fetch and open every record of the delivery.

@@ -14,6 +14,7 @@ mod attack;
 mod cast;
 mod chance;
 mod clock;
+mod delegations;
 mod endings;
 mod folder;
 mod gate;

@@ -8,11 +8,11 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use secnet_app::ports::{Clock, Committed, Log, LogError, SubmitError, View};
 use secnet_crypto::SigningKey;
-use secnet_ledger::{Executor, Outcome, Verified, VerifyingPool};
+use secnet_ledger::{Executor, Outcome, Rejection, Verified, VerifyingPool};
 use secnet_node::faults::{FaultyDisk, Plan};
 use secnet_node::store::Store;
 use secnet_node::{Chain, ChainError, store_options};
-use secnet_types::{Genesis, Receipt, limits};
+use secnet_types::{Effect, Genesis, Operation, Receipt, Timestamp, limits};
 
 use crate::chance::Chance;
 use crate::clock::SimClock;
@@ -52,6 +52,10 @@ pub(crate) struct SimLog {
     ageless: bool,
     /// Some events are left out.
     forgetful: bool,
+    /// A payout is always said to be made.
+    deaf: bool,
+    /// A count of denials is said to be ordered, and is not.
+    silent: bool,
 }
 
 /// A store on a disk.
@@ -89,6 +93,8 @@ impl SimLog {
             failing,
             ageless: broken == Some(Broken::AgelessView),
             forgetful: broken == Some(Broken::LostEvents),
+            deaf: broken == Some(Broken::DeafPayout),
+            silent: broken == Some(Broken::SilentSummary),
         }
     }
 
@@ -128,7 +134,8 @@ impl SimLog {
             Ok(done) => {
                 self.failing.store(false, Ordering::Relaxed);
                 let height = done.height;
-                done.outcomes.into_iter().map(|outcome| answer(outcome, height)).collect()
+                let outcomes = done.outcomes.into_iter().zip(&commands);
+                outcomes.map(|(outcome, command)| self.told(outcome, command, height)).collect()
             }
             Err(error) => {
                 self.note_failure();
@@ -137,6 +144,27 @@ impl SimLog {
             }
         };
         self.queue.lock().done.extend(tickets.into_iter().zip(answers));
+    }
+
+    fn told(&self, outcome: Outcome, command: &Verified, height: u64) -> Answer {
+        let operation = &command.command().value.operation;
+        match (outcome, operation) {
+            (Outcome::Rejected(_), Operation::ConfirmCollection { .. }) if self.deaf => {
+                Ok(Committed { event: 0, height, repeated: true })
+            }
+            _ => answer(outcome, height),
+        }
+    }
+
+    /// The newest decision, on whatever request.
+    fn some_decision(&self) -> Option<u64> {
+        let decided = |index: &u64| {
+            let event = self.chain.event(*index);
+            event.is_ok_and(|(_, event)| {
+                event.effects.iter().any(|effect| matches!(effect, Effect::Decided { .. }))
+            })
+        };
+        (0..self.chain.executor().log_size()).rev().find(decided)
     }
 
     /// Submit by itself.
@@ -192,6 +220,14 @@ impl Log for SimLog {
             Some(Err(invalid)) => return Err(SubmitError::Invalid(invalid.to_string())),
             None => return Err(SubmitError::Invalid("no command".into())),
         };
+        let operation = &verified.command().value.operation;
+        if self.silent
+            && matches!(operation, Operation::SummariseDenials { .. })
+            && let Some(event) = self.some_decision()
+        {
+            let height = self.chain.executor().height();
+            return Ok(Committed { event, height, repeated: false });
+        }
         let ticket = {
             let mut queue = self.queue.lock();
             let ticket = queue.next;
@@ -220,6 +256,10 @@ impl Log for SimLog {
         }
         let age_ms = if self.ageless { 0 } else { self.age_ms() };
         reader(&view_of(&executor, age_ms));
+    }
+
+    fn forecast(&self, command: &Verified, now: Timestamp) -> Result<Vec<Effect>, Rejection> {
+        self.chain.forecast(command, now)
     }
 
     async fn receipt(&self, event: u64) -> Result<Receipt, LogError> {

@@ -41,6 +41,22 @@ pub(crate) struct Read {
     pub(crate) moment: Moment,
 }
 
+/// A delivery as it was handed to whoever asked.
+#[derive(Debug, Clone)]
+pub(crate) struct Delivered {
+    pub(crate) decision: DecisionId,
+    pub(crate) requester: MemberId,
+    pub(crate) request: RequestId,
+    pub(crate) dataset: DatasetId,
+    pub(crate) grant: GrantId,
+    pub(crate) priced: bool,
+    /// Events in the log when this attempt began.
+    pub(crate) since: u64,
+    /// The ledger of this very process had the grant as ended.
+    pub(crate) ended: bool,
+    pub(crate) moment: Moment,
+}
+
 /// What was known when something left.
 #[derive(Debug, Clone)]
 pub(crate) struct Moment {
@@ -57,11 +73,15 @@ pub(crate) struct Watch {
     /// Not looked at yet.
     pub(crate) handed_out: Vec<HandedOut>,
     /// Not looked at yet.
+    pub(crate) delivered: Vec<Delivered>,
+    /// Not looked at yet.
     pub(crate) reads: Vec<Read>,
     /// Every entry that was ever written to the archive, or was to be.
     pub(crate) written: BTreeSet<Digest>,
     /// Key files of the archive that were replaced and wiped.
     pub(crate) forgotten: Vec<Vec<u8>>,
+    /// What is being handed out at this moment.
+    pub(crate) leaving: Option<GrantId>,
     /// Acknowledged ends of permissions.
     pub(crate) endings: Vec<Ending>,
     /// Places in the vault, and the permissions that opened them.
@@ -94,7 +114,9 @@ impl Release for SimRelease {
         let shares = self.node.release(granted, packets).await?;
         {
             let moment = self.log.moment(&self.watch);
-            self.watch.lock().handed_out.push(HandedOut {
+            let mut watch = self.watch.lock();
+            watch.leaving = Some(granted.grant());
+            watch.handed_out.push(HandedOut {
                 decision: granted.decision(),
                 requester: granted.requester(),
                 request: granted.request(),

@@ -11,7 +11,7 @@ use futures::task::noop_waker;
 use parking_lot::Mutex;
 use secnet_app::AccessError;
 use secnet_app::ports::{ArchiveError, LogError, SubmitError, VaultError};
-use secnet_types::{Digest, RecordId};
+use secnet_types::{Digest, Operation, RecordId, SignedCommand};
 
 use crate::endings::Ending;
 use crate::job::{Done, Wish};
@@ -57,6 +57,13 @@ pub enum Broken {
     ForgetfulVault,
     /// A client opens what it gets and stores it beside the ciphertext. Breaks P7.
     PlainCopies,
+    /// The log says of a payout that the ledger refused that it was made. Breaks P4: what was revoked meanwhile is handed
+    /// over.
+    DeafPayout,
+    /// The log acknowledges a count of denials that it does not order. Breaks P1: refusals leave no record.
+    SilentSummary,
+    /// An owner's tool renews the delegation that she ends. Breaks P3: the delegate goes on in her name.
+    LastingDelegation,
 }
 
 /// How runs are made.
@@ -81,6 +88,8 @@ pub struct Report {
     pub held: u64,
     /// Requests that were denied.
     pub denied: u64,
+    /// Those of them that were counted together.
+    pub counted: u64,
     /// Calls that failed because a disk or the ledger was not available.
     pub unavailable: u64,
     /// Releases that were refused because the view of the ledger was too old.
@@ -101,13 +110,14 @@ impl core::fmt::Display for Report {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(
             f,
-            "{} seeds kept all promises: {} calls answered, {} released, {} held, {} denied, {} too old a view, \
+            "{} seeds kept all promises: {} calls answered, {} released, {} held, {} denied ({} of them counted), {} too old a view, \
              {} unavailable; {} crashes or restarts, {} of them with a full disk, {} calls cancelled",
             self.seeds,
             self.answered,
             self.released,
             self.held,
             self.denied,
+            self.counted,
             self.stale,
             self.unavailable,
             self.crashes,
@@ -203,6 +213,7 @@ impl Report {
             (&mut self.released, other.released),
             (&mut self.held, other.held),
             (&mut self.denied, other.denied),
+            (&mut self.counted, other.counted),
             (&mut self.unavailable, other.unavailable),
             (&mut self.stale, other.stale),
             (&mut self.full, other.full),
@@ -263,7 +274,12 @@ impl<'w> Run<'w> {
     fn finish(mut self) -> Result<(), Violation> {
         self.fund_everybody()?;
         for _ in 0..MAX_POLLS {
-            if self.begun < WISHES && self.tasks.len() < MAX_TASKS {
+            // What meets a release under way has to begin at once.
+            let most = match self.world.watch.lock().leaving {
+                Some(_) => MAX_TASKS.saturating_add(1),
+                None => MAX_TASKS,
+            };
+            if self.begun < WISHES && self.tasks.len() < most {
                 self.begin()?;
             }
             if self.tasks.is_empty() {
@@ -423,6 +439,9 @@ impl<'w> Run<'w> {
                 if let Some(given) = wish.grant().and_then(|id| known.grants.get_mut(&id)) {
                     given.event = Some(committed.event);
                 }
+                if matches!(wish.as_ref(), Wish::TakeIn { .. }) {
+                    known.taken.push(Arc::clone(&wish));
+                }
                 if let Some(command) = command {
                     known.acknowledged.push((committed.event, Digest::of(&command)));
                     known.applied.push(command);
@@ -433,7 +452,11 @@ impl<'w> Run<'w> {
                         self.world.ends(Ending::Transferred(dataset, committed.event));
                     }
                     Expect::Erases => known.erased.extend(wish.erased()),
-                    Expect::Any | Expect::Refused | Expect::Replay => {}
+                    Expect::Delegates(at) => known.delegations.made_at(at, committed.event),
+                    Expect::EndsDelegation(owner) => {
+                        known.delegations.ended_at(owner, committed.event);
+                    }
+                    Expect::Unentitled { .. } | Expect::Any | Expect::Refused | Expect::Replay => {}
                 }
             }
             Done::Released(released) => {
@@ -452,6 +475,10 @@ impl<'w> Run<'w> {
             }
             Done::Denied(_, receipt) => {
                 self.report.denied = self.report.denied.saturating_add(1);
+                let counted = SignedCommand::parse(&receipt.command).is_ok_and(|command| {
+                    matches!(command.value.operation, Operation::SummariseDenials { .. })
+                });
+                self.report.counted = self.report.counted.saturating_add(u64::from(counted));
                 known.receipts.push(*receipt);
             }
             Done::Failed(error) => {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use secnet_app::ports::{Archive as _, Change, Clock, Entropy, EntryKind, EntryName, View};
-use secnet_app::{LocalRelease, Parts, Pdc};
+use secnet_app::{DenialQuota, LocalRelease, Parts, Pdc};
 use secnet_crypto::{Address, SealKeyPair};
 use secnet_lock::UploadId;
 use secnet_node::Chain;
@@ -22,6 +22,7 @@ use crate::attack::Smuggled;
 use crate::cast::Cast;
 use crate::chance::{Chance, SimEntropy};
 use crate::clock::SimClock;
+use crate::delegations::Delegations;
 use crate::endings::Ending;
 use crate::folder::{FaultyFolder, Image};
 use crate::gate::{Gate, run_alone};
@@ -36,6 +37,9 @@ use crate::stored::{SimArchive, SimVault};
 
 /// The next stream of randomness, if it is deliberately another one in every run.
 static OTHER_STREAM: AtomicU64 = AtomicU64::new(1_000);
+
+/// Few enough denials that some runs go beyond.
+const DENIALS: DenialQuota = DenialQuota { recorded: 1, summaries: 2 };
 
 /// A dataset as its owner sees it.
 #[derive(Debug, Clone)]
@@ -66,6 +70,9 @@ pub(crate) struct Known {
     pub(crate) asks: BTreeMap<AskId, (DatasetId, usize, GrantDetail)>,
     /// Who denied, and what ends with it; nothing if it is only a part.
     pub(crate) denials: BTreeMap<DenialId, (usize, Option<Ending>)>,
+    pub(crate) delegations: Delegations,
+    /// What was taken in, to be handed in again.
+    pub(crate) taken: Vec<Arc<crate::job::Wish>>,
     /// Ends that somebody has begun to take back: they are not counted on any more.
     pub(crate) pardoned: Vec<Ending>,
     /// Holds that were answered to a requester, with the call to retry.
@@ -246,6 +253,7 @@ impl Surroundings<'_> {
             member: self.cast.pdc.id,
         };
         let pdc = run_alone(&gate, Pdc::new(parts)).map_err(|error| damaged("guard", &error))?;
+        let pdc = pdc.with_denial_quota(DENIALS);
         Ok(Process { pdc: Arc::new(pdc), log, archive, vault, gate, broken: self.broken })
     }
 }

@@ -31,6 +31,18 @@ pub enum DecodeError {
     },
 }
 
+impl DecodeError {
+    /// A stable word for programs.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::TooLong { .. } => "too-large",
+            Self::Malformed { .. } => "malformed",
+            Self::NotCanonical { .. } => "not-canonical",
+        }
+    }
+}
+
 /// The canonical bytes of a value.
 #[must_use]
 pub fn encode<T: Encode<()>>(value: &T) -> Vec<u8> {

@@ -29,6 +29,18 @@ pub enum CoseError {
     Signature,
 }
 
+impl CoseError {
+    /// A stable word for programs.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Form(_) => "not-signed",
+            Self::Payload(error) => error.code(),
+            Self::Signature => "bad-signature",
+        }
+    }
+}
+
 /// Whatever can sign: a key in memory, or a device that keeps it.
 pub trait Signer {
     /// The public key that will verify.

@@ -16,6 +16,17 @@ pub enum GenesisError {
     Inconsistent(&'static str),
 }
 
+impl GenesisError {
+    /// A stable word for programs.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Decode(error) => error.code(),
+            Self::Inconsistent(_) => "bad-genesis",
+        }
+    }
+}
+
 /// What governance can tune.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]

@@ -73,6 +73,22 @@ pub enum ReceiptError {
     Certificate,
 }
 
+impl ReceiptError {
+    /// A stable word for programs.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Decode(error) => error.code(),
+            Self::Command(error) => error.code(),
+            Self::Version(_) => "unknown-version",
+            Self::Network => "other-network",
+            Self::Event => "other-command",
+            Self::Inclusion => "not-in-log",
+            Self::Certificate => "not-certified",
+        }
+    }
+}
+
 /// A receipt that holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifiedReceipt {

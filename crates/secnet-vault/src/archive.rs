@@ -21,22 +21,21 @@ use secnet_app::{
     port_rng,
     ports::{Archive, ArchiveError, Change, Entropy, EntryKind, EntryName},
 };
-use secnet_crypto::{Zeroizing, rand_core::Rng as _};
+use secnet_crypto::Zeroizing;
 use secnet_types::Digest;
 
 use crate::{
     Folder, StorageKey, SystemEntropy,
-    blocking::blocking,
+    blocking::{blocking, in_background},
     files::{self, LocalFolder},
     row::{ArchiveKeys, Plain, ROW_KEY_LEN},
+    writes::{Write, WriteQueue},
 };
 
 const ENTRIES: TableDefinition<'_, [u8; ROW_KEY_LEN], &[u8]> = TableDefinition::new("entries");
 const KEY_FILE: &str = "archive.key";
 const KEY_WHAT: &[u8] = b"secnet/vault/archive-key/v1";
 const CACHE_BYTES: usize = 16 * 1024 * 1024;
-/// Largest entry, in bytes.
-const MAX_ENTRY_BYTES: usize = 16 * 1024 * 1024;
 
 /// Why an archive could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +70,7 @@ struct Shared {
     home: Option<Home>,
     /// Written by [`PrivateArchive::rekey`] only.
     live: RwLock<Live>,
+    queue: WriteQueue,
 }
 
 struct Home {
@@ -96,7 +96,7 @@ impl PrivateArchive {
         let database = memory_database()?;
         let keys = ArchiveKeys::generate(&mut port_rng(entropy.as_ref()));
         let live = Live { database, keys, generation: 0, entropy };
-        Ok(Self(Arc::new(Shared { home: None, live: RwLock::new(live) })))
+        Ok(Self(Arc::new(Shared::new(None, live))))
     }
 
     /// Entries in a folder, created if missing.
@@ -137,7 +137,7 @@ impl PrivateArchive {
         }
         let database = home.open_database(generation)?;
         let live = Live { database, keys, generation, entropy };
-        Ok(Self(Arc::new(Shared { home: Some(home), live: RwLock::new(live) })))
+        Ok(Self(Arc::new(Shared::new(Some(home), live))))
     }
 
     /// What an erasure statement on the ledger names this entry by; `None` if there is no such entry. To be asked for
@@ -155,7 +155,7 @@ impl PrivateArchive {
     /// # Errors
     /// [`ArchiveError`].
     pub async fn supersede(&self, changes: Vec<Change>) -> Result<(), ArchiveError> {
-        self.run(move |live| live.write(&changes, true)).await
+        self.write_with_others(Write { changes, fresh_tags: true }).await
     }
 
     /// Seals every entry anew under new keys in a new file, and forgets the old ones: what was deleted is gone for
@@ -241,6 +241,17 @@ impl PrivateArchive {
         .await
     }
 
+    /// Writes that come while another is made durable share the next one's transaction.
+    async fn write_with_others(&self, write: Write) -> Result<(), ArchiveError> {
+        write.check()?;
+        let (done, leads) = self.0.queue.join(write);
+        if leads {
+            let shared = Arc::clone(&self.0);
+            in_background(move || shared.queue.lead(|writes| shared.live.read().write(writes)));
+        }
+        done.await.map_err(failed)?
+    }
+
     async fn run<T, F>(&self, work: F) -> Result<T, ArchiveError>
     where
         T: Send + 'static,
@@ -260,7 +271,7 @@ impl fmt::Debug for PrivateArchive {
 #[async_trait]
 impl Archive for PrivateArchive {
     async fn write(&self, changes: Vec<Change>) -> Result<(), ArchiveError> {
-        self.run(move |live| live.write(&changes, false)).await
+        self.write_with_others(Write { changes, fresh_tags: false }).await
     }
 
     async fn get(&self, name: &EntryName) -> Result<Option<Vec<u8>>, ArchiveError> {
@@ -279,6 +290,10 @@ impl Archive for PrivateArchive {
 }
 
 impl Shared {
+    fn new(home: Option<Home>, live: Live) -> Self {
+        Self { home, live: RwLock::new(live), queue: WriteQueue::default() }
+    }
+
     fn rekey(&self) -> Result<(), ArchiveError> {
         let mut live = self.live.write();
         let generation = live.generation.checked_add(1).ok_or_else(|| failed("generations"))?;
@@ -453,35 +468,44 @@ impl Live {
         Ok(())
     }
 
-    fn write(&self, changes: &[Change], fresh_tags: bool) -> Result<(), ArchiveError> {
+    fn write(&self, writes: &[Write]) -> Result<(), ArchiveError> {
         self.transact(|table| {
             let mut rng = port_rng(self.entropy.as_ref());
-            for Change { name, value } in changes {
-                let row_key = self.keys.row_key(name.kind as u8, &name.group, &name.key);
-                let Some(value) = value else {
-                    table.remove(row_key).map_err(failed)?;
-                    continue;
-                };
-                if value.len() > MAX_ENTRY_BYTES {
-                    let len = value.len();
-                    return Err(failed(format!("an entry has `{len}` bytes, more than it may")));
+            for Write { changes, fresh_tags } in writes {
+                for change in changes {
+                    self.apply(table, change, *fresh_tags, &mut rng)?;
                 }
-                let known = table.get(row_key).map_err(failed)?;
-                let known = known.map(|row| self.open(&row_key, row.value())).transpose()?;
-                let salt = match known {
-                    Some(plain) if !fresh_tags => plain.salt,
-                    _ => {
-                        let mut salt = [0; 32];
-                        rng.fill_bytes(&mut salt);
-                        salt
-                    }
-                };
-                let plain = Plain::new(name, salt, value.clone());
-                let row = self.keys.seal(&plain, &mut rng).map_err(failed)?;
-                table.insert(row_key, row.as_slice()).map_err(failed)?;
             }
             Ok(())
         })
+    }
+
+    fn apply(
+        &self,
+        table: &mut redb::Table<'_, [u8; ROW_KEY_LEN], &[u8]>,
+        Change { name, value }: &Change,
+        fresh_tag: bool,
+        rng: &mut impl secnet_crypto::CryptoRng,
+    ) -> Result<(), ArchiveError> {
+        let row_key = self.keys.row_key(name.kind as u8, &name.group, &name.key);
+        let Some(value) = value else {
+            table.remove(row_key).map_err(failed)?;
+            return Ok(());
+        };
+        let known = table.get(row_key).map_err(failed)?;
+        let known = known.map(|row| self.open(&row_key, row.value())).transpose()?;
+        let salt = match known {
+            Some(plain) if !fresh_tag => plain.salt,
+            _ => {
+                let mut salt = [0; 32];
+                rng.fill_bytes(&mut salt);
+                salt
+            }
+        };
+        let plain = Plain::new(name, salt, value.clone());
+        let row = self.keys.seal(&plain, rng).map_err(failed)?;
+        table.insert(row_key, row.as_slice()).map_err(failed)?;
+        Ok(())
     }
 
     /// All or nothing, and durable when it returns.
@@ -524,7 +548,7 @@ fn create_table(database: &Database) -> Result<(), ArchiveError> {
     transaction.commit().map_err(failed)
 }
 
-fn failed(error: impl fmt::Display) -> ArchiveError {
+pub(crate) fn failed(error: impl fmt::Display) -> ArchiveError {
     ArchiveError::Storage(error.to_string())
 }
 

@@ -15,3 +15,13 @@ where
         _ => Ok(work()),
     }
 }
+
+/// As [`blocking`], without waiting for the end; whoever needs it learns of it otherwise.
+pub(crate) fn in_background(work: impl FnOnce() + Send + 'static) {
+    match Handle::try_current() {
+        Ok(handle) if handle.runtime_flavor() != RuntimeFlavor::CurrentThread => {
+            drop(handle.spawn_blocking(work));
+        }
+        _ => work(),
+    }
+}

@@ -1,19 +1,30 @@
 //! Large records between the lock and the vault: sealing, hashing and storing side by side, and back.
 
+use std::pin::pin;
+
 use bytes::Bytes;
+use futures::{
+    executor::block_on,
+    future::{Either, pending, select},
+};
 use secnet_app::ports::VaultError;
-use secnet_crypto::{Address, HEADER_LEN, StreamError, stream::SEGMENT_LEN};
+use secnet_crypto::{
+    Address, HEADER_LEN, StreamError,
+    stream::{SEGMENT_LEN, TAG_LEN},
+};
 use secnet_lock::{LargeEntry, PartSealer, RecordEntry, RecordKey, UploadError};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
-use crate::SegmentVault;
+use crate::{SegmentVault, SegmentWriter};
 
-/// Stream segments sealed at once.
-const PART_SEGMENTS: u64 = 16;
-/// Most content handed over at once, in bytes: 16 stream segments.
-pub const MAX_CONTENT_PIECE: usize = 16 * SEGMENT_LEN;
+/// Stream segments sealed at once: few enough to stay in a processor's own cache until they are written.
+const PART_SEGMENTS: usize = 8;
+/// A full piece, sealed, in bytes.
+const PIECE_LEN: usize = PART_SEGMENTS * (SEGMENT_LEN + TAG_LEN);
+/// Most content asked for at once, in bytes: one stream segment.
+pub const MAX_CONTENT_PIECE: usize = SEGMENT_LEN;
 /// Pieces waiting between two stages.
-const QUEUE: usize = 2;
+const QUEUE: usize = 4;
 
 /// Why a large record could not be stored or read.
 #[derive(Debug, thiserror::Error)]
@@ -49,42 +60,18 @@ pub enum LargeError {
 pub async fn seal_to_vault<F>(
     vault: &SegmentVault,
     sealer: PartSealer,
-    mut fill: F,
+    fill: F,
 ) -> Result<(LargeEntry, Address), LargeError>
 where
     F: FnMut(&mut [u8]) -> std::io::Result<()> + Send + 'static,
 {
-    let mut writer = vault.write().await?;
-    let (sender, mut receiver) = mpsc::channel::<Bytes>(QUEUE);
-    let header = Bytes::copy_from_slice(sealer.header());
-    writer.write(header).await?;
-    let sealing = tokio::task::spawn_blocking(move || {
-        let mut content = secnet_crypto::Zeroizing::new(vec![0u8; MAX_CONTENT_PIECE]);
-        let (home, used) = std::sync::mpsc::channel();
-        let mut first = 0;
-        while first < sealer.segments() {
-            let part = first..first.saturating_add(PART_SEGMENTS).min(sealer.segments());
-            first = part.end;
-            let wanted = sealer.content_range(part.clone());
-            let len = usize::try_from(wanted.end.saturating_sub(wanted.start)).unwrap_or(0);
-            let content = content.get_mut(..len).unwrap_or_default();
-            fill(content)?;
-            let mut sealed: Vec<u8> = used
-                .try_recv()
-                .unwrap_or_else(|_| Vec::with_capacity(MAX_CONTENT_PIECE.saturating_add(1024)));
-            sealed.clear();
-            sealer.seal(part, content, &mut sealed)?;
-            let piece = Bytes::from_owner(Reused { sealed, home: home.clone() });
-            if sender.blocking_send(piece).is_err() {
-                return Err(LargeError::Interrupted);
-            }
-        }
-        drop(sender);
-        Ok(sealer.finish()?)
-    });
-    while let Some(piece) = receiver.recv().await {
-        writer.write(piece).await?;
-    }
+    let writer = vault.write().await?;
+    let (sender, receiver) = mpsc::channel::<Bytes>(QUEUE);
+    let sealing = tokio::task::spawn_blocking(move || seal_parts(sealer, fill, &sender));
+    let writer = match vault.writes_anywhere() {
+        true => write_apart(writer, receiver)?.await.map_err(|_| LargeError::Interrupted)??,
+        false => write_pieces(writer, receiver, pending()).await?,
+    };
     let entry = match sealing.await {
         Ok(Ok(entry)) => entry,
         Ok(Err(error)) => {
@@ -95,6 +82,64 @@ where
     };
     let outboard = writer.finish().await?;
     Ok((entry, outboard.address()))
+}
+
+/// The header, then the parts in order.
+fn seal_parts(
+    sealer: PartSealer,
+    mut fill: impl FnMut(&mut [u8]) -> std::io::Result<()>,
+    sender: &mpsc::Sender<Bytes>,
+) -> Result<LargeEntry, LargeError> {
+    let send = |piece| sender.blocking_send(piece).map_err(|_| LargeError::Interrupted);
+    send(Bytes::copy_from_slice(sealer.header()))?;
+    let (home, used) = std::sync::mpsc::channel();
+    let mut first = 0;
+    while first < sealer.segments() {
+        let part = first..first.saturating_add(PART_SEGMENTS as u64).min(sealer.segments());
+        first = part.end;
+        let mut sealed: Vec<u8> = used.try_recv().unwrap_or_else(|_| Vec::with_capacity(PIECE_LEN));
+        sealed.clear();
+        sealer.seal_in_place(
+            part,
+            |content| fill(content).map_err(LargeError::from),
+            &mut sealed,
+        )?;
+        send(Bytes::from_owner(Reused { sealed, home: home.clone() }))?;
+    }
+    Ok(sealer.finish()?)
+}
+
+/// Hashes and writes what comes, unless the caller is gone first.
+async fn write_pieces(
+    mut writer: SegmentWriter,
+    mut pieces: mpsc::Receiver<Bytes>,
+    gone: impl Future<Output = ()>,
+) -> Result<SegmentWriter, VaultError> {
+    let mut gone = pin!(gone);
+    loop {
+        match select(gone.as_mut(), pin!(pieces.recv())).await {
+            Either::Left(_) => return Err(VaultError::Storage("given up by the caller".into())),
+            Either::Right((Some(piece), _)) => writer.write(piece).await?,
+            Either::Right((None, _)) => return Ok(writer),
+        }
+    }
+}
+
+/// The same in a thread of its own, where a piece is written while the hash has left it in the cache, and nobody is woken
+/// up in between.
+fn write_apart(
+    writer: SegmentWriter,
+    pieces: mpsc::Receiver<Bytes>,
+) -> Result<oneshot::Receiver<Result<SegmentWriter, VaultError>>, VaultError> {
+    let (mut told, answer) = oneshot::channel();
+    let work = move || {
+        let written = block_on(write_pieces(writer, pieces, told.closed()));
+        // Nobody may be waiting any more.
+        told.send(written).ok();
+    };
+    let thread = std::thread::Builder::new().name("vault-writer".into());
+    thread.spawn(work).map_err(|error| VaultError::Storage(error.to_string()))?;
+    Ok(answer)
 }
 
 /// A buffer that goes home when it has been written: fresh memory for every piece would cost as much as the hash.

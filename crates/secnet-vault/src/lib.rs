@@ -28,6 +28,7 @@ mod s3;
 mod segments;
 mod storage_key;
 mod stream;
+mod writes;
 
 pub use archive::{OpenArchiveError, PrivateArchive};
 pub use backup::{

@@ -13,7 +13,10 @@ use parking_lot::Mutex;
 use secnet_app::ports::{Vault, VaultError};
 use secnet_crypto::{Address, GROUP_LEN, Outboard, OutboardBuilder};
 
-use crate::{SegmentReader, SegmentWriter, paths};
+use crate::{
+    SegmentReader, SegmentWriter, paths,
+    stream::{LOCAL_PART_BYTES, REMOTE_PART_BYTES},
+};
 
 /// Outboards kept in memory; each covers one segment and takes 2 KiB for 4 MiB.
 const MAX_CACHED_OUTBOARDS: usize = 1024;
@@ -41,7 +44,17 @@ pub enum OpenVaultError {
 #[derive(Debug, Clone)]
 pub struct SegmentVault {
     store: Arc<dyn ObjectStore>,
+    place: Place,
     outboards: Arc<Mutex<BTreeMap<Address, Arc<Outboard>>>>,
+}
+
+/// What is known of the store's place: how streamed segments are best written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// A folder, written by whoever calls.
+    Folder,
+    /// Any store; it may need the runtime.
+    Elsewhere,
 }
 
 impl SegmentVault {
@@ -54,7 +67,8 @@ impl SegmentVault {
             folder: folder.display().to_string(),
             source,
         })?;
-        Ok(Self::on(Arc::new(LocalFileSystem::new_with_prefix(folder)?.with_fsync(true))))
+        let store = Arc::new(LocalFileSystem::new_with_prefix(folder)?.with_fsync(true));
+        Ok(Self { store, place: Place::Folder, outboards: Arc::default() })
     }
 
     /// Segments in memory.
@@ -66,11 +80,24 @@ impl SegmentVault {
     /// Segments in any object store whose writes are durable when acknowledged.
     #[must_use]
     pub fn on(store: Arc<dyn ObjectStore>) -> Self {
-        Self { store, outboards: Arc::default() }
+        Self { store, place: Place::Elsewhere, outboards: Arc::default() }
     }
 
     pub(crate) fn store(&self) -> &dyn ObjectStore {
         self.store.as_ref()
+    }
+
+    /// Bytes of a streamed segment that the store gets at once.
+    pub(crate) const fn part_bytes(&self) -> usize {
+        match self.place {
+            Place::Folder => LOCAL_PART_BYTES,
+            Place::Elsewhere => REMOTE_PART_BYTES,
+        }
+    }
+
+    /// Can a thread outside the runtime write?
+    pub(crate) const fn writes_anywhere(&self) -> bool {
+        matches!(self.place, Place::Folder)
     }
 
     /// Starts a segment that comes in pieces; memory stays flat.

@@ -6,13 +6,16 @@ use bytes::Bytes;
 use object_store::{MultipartUpload, ObjectStoreExt as _, PutPayload, path::Path};
 use secnet_app::ports::VaultError;
 use secnet_crypto::{Address, Outboard, OutboardBuilder, rand_core::Rng as _};
+use tokio::runtime::Handle;
 
 use crate::{SegmentVault, paths, segments::storage};
 
-/// Part of a multipart upload; S3 wants at least 5 MiB and takes 10,000 of them.
-const PART_BYTES: usize = 8 * 1024 * 1024;
-/// Longest streamed segment, in parts: 78 GiB.
-const MAX_PARTS: usize = 10_000;
+/// Part of a multipart upload, in bytes; S3 wants at least 5 MiB and takes 10,000 of them.
+pub(crate) const REMOTE_PART_BYTES: usize = 8 * 1024 * 1024;
+/// The same where the store is a folder: written while it is in the processor's cache, not gathered first.
+pub(crate) const LOCAL_PART_BYTES: usize = 512 * 1024;
+/// Longest streamed segment, in bytes: 78 GiB, as many parts as S3 takes.
+const MAX_STREAMED_BYTES: u64 = 10_000 * REMOTE_PART_BYTES as u64;
 /// Read and verified at once.
 const READ_BYTES: u64 = 2 * 1024 * 1024;
 
@@ -25,7 +28,8 @@ pub struct SegmentWriter {
     builder: OutboardBuilder,
     pending: Vec<Bytes>,
     pending_len: usize,
-    parts: usize,
+    /// Bytes of the parts so far; `None` before the first, which may be empty.
+    sent: Option<u64>,
     /// The part on its way, awaited before the next one: two parts are in memory at most.
     underway: Option<tokio::task::JoinHandle<Result<(), object_store::Error>>>,
 }
@@ -43,7 +47,7 @@ impl SegmentWriter {
             builder: OutboardBuilder::new(),
             pending: Vec::new(),
             pending_len: 0,
-            parts: 0,
+            sent: None,
             underway: None,
         })
     }
@@ -56,11 +60,12 @@ impl SegmentWriter {
         self.builder.update(&bytes).map_err(|e| VaultError::Storage(e.to_string()))?;
         let mut bytes = bytes;
         while !bytes.is_empty() {
-            let room = PART_BYTES.saturating_sub(self.pending_len).min(bytes.len());
+            let part = self.vault.part_bytes();
+            let room = part.saturating_sub(self.pending_len).min(bytes.len());
             let now = bytes.split_to(room);
             self.pending_len = self.pending_len.saturating_add(now.len());
             self.pending.push(now);
-            if self.pending_len >= PART_BYTES {
+            if self.pending_len >= part {
                 self.send_part().await?;
             }
         }
@@ -72,7 +77,7 @@ impl SegmentWriter {
     /// # Errors
     /// [`VaultError::Storage`].
     pub async fn finish(mut self) -> Result<Arc<Outboard>, VaultError> {
-        if self.pending_len > 0 || self.parts == 0 {
+        if self.pending_len > 0 || self.sent.is_none() {
             self.send_part().await?;
         }
         self.settle().await?;
@@ -98,16 +103,21 @@ impl SegmentWriter {
 
     async fn send_part(&mut self) -> Result<(), VaultError> {
         self.settle().await?;
-        self.parts = self.parts.saturating_add(1);
-        if self.parts > MAX_PARTS {
+        let sent = self.sent.unwrap_or(0).saturating_add(self.pending_len as u64);
+        if sent > MAX_STREAMED_BYTES {
             return Err(VaultError::Storage(format!(
-                "a streamed segment can have at most {MAX_PARTS} parts"
+                "a streamed segment can have at most {MAX_STREAMED_BYTES} bytes"
             )));
         }
+        self.sent = Some(sent);
         self.pending_len = 0;
         let payload: PutPayload = std::mem::take(&mut self.pending).into_iter().collect();
         let part = self.upload.put_part(payload);
-        self.underway = Some(tokio::spawn(part));
+        match Handle::try_current() {
+            Ok(runtime) => self.underway = Some(runtime.spawn(part)),
+            // A thread of its own: the store works in it.
+            Err(_) => part.await.map_err(|e| storage(&e))?,
+        }
         Ok(())
     }
 

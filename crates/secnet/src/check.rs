@@ -4,22 +4,35 @@ use std::path::Path;
 
 use base64ct::{Base64, Encoding as _};
 use secnet_ledger::State;
-use secnet_types::{Digest, MemberId};
-use secnet_vault::{BackupEpochs, StorageKey};
+use secnet_types::{Digest, Genesis, MemberId};
+use secnet_vault::BackupEpochs;
 
-use crate::keystore::{Card, Identity, Keystore, kind_word};
-use crate::node::BACKUP_EPOCHS;
-use crate::{actions, erased, kept};
+use crate::keystore::{Card, FORMER, Identity, Keystore, STAGED, kind_word};
+use crate::node::{BACKUP_EPOCHS, NODE_KEYS, OwnKeys};
+use crate::{actions, erased, groups, kept, sessions};
 
 /// Something that is wrong: the file, and the problem.
 pub(crate) type Wrong = (String, String);
 
-/// Open every file in the folder of keys.
+/// Identities that are tried to tell a wrong passphrase from a damaged file: each costs a stretched passphrase.
+const MAX_TRIED: usize = 4;
+
+const OTHER_SEALING_KEY: &str = "its sealing key is not that of the card beside it";
+
+/// Does the passphrase open any identity here?
+pub(crate) fn passphrase_opens(folder: &Path, passphrase: &str) -> bool {
+    let keystore = Keystore::at(folder);
+    let files = keystore.files().unwrap_or_default();
+    let names = files.iter().filter_map(|file| file.strip_suffix(".key"));
+    names.take(MAX_TRIED).any(|name| keystore.open(name, passphrase).is_ok())
+}
+
+/// Open every file in the folder of keys, but for the node's own, which are opened already if they can be.
 pub(crate) fn keys(
     folder: &Path,
     passphrase: &str,
-    storage: StorageKey,
-    state: &State,
+    own: Option<&OwnKeys>,
+    (genesis, state): (&Genesis, &State),
 ) -> Vec<Wrong> {
     let keystore = Keystore::at(folder);
     let files = match keystore.files() {
@@ -35,18 +48,80 @@ pub(crate) fn keys(
     for name in names {
         identity(&keystore, name, passphrase, state, &mut wrong);
     }
-    let epochs = folder.join(BACKUP_EPOCHS);
-    if epochs.exists() {
-        match BackupEpochs::open(&epochs, storage) {
-            Ok(epochs) => {
-                if let Err(failure) = erased::noted(&epochs) {
-                    wrong.push((BACKUP_EPOCHS.into(), failure.message));
-                }
-            }
-            Err(error) => wrong.push((BACKUP_EPOCHS.into(), error.to_string())),
-        }
+    for file in &files {
+        other_key(&keystore, file, passphrase, &mut wrong);
+        let problem = session_or_group(&keystore, file, passphrase, state);
+        wrong.extend(problem.map(|problem| (file.clone(), problem)));
+    }
+    if let Some(own) = own {
+        let problem = owns_the_ledger(own, genesis, state);
+        wrong.extend(problem.map(|problem| (NODE_KEYS.into(), problem.into())));
+        wrong.extend(epochs(&folder.join(BACKUP_EPOCHS), own));
     }
     wrong
+}
+
+/// The ledger is written with one of the node's keys, and knows its member by another.
+fn owns_the_ledger(own: &OwnKeys, genesis: &Genesis, state: &State) -> Option<&'static str> {
+    if own.sequencer != genesis.sequencer {
+        return Some("the sequencer's key is not the one that the genesis names");
+    }
+    match state.member(own.pdc) {
+        None => Some("the ledger does not know this data centre"),
+        Some(member) if member.key != own.pdc.0 => Some("the ledger knows another signing key"),
+        Some(member) if member.sealing_key != own.sealing => {
+            Some("the ledger knows another sealing key")
+        }
+        Some(_) => None,
+    }
+}
+
+fn epochs(file: &Path, own: &OwnKeys) -> Option<Wrong> {
+    let noted = match file.exists().then(|| BackupEpochs::open(file, own.storage.clone()))? {
+        Ok(epochs) => erased::noted(&epochs).err().map(|failure| failure.message),
+        Err(error) => Some(error.to_string()),
+    };
+    noted.map(|problem| (BACKUP_EPOCHS.into(), problem))
+}
+
+/// The key before the last rotation, or after one that the ledger has not taken yet: the same member's.
+fn other_key(keystore: &Keystore, file: &str, passphrase: &str, wrong: &mut Vec<Wrong>) {
+    for suffix in [STAGED, FORMER] {
+        let name = file.strip_suffix(suffix).and_then(|name| name.strip_suffix('.'));
+        let Some(name) = name else { continue };
+        match keystore.open_beside(name, suffix, passphrase) {
+            Ok(identity) if seals_with_its_card(&identity) => {}
+            Ok(_) => wrong.push((file.into(), OTHER_SEALING_KEY.into())),
+            Err(failure) => wrong.push((file.into(), sentence(&failure))),
+        }
+    }
+}
+
+fn session_or_group(
+    keystore: &Keystore,
+    file: &str,
+    passphrase: &str,
+    state: &State,
+) -> Option<String> {
+    let (name, suffix) = file.rsplit_once('.')?;
+    if suffix == sessions::SUFFIX {
+        let opened = sessions::open(keystore, name, passphrase);
+        return opened.err().map(|failure| sentence(&failure));
+    }
+    if suffix != groups::SUFFIX {
+        return None;
+    }
+    match groups::read(keystore, name) {
+        None => Some("it holds no group's id".into()),
+        Some(group) if state.group(group).is_none() => {
+            Some("the ledger does not know this group".into())
+        }
+        Some(_) => None,
+    }
+}
+
+fn seals_with_its_card(identity: &Identity) -> bool {
+    Base64::encode_string(&identity.sealing.public.to_bytes()) == identity.card.sealing_key
 }
 
 /// One identity: its card, its key, and what is sealed under it.
@@ -70,7 +145,7 @@ fn identity(
             return wrong.push((format!("{name}.key"), sentence(&failure)));
         }
     };
-    if Base64::encode_string(&identity.sealing.public.to_bytes()) != identity.card.sealing_key {
+    if !seals_with_its_card(&identity) {
         wrong.push((format!("{name}.json"), "its sealing key is not that of the key file".into()));
     }
     sealed(keystore, &identity, wrong);
@@ -113,7 +188,7 @@ fn against_the_ledger(card: &Card, file: &str, state: &State) -> Option<String> 
     None
 }
 
-fn sentence(failure: &crate::failure::Failure) -> String {
+pub(crate) fn sentence(failure: &crate::failure::Failure) -> String {
     let mut text = failure.message.clone();
     for cause in &failure.causes {
         text.push_str(": ");

@@ -1,9 +1,9 @@
 //! What an owner does with a dataset it has: other terms, more records, another owner.
 
 use secnet_app::ports::{Archive as _, EntryKind, EntryName};
-use secnet_app::{TermsDetail, manifest_commitment};
+use secnet_app::{DatasetManifest, Stated, TermsDetail};
 use secnet_ledger::Dataset;
-use secnet_types::{DatasetId, Digest, MemberId, Operation, SignedCommand, Terms, decode, encode};
+use secnet_types::{DatasetId, Digest, MemberId, Operation, SignedCommand, Terms, decode};
 
 use crate::actions::{self, PlainRecord};
 use crate::failure::Failure;
@@ -90,18 +90,23 @@ pub(crate) async fn carry_out(
     let mut operation = operation(node, dataset, change, terms);
     let records = change.records();
     let sealed = actions::seal(node, author, dataset, records, progress)?;
-    let new = manifest_commitment(&random(), &sealed.manifests);
-    match (&mut operation, change) {
+    let listed = match &mut operation {
         // What was there before stays part of what is committed to.
-        (Operation::UpdateDataset { manifest, .. }, Change::Update(before, _))
-            if !records.is_empty() =>
-        {
-            *manifest = Digest::commit(&random(), &encode(&vec![before.manifest, new]));
+        Operation::UpdateDataset { manifest, .. } if !records.is_empty() => {
+            let before = node.pdc.manifest_of(dataset).await.map_err(access_failure)?;
+            let listed = before.with(random(), &sealed.uploads);
+            *manifest = listed.commitment();
+            Some(listed)
         }
-        (Operation::AcceptDataset { manifest, .. }, _) => *manifest = new,
-        _ => {}
-    }
+        Operation::AcceptDataset { manifest, .. } => {
+            let listed = DatasetManifest::of(random(), &sealed.uploads);
+            *manifest = listed.commitment();
+            Some(listed)
+        }
+        _ => None,
+    };
     let command: SignedCommand = node.pdc.sign(author.member(), operation, &author.signing);
-    node.pdc.take_in(sealed.uploads, detail, &command).await.map_err(access_failure)?;
+    let stated = Stated { terms: detail.clone(), manifest: listed };
+    node.pdc.take_in(sealed.uploads, &stated, &command).await.map_err(access_failure)?;
     Ok(())
 }

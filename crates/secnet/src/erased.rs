@@ -95,23 +95,32 @@ pub(crate) fn note(
     Ok(before)
 }
 
+/// Steps of [`carry_out`], for progress.
+pub(crate) const STEPS: u64 = 4;
+
 /// Destroy what these erasures of an owner name, as far as it is still there: the release nodes' halves, the owner's keys,
-/// then every key under which an old page of the archive would open, then the bytes.
+/// then every key under which an old page of the archive would open, then the bytes. `step` is called after each of
+/// these.
 pub(crate) async fn carry_out(
     node: &Node,
     owner: &Identity,
     erasures: &[Erasure],
+    mut step: impl FnMut(),
 ) -> Result<Gone, Failure> {
     for Erasure { dataset, records, whole, .. } in erasures {
         node.pdc.destroy(*dataset, records, *whole).await.map_err(access_failure)?;
     }
+    step();
     let compartments = destroy_keys(node, owner, erasures).await?;
+    step();
     // Sealed anew under another key: pages of the old file, and copies of it, open nothing.
     node.archive.rekey().await.map_err(archive_failure)?;
+    step();
     let present = node.vault.list().await.map_err(|error| access_failure(error.into()))?;
     let mut segments: BTreeSet<Address> = erasures.iter().flat_map(Erasure::segments).collect();
     segments.retain(|segment| present.contains(segment));
     let removed = node.pdc.free_segments(segments).await.map_err(access_failure)?;
+    step();
     Ok(Gone { compartments, segments: removed.len() })
 }
 

@@ -1,6 +1,6 @@
 //! Files that only their owner may read, written whole or not at all.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 
@@ -55,22 +55,41 @@ pub(crate) fn sync_folder(folder: &Path) -> Result<(), Failure> {
         .map_err(|error| Failure::io("sync", folder, &error))
 }
 
-/// Write a file so that after a crash it is there whole or not at all, readable by its owner only.
+/// How a file's name ends until it is whole; between the name and this are random letters.
+const UNFINISHED: &str = ".part";
+
+/// Write a file so that after a crash it is there whole or not at all, readable by its owner only. It is made under a
+/// name that nobody can have taken beforehand; a link that stands under `path` is replaced, not followed.
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     // A bare file name has the empty path as its parent, which cannot be opened.
     let folder =
         path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     make_private_dir(folder)?;
-    let aside = path.with_extension("part");
     let failed = |error: std::io::Error| Failure::io("write", path, &error);
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&aside).map_err(failed)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)?;
-    std::fs::rename(&aside, path).map_err(failed)?;
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(".");
+    // Made anew or not at all, 0600, and removed again if what follows fails.
+    let mut file = tempfile::Builder::new()
+        .prefix(&name)
+        .suffix(UNFINISHED)
+        .tempfile_in(folder)
+        .map_err(failed)?;
+    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
+    file.persist(path).map_err(|error| failed(error.error))?;
+    sync_folder(folder)
+}
+
+/// Remove what a crash left unfinished in a folder that nobody else writes to now. It may hold keys which were destroyed
+/// since.
+pub(crate) fn remove_unfinished(folder: &Path) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure::io("read", folder, &error);
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        if entry.file_name().to_string_lossy().ends_with(UNFINISHED) {
+            remove(&entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Make a folder that only its owner may enter.
@@ -82,7 +101,7 @@ pub(crate) fn make_private_dir(path: &Path) -> Result<(), Failure> {
     builder.create(path).map_err(|error| Failure::io("make the folder", path, &error))
 }
 
-/// Copy a folder and all in it, but for the files with these names.
+/// Copy a folder and all in it, but for the files with these names. Durable when it returns.
 pub(crate) fn copy_tree(from: &Path, to: &Path, without: &[&str]) -> Result<(), Failure> {
     make_private_dir(to)?;
     let entries = std::fs::read_dir(from).map_err(|error| Failure::io("read", from, &error))?;
@@ -96,8 +115,73 @@ pub(crate) fn copy_tree(from: &Path, to: &Path, without: &[&str]) -> Result<(), 
         if path.is_dir() {
             copy_tree(&path, &target, without)?;
         } else {
-            std::fs::copy(&path, &target).map_err(|error| Failure::io("copy", &path, &error))?;
+            std::fs::copy(&path, &target)
+                .and_then(|_| File::open(&target)?.sync_all())
+                .map_err(|error| Failure::io("copy", &path, &error))?;
         }
     }
-    Ok(())
+    sync_folder(to)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(folder).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_file_is_replaced_whole_and_nothing_is_left_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ada.key");
+        for content in ["first", "second, longer"] {
+            write_private(&path, content.as_bytes()).unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), content);
+        }
+        assert_eq!(names(folder.path()), ["ada.key"]);
+        // What cannot get its name leaves nothing behind.
+        let taken = folder.path().join("folder");
+        std::fs::create_dir_all(taken.join("full")).unwrap();
+        assert_eq!(write_private(&taken, b"secret").unwrap_err().code, "io");
+        assert_eq!(names(folder.path()), ["ada.key", "folder"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nobody_else_can_read_it_and_planted_links_are_not_followed() {
+        use std::os::unix::fs::{PermissionsExt as _, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let elsewhere = folder.path().join("elsewhere");
+        std::fs::write(&elsewhere, "another's").unwrap();
+        let inside = folder.path().join("keys");
+        let path = inside.join("ada.key");
+        make_private_dir(&inside).unwrap();
+        // Under the name itself, and under the one that a former version wrote to first.
+        symlink(&elsewhere, &path).unwrap();
+        symlink(&elsewhere, inside.join("ada.part")).unwrap();
+        write_private(&path, b"secret").unwrap();
+        assert_eq!(std::fs::read_to_string(&elsewhere).unwrap(), "another's");
+        let written = std::fs::symlink_metadata(&path).unwrap();
+        assert!(written.is_file());
+        assert_eq!(written.permissions().mode() & 0o777, 0o600);
+        // Also over a file that others could read.
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        write_private(&path, b"secret").unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn what_a_crash_left_is_removed_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["ada.compartments.x7Gh2k.part", "ada.key", "part.json"] {
+            std::fs::write(folder.path().join(name), "x").unwrap();
+        }
+        remove_unfinished(folder.path()).unwrap();
+        assert_eq!(names(folder.path()), ["ada.key", "part.json"]);
+    }
 }

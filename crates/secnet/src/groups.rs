@@ -5,10 +5,10 @@ use secnet_types::{GroupId, MemberId};
 
 use crate::failure::{Exit, Failure};
 use crate::files;
-use crate::keystore::check_name;
+use crate::keystore::{Keystore, check_name};
 use crate::node::Node;
 
-const SUFFIX: &str = "group";
+pub(crate) const SUFFIX: &str = "group";
 /// Longest content of a name's file, in bytes.
 const MAX_BYTES: u64 = 256;
 
@@ -20,13 +20,15 @@ pub(crate) fn find(node: &Node, name: &str) -> Result<GroupId, Failure> {
         });
     }
     check_name(name)?;
-    let path = node.keystore.beside(name, SUFFIX);
-    let known = std::fs::metadata(&path).is_ok_and(|file| file.len() <= MAX_BYTES);
-    let text = known.then(|| std::fs::read_to_string(&path).unwrap_or_default());
-    text.and_then(|text| text.trim().parse().ok()).ok_or_else(|| {
+    read(&node.keystore, name).ok_or_else(|| {
         Failure::new("unknown-group", format!("there is no group `{name}` here"))
             .hint("`secnet group` lists those there are; `secnet group new NAME` opens one")
     })
+}
+
+/// The id in a name's file.
+pub(crate) fn read(keystore: &Keystore, name: &str) -> Option<GroupId> {
+    files::read_text(&keystore.beside(name, SUFFIX), MAX_BYTES).ok()?.trim().parse().ok()
 }
 
 /// Refuse a name that is taken, or is none.

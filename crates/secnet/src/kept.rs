@@ -124,6 +124,15 @@ pub(crate) fn forget_past(node: &Node, requester: &Identity) -> Result<(), Failu
     Ok(())
 }
 
+/// Forget every call in a folder of keys.
+pub(crate) fn forget_all(folder: &std::path::Path) -> Result<(), Failure> {
+    let names = Keystore::at(folder).files()?;
+    let calls = names
+        .iter()
+        .filter(|name| name.strip_suffix(SUFFIX).is_some_and(|name| name.ends_with('.')));
+    calls.into_iter().try_for_each(|name| files::remove(&folder.join(name)))
+}
+
 /// The kept calls that do not open, each with its problem.
 pub(crate) fn damaged(
     keystore: &Keystore,

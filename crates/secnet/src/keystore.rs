@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use base64ct::{Base64, Encoding as _};
+use secnet_crypto::keyfile::KeyFileError;
 use secnet_crypto::keyfile::{self, MAX_KEY_FILE_LEN};
 use secnet_crypto::{KeyFileParams, SealKeyPair, SigningKey, Zeroizing};
 use secnet_types::{Digest, MemberId, MemberKind};
@@ -18,6 +19,9 @@ const MAX_NAME_BYTES: usize = 64;
 const MAX_CARD_BYTES: u64 = 16 * 1024;
 /// How the file of a rotated key ends until the ledger has taken it.
 pub(crate) const STAGED: &str = "key.new";
+/// How the file of the key before the last rotation ends.
+pub(crate) const FORMER: &str = "key.old";
+const RESTORE: &str = "`secnet restore` puts a backup into another folder";
 
 /// The secret half of an identity.
 #[derive(Debug)]
@@ -161,14 +165,24 @@ impl Keystore {
 
     /// A rotated key that was written down, if it was.
     pub(crate) fn staged(&self, name: &str, passphrase: &str) -> Result<Option<Identity>, Failure> {
-        let path = self.staged_path(name);
-        if !path.exists() {
+        if !self.staged_path(name).exists() {
             return Ok(None);
         }
+        self.open_beside(name, STAGED, passphrase).map(Some)
+    }
+
+    /// A member with a key that is not the one in use.
+    pub(crate) fn open_beside(
+        &self,
+        name: &str,
+        suffix: &str,
+        passphrase: &str,
+    ) -> Result<Identity, Failure> {
+        let path = self.beside(name, suffix);
         let card = self.card(name)?;
         let (signing, sealing) = open_seeds(&path, name, passphrase)?;
         let (id, did) = (card.id()?, signing.verifying_key().to_did_key());
-        Ok(Some(Identity { card: Card { did, ..card }, signing, sealing, id }))
+        Ok(Identity { card: Card { did, ..card }, signing, sealing, id })
     }
 
     /// Put a rotated key in place of the one in use, which stays beside it as `NAME.key.old`. The staged file goes last:
@@ -181,7 +195,7 @@ impl Keystore {
         };
         self.write_card(&identity.card)?;
         if path.exists() {
-            rename(&path, &self.beside(name, "key.old"))?;
+            rename(&path, &self.beside(name, FORMER))?;
         }
         rename(&staged, &path)?;
         files::sync_folder(&self.dir)
@@ -281,12 +295,7 @@ fn open_seeds(
     name: &str,
     passphrase: &str,
 ) -> Result<(SigningKey, SealKeyPair), Failure> {
-    let text = files::read_text(path, MAX_KEY_FILE_LEN as u64)?;
-    let seeds = keyfile::decrypt(&text, passphrase).map_err(|error| {
-        Failure::new("wrong-passphrase", format!("cannot open the key of `{name}`"))
-            .because(&error)
-            .hint("check the passphrase; there is no way around it")
-    })?;
+    let seeds = open_key_file(path, &format!("`{name}`"), passphrase)?;
     match seeds.as_chunks::<32>() {
         ([signing, sealing], []) => {
             Ok((SigningKey::from_seed(*signing), SealKeyPair::from_seed(*sealing)))
@@ -295,9 +304,27 @@ fn open_seeds(
     }
 }
 
+/// The secret in a key file. A wrong passphrase and a damaged secret look the same; anything else is damage.
+pub(crate) fn open_key_file(
+    path: &Path,
+    whose: &str,
+    passphrase: &str,
+) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let text = files::read_text(path, MAX_KEY_FILE_LEN as u64)?;
+    keyfile::decrypt(&text, passphrase).map_err(|error| match error {
+        KeyFileError::Rejected => {
+            Failure::new("wrong-passphrase", format!("cannot open the key of {whose}"))
+                .because(&error)
+                .hint("check the passphrase; there is no way around it")
+        }
+        error => Failure::new("key-file", format!("cannot open the key of {whose}"))
+            .because(&error)
+            .hint(RESTORE),
+    })
+}
+
 fn damaged(name: &str) -> Failure {
-    Failure::new("key-file", format!("the key file of `{name}` is damaged"))
-        .hint("`secnet restore` puts a backup into another folder")
+    Failure::new("key-file", format!("the key file of `{name}` is damaged")).hint(RESTORE)
 }
 
 /// Names become file names, so only plain ones are taken.

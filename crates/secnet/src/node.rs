@@ -4,6 +4,7 @@
 //! DIR/genesis.cbor   how the network began
 //! DIR/ledger/        the ledger
 //! DIR/log/           checkpoint and tiles, plain files for anybody
+//! DIR/closed/        the ledgers of the networks before
 //! DIR/vault/         encrypted segments
 //! DIR/archive/       encrypted details, packets, facts
 //! DIR/keys/          passphrase-protected keys, public cards
@@ -15,19 +16,20 @@ use std::sync::{Arc, Mutex};
 
 use secnet_app::ports::{Clock as _, SubmitError};
 use secnet_app::{AccessError, LocalRelease, Parts, Pdc};
-use secnet_crypto::keyfile::{self, MAX_KEY_FILE_LEN};
+use secnet_crypto::keyfile;
 use secnet_crypto::{KeyFileParams, SealKeyPair, SigningKey, Zeroizing};
 use secnet_node::store::{Exporter, Store, StoreError};
-use secnet_node::{Chain, Solo, store_options};
+use secnet_node::{Against, Chain, Solo, agrees, store_options};
 use secnet_types::{
     Change, CommandId, Digest, Founder, Genesis, GovernorApproval, MemberId, MemberKind, Operation,
     Parameters, Proposal, SignedCommand, encode,
 };
 use secnet_vault::{BackupEpochs, BackupError, PrivateArchive, SegmentVault, StorageKey};
 
+use crate::evidence;
 use crate::failure::{Exit, Failure};
 use crate::files;
-use crate::keystore::{Identity, Keystore};
+use crate::keystore::{Identity, Keystore, open_key_file};
 use crate::system::{SystemClock, SystemEntropy, random, rng};
 
 /// The identity that governs a solo network.
@@ -35,13 +37,14 @@ pub(crate) const GOVERNOR: &str = "governor";
 /// The keys of backups, in the keys folder, and the note of what was erased. Not in the backups themselves, or the keys
 /// would never die.
 pub(crate) const BACKUP_EPOCHS: &str = "backup.epochs";
-const NODE_KEYS: &str = "node.keys";
+/// The node's own keys, in the keys folder.
+pub(crate) const NODE_KEYS: &str = "node.keys";
 const NODE_SEEDS: usize = 5;
 /// How long a governance proposal made here may wait, in milliseconds.
 const PROPOSAL_LIFETIME_MS: u64 = 60_000;
 
 /// The secret keys of the node itself.
-struct NodeKeys {
+pub(crate) struct NodeKeys {
     sequencer: Arc<SigningKey>,
     pdc: Arc<SigningKey>,
     pdc_sealing: SealKeyPair,
@@ -60,7 +63,7 @@ pub(crate) struct Node {
     storage: Zeroizing<[u8; 32]>,
     passphrase: Zeroizing<String>,
     /// What stretching the passphrase of a new key costs.
-    cost: KeyFileParams,
+    pub(crate) cost: KeyFileParams,
 }
 
 impl Node {
@@ -135,8 +138,11 @@ impl Node {
         let keys = NodeKeys::load(&dir.join("keys"), passphrase)?;
         let store = Store::open(&dir.join("ledger"), store_options(false))
             .map_err(|error| store_failure(&error))?;
+        not_behind(dir, &store)?;
         let chain = Chain::open(store, Some(Arc::clone(&keys.sequencer)))
             .map_err(|error| ledger_failure(&error))?;
+        // The ledger's lock is held, so nobody else writes here.
+        files::remove_unfinished(&dir.join("keys"))?;
         let node = Self::assemble(dir, chain, keys, passphrase).await?;
         // Whoever takes the disk finds no key that is past its date, even if no backup was made since.
         node.epochs()?.expire(SystemClock.now()).map_err(|error| backup_failure(&error))?;
@@ -293,12 +299,11 @@ pub(crate) fn publish(solo: &Solo, dir: &Path) -> Result<(), Failure> {
     // A node that stops may be at it already.
     static ONE: Mutex<()> = Mutex::new(());
     let _one = ONE.lock();
-    let (chain, folder) = (solo.chain(), dir.join("log"));
-    let there = files::read_text(&folder.join("checkpoint"), MAX_CHECKPOINT_BYTES).ok();
+    let chain = solo.chain();
     if let Ok((size, checkpoint)) = chain.checkpoint()
-        && there.as_deref() != Some(&checkpoint)
+        && evidence::published(dir).ok().as_deref() != Some(checkpoint.as_str())
     {
-        Exporter::new(chain.store(), &folder)
+        Exporter::new(chain.store(), &dir.join("log"))
             .export(size, checkpoint.as_bytes())
             .map_err(|error| ledger_failure(&error))?;
     }
@@ -311,12 +316,26 @@ impl AsRef<Keystore> for Node {
     }
 }
 
-/// Longest checkpoint, in bytes.
-pub(crate) const MAX_CHECKPOINT_BYTES: u64 = 64 * 1024;
+/// What a check of a folder needs of the node's own keys.
+#[derive(Debug)]
+pub(crate) struct OwnKeys {
+    /// What the archive and the backups' epochs are sealed under.
+    pub storage: StorageKey,
+    /// The data centre's id, which is its first key.
+    pub pdc: MemberId,
+    pub sealing: Digest,
+    pub sequencer: [u8; 32],
+}
 
-/// The key that a folder's archive and its backups' epochs are sealed under, without opening the rest.
-pub(crate) fn storage_key(dir: &Path, passphrase: &str) -> Result<StorageKey, Failure> {
-    NodeKeys::load(&dir.join("keys"), passphrase).map(|keys| StorageKey::from_bytes(*keys.storage))
+/// The node's own keys, without opening the rest.
+pub(crate) fn own_keys(dir: &Path, passphrase: &str) -> Result<OwnKeys, Failure> {
+    let keys = NodeKeys::load(&dir.join("keys"), passphrase)?;
+    Ok(OwnKeys {
+        storage: StorageKey::from_bytes(*keys.storage),
+        pdc: MemberId::from_key(&keys.pdc.verifying_key()),
+        sealing: Digest(keys.pdc_sealing.public.digest()),
+        sequencer: *keys.sequencer.verifying_key().as_bytes(),
+    })
 }
 
 /// What went wrong with a backup, for people.
@@ -350,6 +369,23 @@ pub(crate) fn store_failure(error: &StoreError) -> Failure {
     }
 }
 
+/// A ledger that lacks what its own folder has published was rolled back. Going on from there would sign a second history
+/// of the same network, and whoever kept the first one could show it.
+fn not_behind(dir: &Path, store: &Store) -> Result<(), Failure> {
+    // A log that is not there, or not readable, is `secnet fsck`'s to name.
+    let Ok(note) = evidence::published(dir) else { return Ok(()) };
+    match agrees(store, &Against::Checkpoint(note)) {
+        Err(problem) if problem.is_behind() => Err(Failure::new(
+            "rolled-back",
+            "the ledger lacks what this folder has published",
+        )
+        .because(&problem)
+        .hint("put the newer ledger back; if it is lost, `secnet restore` says what that means")
+        .exit(Exit::Verification)),
+        _ => Ok(()),
+    }
+}
+
 /// Is there a network in the folder?
 pub(crate) fn require(dir: &Path) -> Result<(), Failure> {
     if dir.join("genesis.cbor").exists() {
@@ -372,7 +408,21 @@ impl NodeKeys {
         }
     }
 
-    fn save(&self, keys: &Path, passphrase: &str, cost: KeyFileParams) -> Result<(), Failure> {
+    /// The same node with another sequencer's key.
+    pub(crate) fn with_new_sequencer(self) -> Self {
+        Self { sequencer: Arc::new(SigningKey::generate(&mut rng())), ..self }
+    }
+
+    pub(crate) fn sequencer(&self) -> Arc<SigningKey> {
+        Arc::clone(&self.sequencer)
+    }
+
+    pub(crate) fn save(
+        &self,
+        keys: &Path,
+        passphrase: &str,
+        cost: KeyFileParams,
+    ) -> Result<(), Failure> {
         let mut seeds = Zeroizing::new(Vec::with_capacity(NODE_SEEDS * 32));
         seeds.extend_from_slice(self.sequencer.seed());
         seeds.extend_from_slice(self.pdc.seed());
@@ -385,14 +435,9 @@ impl NodeKeys {
         files::write_private(&keys.join(NODE_KEYS), text.as_bytes())
     }
 
-    fn load(keys: &Path, passphrase: &str) -> Result<Self, Failure> {
+    pub(crate) fn load(keys: &Path, passphrase: &str) -> Result<Self, Failure> {
         let path = keys.join(NODE_KEYS);
-        let text = files::read_text(&path, MAX_KEY_FILE_LEN as u64)?;
-        let bytes = keyfile::decrypt(&text, passphrase).map_err(|error| {
-            Failure::new("wrong-passphrase", "cannot open the node's keys")
-                .because(&error)
-                .hint("check the passphrase; there is no way around it")
-        })?;
+        let bytes = open_key_file(&path, "the node", passphrase)?;
         let (seeds, rest) = bytes.as_chunks::<32>();
         let seeds = <&[[u8; 32]; NODE_SEEDS]>::try_from(seeds).ok().filter(|_| rest.is_empty());
         seeds
@@ -415,9 +460,10 @@ pub(crate) fn access_failure(error: AccessError) -> Failure {
         AccessError::Rejected(Rejection::Denied | Rejection::NotEntitled)
         | AccessError::Unauthenticated
         | AccessError::NotReleased(_) => Exit::Denied,
-        AccessError::Rejected(_) | AccessError::Malformed(_) | AccessError::Unknown(_) => {
-            Exit::Failed
-        }
+        AccessError::Rejected(_)
+        | AccessError::Malformed(_)
+        | AccessError::Unknown(_)
+        | AccessError::Erased(_) => Exit::Failed,
         AccessError::Damaged(_) | AccessError::Vault(_) | AccessError::Archive(_) => {
             Exit::Verification
         }

@@ -1,6 +1,7 @@
 //! Asking a person at a terminal.
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::process::{Child, Command, Stdio};
 
 use secnet_crypto::Zeroizing;
 
@@ -78,26 +79,38 @@ pub(crate) fn confirm(question: &str) -> Result<bool, Failure> {
 }
 
 /// The terminal does not echo while this lives.
-struct Hidden;
+struct Hidden {
+    /// Waits until this process closes its end, or is gone: after Ctrl-C nothing here runs any more, and a terminal that
+    /// does not echo would be left behind.
+    afterwards: Option<Child>,
+}
+
+/// By then the terminal is another's, which stops whoever sets it unless that is ignored.
+const ECHO_AFTERWARDS: &str = "trap '' INT TTOU; cat >/dev/null; stty echo </dev/tty";
 
 impl Hidden {
     fn new() -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", ECHO_AFTERWARDS]).stdin(Stdio::piped()).stderr(Stdio::null());
+        let afterwards = shell.spawn().ok();
         stty("-echo");
-        Self
+        Self { afterwards }
     }
 }
 
 impl Drop for Hidden {
     fn drop(&mut self) {
+        if let Some(mut shell) = self.afterwards.take() {
+            drop(shell.stdin.take());
+            drop(shell.wait());
+        }
         stty("echo");
     }
 }
 
 /// POSIX `stty`: no library of ours may call the terminal directly, since unsafe code is forbidden.
 fn stty(mode: &str) {
-    drop(
-        std::process::Command::new("stty").arg(mode).stdin(std::process::Stdio::inherit()).status(),
-    );
+    drop(Command::new("stty").arg(mode).stdin(Stdio::inherit()).status());
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::keystore::{Identity, Keystore};
 use crate::node::Node;
 use crate::system::rng;
 
-const SUFFIX: &str = "session";
+pub(crate) const SUFFIX: &str = "session";
 
 /// Write a session key down.
 pub(crate) fn keep(node: &Node, member: &Identity, key: &SigningKey) -> Result<(), Failure> {
@@ -22,23 +22,21 @@ pub(crate) fn keep(node: &Node, member: &Identity, key: &SigningKey) -> Result<(
 
 /// The session key of a member.
 pub(crate) fn find(node: &Node, member: &Identity) -> Result<SigningKey, Failure> {
-    open(&node.keystore, node.passphrase(), member)
-}
-
-/// As [`find`], in a folder of keys.
-pub(crate) fn open(
-    keystore: &Keystore,
-    passphrase: &str,
-    member: &Identity,
-) -> Result<SigningKey, Failure> {
     let name = &member.card.name;
-    let path = keystore.beside(name, SUFFIX);
-    if !path.exists() {
+    if !node.keystore.beside(name, SUFFIX).exists() {
         return Err(Failure::new("no-session", format!("`{name}` has no session key here"))
             .hint("`secnet id session NAME --limit AMOUNT` opens one"));
     }
-    let text =
-        std::fs::read_to_string(&path).map_err(|error| Failure::io("read", &path, &error))?;
+    open(&node.keystore, name, node.passphrase())
+}
+
+/// The session key in a member's file.
+pub(crate) fn open(
+    keystore: &Keystore,
+    name: &str,
+    passphrase: &str,
+) -> Result<SigningKey, Failure> {
+    let text = files::read_text(&keystore.beside(name, SUFFIX), keyfile::MAX_KEY_FILE_LEN as u64)?;
     let damaged = || Failure::new("key-file", format!("the session key of `{name}` is damaged"));
     let seed = keyfile::decrypt(&text, passphrase).map_err(|error| damaged().because(&error))?;
     let seed = <[u8; 32]>::try_from(seed.as_slice()).map_err(|_| damaged())?;

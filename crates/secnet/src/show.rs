@@ -13,6 +13,16 @@ use serde_json::{Value, json};
 use crate::failure::{Exit, Failure};
 use effect::did;
 
+/// So many of something, in words.
+pub(crate) fn count(number: impl std::fmt::Display, one: &str) -> String {
+    let number = number.to_string();
+    match one.strip_suffix('y') {
+        _ if number == "1" => format!("1 {one}"),
+        Some(stem) => format!("{number} {stem}ies"),
+        None => format!("{number} {one}s"),
+    }
+}
+
 /// A verdict for programs.
 pub(crate) fn verdict(verdict: &Verdict) -> Value {
     match verdict {
@@ -49,6 +59,14 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// What to do about a refusal, and where it is recorded.
+pub(crate) fn recorded(refusal: &secnet_app::Refusal) -> String {
+    match refusal.decision {
+        Some(decision) => format!("{}; decision {decision}", refusal.remedy),
+        None => format!("{}; counted with other denials, in the receipt's summary", refusal.remedy),
+    }
+}
+
 /// A refusal as a failure, so that the exit code tells it.
 pub(crate) fn refusal(outcome: &Outcome) -> Option<Failure> {
     match outcome {
@@ -58,7 +76,7 @@ pub(crate) fn refusal(outcome: &Outcome) -> Option<Failure> {
                 "held",
                 format!("held by the {}; the owner has been asked", refusal.class.as_str()),
             )
-            .hint(format!("{}; decision {}", refusal.remedy, refusal.decision))
+            .hint(recorded(refusal))
             .exit(Exit::Held),
         ),
         Outcome::Denied(refusal) => {
@@ -69,7 +87,7 @@ pub(crate) fn refusal(outcome: &Outcome) -> Option<Failure> {
             };
             Some(
                 Failure::new("denied", format!("denied, because of {}", refusal.class.as_str()))
-                    .hint(format!("{}; decision {}", refusal.remedy, refusal.decision))
+                    .hint(recorded(refusal))
                     .exit(exit),
             )
         }

@@ -110,8 +110,12 @@ fn text(node: &Node, would: &str, foreseen: &Value, more: &Value) -> String {
         Some("refuse") => lines.push(format!("it would fail: {}\n  {}", of("why"), of("hint"))),
         Some(_) | None => {}
     }
-    if !more.is_null() {
-        lines.extend(names.lines(more));
+    // What the command says already is not said twice.
+    let said = foreseen.pointer("/command/with");
+    if let Value::Object(fields) = more {
+        let new = fields.iter().filter(|(key, value)| said.and_then(|s| s.get(key)) != Some(value));
+        let new = new.map(|(key, value)| (key.clone(), value.clone())).collect();
+        lines.extend(names.lines(&Value::Object(new)));
     }
     lines.join("\n")
 }

@@ -7,7 +7,7 @@ use secnet_types::{
     Action, Amount, DatasetId, GrantId, MemberId, Party, Purpose, RecordId, RecordMeta,
 };
 
-use super::Snapshot;
+use super::{Snapshot, erased};
 use crate::AccessError;
 use crate::pdc::Pdc;
 
@@ -62,6 +62,9 @@ impl Pdc {
         let Some(snapshot) = snapshot.flatten().filter(|snapshot| snapshot.discoverable) else {
             return Ok(None);
         };
+        if snapshot.erased {
+            return Err(erased(dataset));
+        }
         let consent = self.compiled(dataset, requester, &snapshot).await?;
         let listed = self.records_of(dataset).await?;
         let question = Question {

@@ -175,18 +175,19 @@ async fn history_has_refusals_with_reasons_and_what_if_says_what_a_grant_would_c
     assert_eq!((what_if.would_allow.len(), what_if.records, what_if.of), (1, 2, 3));
 }
 
+async fn terms_detail(world: &World) -> TermsDetail {
+    let terms = world.pdc.view(|view| view.state.dataset(world.dataset).unwrap().terms.detail);
+    let name = ports::EntryName::new(ports::EntryKind::TermsDetail, &[], &terms.unwrap().0);
+    let bytes = world.pdc.archive.get(&name).await.unwrap().unwrap();
+    decode("detailed terms", &bytes, 64 * 1024).unwrap()
+}
+
 #[tokio::test]
 async fn p3_nobody_brings_records_into_a_dataset_of_another() {
     let mut world = World::new(8).await;
     let (_, grant_detail) = world.granted(None, 0).await;
     let (eve, bo) = (World::copy(&world.eve), World::copy(&world.bo));
     let (terms, detail) = crate::world::terms_of(&mut world.rng, &world.clock);
-    let operation = Operation::UpdateDataset {
-        dataset: world.dataset,
-        pdc: world.node.id,
-        terms,
-        manifest: Digest::ZERO,
-    };
     let meta = RecordMeta {
         id: RecordId([77; 16]),
         kind: "Observation".into(),
@@ -206,9 +207,38 @@ async fn p3_nobody_brings_records_into_a_dataset_of_another() {
     };
     let content: &[u8] = b"smuggled";
     let sealed = secnet_lock::seal_upload(spec, [(&meta, content)], &mut world.rng).unwrap();
-    let command = world.sign(&eve, operation);
-    let upload = Upload { sealed, metas: vec![meta] };
-    assert!(world.pdc.take_in(vec![upload], &detail, &command).await.is_err());
+    let uploads = || vec![Upload { sealed: sealed.clone(), metas: vec![meta.clone()] }];
+    let before = world.pdc.manifest_of(world.dataset).await.unwrap();
+    let listed = before.with(world.salt(), &uploads());
+    let update = |manifest| Operation::UpdateDataset {
+        dataset: world.dataset,
+        pdc: world.node.id,
+        terms: terms.clone(),
+        manifest,
+    };
+    let command = world.sign(&eve, update(listed.commitment()));
+    let stated = Stated { terms: detail.clone(), manifest: Some(listed) };
+    let refused = world.pdc.take_in(uploads(), &stated, &command).await;
+    assert_eq!(refused.unwrap_err(), AccessError::Rejected(secnet_ledger::Rejection::NotEntitled));
+    // Nor by a delegate, whose command leaves the list of records as it is.
+    let window = Window { from: Timestamp(0), until: world.clock_now().plus_ms(3_600_000) };
+    let delegation = Delegation { delegate: eve.id, powers: Powers::ALL, dataset: None, window };
+    let ada = World::copy(&world.ada);
+    world.submit(&ada, Operation::Delegate { delegation }).await;
+    let current = world.pdc.view(|view| view.state.dataset(world.dataset).unwrap().terms.clone());
+    let repriced = Operation::UpdateDataset {
+        dataset: world.dataset,
+        pdc: world.node.id,
+        terms: Terms { price: Amount(7), ..current.unwrap() },
+        manifest: before.commitment(),
+    };
+    let command = world.sign(&eve, repriced);
+    let terms_now = terms_detail(&world).await;
+    for manifest in [None, Some(before)] {
+        let stated = Stated { terms: terms_now.clone(), manifest };
+        let refused = world.pdc.take_in(uploads(), &stated, &command).await;
+        assert!(matches!(refused, Err(AccessError::Malformed(_))), "{refused:?}");
+    }
     let (call, receiving) = world.call(&bo, Purpose::Treatment, None);
     let delivery = released(world.pdc.access(&call).await.unwrap());
     assert_eq!(world.open(&delivery, &receiving, &grant_detail).await, ["result 0", "result 1"]);

@@ -255,10 +255,11 @@ async fn nobody_is_promised_a_limit_to_fields_that_nothing_enforces() {
         dataset: world.dataset,
         pdc: world.node.id,
         terms,
-        manifest: Digest([3; 32]),
+        manifest: world.pdc.manifest_of(world.dataset).await.unwrap().commitment(),
     };
     let command = world.sign(&world.ada, operation);
-    world.pdc.take_in(Vec::new(), &detail, &command).await.unwrap();
+    let stated = Stated { terms: detail, manifest: None };
+    world.pdc.take_in(Vec::new(), &stated, &command).await.unwrap();
     granted_without_count(&mut world, 0).await;
     let bo = World::copy(&world.bo);
     let (mut call, _) = world.call(&bo, Purpose::Treatment, None);

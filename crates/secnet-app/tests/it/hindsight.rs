@@ -20,10 +20,12 @@ async fn transfer_to_eve(world: &mut World) -> Person {
     let dataset = world.dataset;
     world.submit(&ada, Operation::OfferDataset { dataset, to: Some(eve.id) }).await;
     let (terms, detail) = terms_of(&mut world.rng, &world.clock);
-    let (pdc, manifest) = (world.node.id, Digest([5; 32]));
+    let listed = DatasetManifest::of(world.salt(), &[]);
+    let (pdc, manifest) = (world.node.id, listed.commitment());
     let accept = Operation::AcceptDataset { dataset, pdc, terms, manifest };
     let command = world.sign(&eve, accept);
-    world.pdc.take_in(Vec::new(), &detail, &command).await.unwrap();
+    let stated = Stated { terms: detail, manifest: Some(listed) };
+    world.pdc.take_in(Vec::new(), &stated, &command).await.unwrap();
     eve
 }
 
@@ -150,9 +152,14 @@ async fn an_erasure_of_all_takes_every_salt_along() {
             (EntryKind::ConsentDetail, grant.grant.detail),
             (EntryKind::Wraps, grant.grant.wraps),
             (EntryKind::AskDetail, wish.commitment()),
+            (EntryKind::DatasetManifest, dataset.manifest),
         ]
     });
-    let names = named.unwrap().map(|(kind, digest)| EntryName::new(kind, &[], &digest.0));
+    let names = named.unwrap().map(|(kind, digest)| {
+        let of_dataset = kind == EntryKind::DatasetManifest;
+        let group: &[u8] = if of_dataset { &world.dataset.0 } else { &[] };
+        EntryName::new(kind, group, &digest.0)
+    });
     for name in &names {
         assert!(world.pdc.archive.get(name).await.unwrap().is_some(), "{name:?}");
     }

@@ -15,6 +15,7 @@ mod foreseen;
 mod guarding;
 mod hindsight;
 mod money;
+mod refusing;
 mod revoking;
 mod shared_part;
 mod storing;

@@ -36,6 +36,9 @@ struct Ledger {
     grants: Vec<GrantId>,
     details: BTreeMap<GrantId, GrantDetail>,
     denials: Vec<DenialId>,
+    /// What was compiled last for each requester: in a debug build that takes much longer than everything else here.
+    compiled: BTreeMap<MemberId, CompiledConsent>,
+    attempts: usize,
 }
 
 impl Ledger {
@@ -72,6 +75,8 @@ impl Ledger {
             grants: Vec::new(),
             details: BTreeMap::new(),
             denials: Vec::new(),
+            compiled: BTreeMap::new(),
+            attempts: 0,
         };
         let card = MemberCard {
             network: genesis.network(),
@@ -226,14 +231,18 @@ impl Ledger {
         }
     }
 
-    /// The consent as a PDC gathers it.
-    fn slice(&self) -> (ConsentSlice, BTreeSet<GrantId>) {
+    /// The consent that concerns any of these parties, as a PDC gathers it; without parties, everybody's.
+    fn slice(&self, parties: Option<&[Party]>) -> (ConsentSlice, BTreeSet<GrantId>) {
+        let concerns = |party: &Party| parties.is_none_or(|parties| parties.contains(party));
         let state = self.executor.state();
         let entry = state.dataset(self.dataset).unwrap();
         let mut used_up = BTreeSet::new();
         let mut grants = Vec::new();
         for (id, grant) in state.grants_on(self.dataset) {
             if grant.status == GrantStatus::Revoked || grant.tenure != entry.tenure {
+                continue;
+            }
+            if !concerns(&grant.grant.grantee) {
                 continue;
             }
             let uses_left = grant.grant.uses.map(|uses| uses.saturating_sub(grant.used));
@@ -245,6 +254,7 @@ impl Ledger {
         }
         let denials = state
             .denials_by(entry.owner)
+            .filter(|(_, denied)| concerns(&denied.denial.party))
             .map(|(id, denied)| DenialFact { id, denial: denied.denial.clone(), detail: None })
             .collect();
         let terms = TermsFact {
@@ -259,9 +269,36 @@ impl Ledger {
     }
 
     /// For which purposes policy permits a use under this grant, at the time of the next block.
-    fn permitted(&self, requester: MemberId, grant: GrantId, max_price: Amount) -> Vec<Purpose> {
-        let (slice, used_up) = self.slice();
-        let compiled = CompiledConsent::compile(&slice).unwrap();
+    fn permitted(
+        &mut self,
+        requester: MemberId,
+        grant: GrantId,
+        max_price: Amount,
+    ) -> Vec<Purpose> {
+        let parties = self.executor.state().parties_of(requester);
+        let (slice, used_up) = self.slice(Some(&parties));
+        let compiled = match self.compiled.remove(&requester) {
+            Some(compiled) if *compiled.slice() == slice => compiled,
+            _ => CompiledConsent::compile(&slice).unwrap(),
+        };
+        let permitted = self.permitted_by(&compiled, &used_up, (requester, grant, max_price));
+        self.compiled.insert(requester, compiled);
+        self.attempts += 1;
+        if self.attempts.is_multiple_of(8) {
+            let (slice, used_up) = self.slice(None);
+            let compiled = CompiledConsent::compile(&slice).unwrap();
+            let by_all = self.permitted_by(&compiled, &used_up, (requester, grant, max_price));
+            assert_eq!(permitted, by_all, "what others were granted or denied changes nothing");
+        }
+        permitted
+    }
+
+    fn permitted_by(
+        &self,
+        compiled: &CompiledConsent,
+        used_up: &BTreeSet<GrantId>,
+        (requester, grant, max_price): (MemberId, GrantId, Amount),
+    ) -> Vec<Purpose> {
         let record = RecordMeta {
             id: RecordId([3; 16]),
             kind: "Observation".into(),
@@ -280,7 +317,7 @@ impl Ledger {
                 fields: None,
                 used_up: used_up.clone(),
             };
-            match decide(&compiled, &question, &record) {
+            match decide(compiled, &question, &record) {
                 PolicyVerdict::Permit(grants) => grants.iter().any(|g| g.grant == grant),
                 PolicyVerdict::Deny(_) => false,
                 PolicyVerdict::Fault(why) => panic!("{why}"),

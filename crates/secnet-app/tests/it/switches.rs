@@ -11,7 +11,7 @@ use rand_chacha::rand_core::SeedableRng;
 use secnet_app::ports::*;
 use secnet_app::{Granted, LocalRelease, Release, ReleaseFailed};
 use secnet_crypto::SealPublicKey;
-use secnet_ledger::{Outcome, VerifyingPool};
+use secnet_ledger::{Outcome, Rejection, Verified, VerifyingPool};
 use secnet_lock::{ReleasePacket, ReleasedShares};
 use secnet_node::Solo;
 use secnet_types::*;
@@ -27,13 +27,16 @@ pub(crate) struct Switched {
     pub(crate) age_ms: AtomicU64,
     fails: Mutex<Fails>,
     before: Mutex<Vec<(Fails, SignedCommand)>>,
+    /// How often a command lets others go on before it is ordered.
+    pub(crate) pauses: AtomicU64,
 }
 
 impl Switched {
     pub(crate) fn new(inner: Solo, clock: Arc<ManualClock>) -> Self {
         let fails: Fails = |_| false;
         let (age_ms, before) = (AtomicU64::new(0), Mutex::default());
-        Self { inner, clock, age_ms, fails: Mutex::new(fails), before }
+        let pauses = AtomicU64::new(0);
+        Self { inner, clock, age_ms, fails: Mutex::new(fails), before, pauses }
     }
 
     /// One block of one command, and the header that covers it.
@@ -64,6 +67,9 @@ impl Switched {
 impl Log for Switched {
     async fn submit(&self, command: Vec<u8>) -> Result<Committed, SubmitError> {
         let operation = SignedCommand::parse(&command).unwrap().value.operation;
+        for _ in 0..self.pauses.load(Ordering::Relaxed) {
+            tokio::task::yield_now().await;
+        }
         let fails = *self.fails.lock();
         if fails(&operation) {
             return Err(SubmitError::Unavailable("the disk is full".into()));
@@ -82,6 +88,10 @@ impl Log for Switched {
     fn read(&self, reader: &mut dyn FnMut(&View<'_>)) {
         let age_ms = self.age_ms.load(Ordering::Relaxed);
         self.inner.read(&mut |view| reader(&View { age_ms, ..*view }));
+    }
+
+    fn forecast(&self, command: &Verified, now: Timestamp) -> Result<Vec<Effect>, Rejection> {
+        self.inner.forecast(command, now)
     }
 
     async fn receipt(&self, event: u64) -> Result<Receipt, LogError> {

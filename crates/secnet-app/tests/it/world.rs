@@ -198,8 +198,11 @@ impl World {
         };
         let content = records.iter().map(|(meta, content)| (meta, content.as_slice()));
         let sealed = seal_upload(spec, content, &mut self.rng).unwrap();
-        let manifest = manifest_commitment(&self.salt(), core::slice::from_ref(&sealed.manifest));
+        let metas = records.into_iter().map(|(meta, _)| meta).collect();
+        let uploads = vec![Upload { sealed, metas }];
+        let listed = DatasetManifest::of(self.salt(), &uploads);
         let (terms, detail) = terms_of(&mut self.rng, &self.clock);
+        let manifest = listed.commitment();
         let command = Command {
             network: self.pdc.network(),
             author: self.ada.id,
@@ -208,8 +211,8 @@ impl World {
             operation: Operation::RegisterDataset { pdc: self.node.id, terms, manifest },
         };
         let command = SignedCommand::sign(command, self.ada.key.as_ref());
-        let metas = records.into_iter().map(|(meta, _)| meta).collect();
-        self.pdc.take_in(vec![Upload { sealed, metas }], &detail, &command).await.unwrap();
+        let stated = Stated { terms: detail, manifest: Some(listed) };
+        self.pdc.take_in(uploads, &stated, &command).await.unwrap();
     }
 
     pub(crate) fn detail(&mut self, labels: Option<Labels>) -> GrantDetail {
@@ -324,8 +327,18 @@ impl World {
     }
 
     pub(crate) async fn restart_with(&mut self, model: secnet_guard::Model) {
+        self.pdc = Arc::new(Pdc::with_model(self.parts(), model).await.unwrap());
+    }
+
+    /// The same, with another quota for denials.
+    pub(crate) async fn restart_with_quota(&mut self, recorded: u32, summaries: u32) {
+        let pdc = Pdc::new(self.parts()).await.unwrap();
+        self.pdc = Arc::new(pdc.with_denial_quota(DenialQuota { recorded, summaries }));
+    }
+
+    fn parts(&self) -> Parts {
         let pdc = &self.pdc;
-        let parts = Parts {
+        Parts {
             log: Arc::clone(&pdc.log),
             vault: Arc::clone(&pdc.vault),
             archive: Arc::clone(&pdc.archive),
@@ -334,8 +347,7 @@ impl World {
             entropy: Arc::clone(&pdc.entropy),
             signer: Arc::clone(&pdc.signer),
             member: pdc.member,
-        };
-        self.pdc = Arc::new(Pdc::with_model(parts, model).await.unwrap());
+        }
     }
 
     /// A block, so that the ledger sees what time it is.

@@ -81,3 +81,40 @@ fn public_keys_are_checked_and_secrets_not_printed() {
     assert_eq!(SealPublicKey::from_bytes(&[0xff; SEAL_PUBLIC_KEY_LEN]), Err(SealError::PublicKey));
     assert!(!format!("{pair:?}").contains("03, 03"));
 }
+
+#[test]
+fn agreed_envelopes_open_each_alone_and_in_any_order() {
+    let mut rng = rng();
+    let pair = SealKeyPair::generate(&mut rng);
+    let agreement = Agreement::new(&pair.public, b"info", &mut rng).unwrap();
+    let sealed: Vec<Vec<u8>> =
+        (0..3u8).map(|n| agreement.seal(&[n], &[n; 40], &mut rng).unwrap()).collect();
+    for n in [2u8, 0, 1] {
+        let envelope = &sealed[usize::from(n)];
+        assert_eq!(envelope.len(), 40 + AGREED_OVERHEAD);
+        let plain = open_agreed(&pair.secret, b"info", &[n], envelope).unwrap();
+        assert_eq!(plain.as_slice(), [n; 40]);
+        for (info, aad) in [(&b"other"[..], &[n][..]), (b"info", b"other")] {
+            assert_eq!(open_agreed(&pair.secret, info, aad, envelope), Err(OpenError::Rejected));
+        }
+        let other = SealKeyPair::generate(&mut rng);
+        assert_eq!(open_agreed(&other.secret, b"info", &[n], envelope), Err(OpenError::Rejected));
+    }
+    let again = agreement.seal(&[0], &[0; 40], &mut rng).unwrap();
+    assert_ne!(again, sealed[0], "the same message twice is two envelopes");
+}
+
+#[test]
+fn every_altered_byte_and_every_cut_of_an_agreed_envelope_is_refused() {
+    let mut rng = rng();
+    let pair = SealKeyPair::generate(&mut rng);
+    let agreement = Agreement::new(&pair.public, b"", &mut rng).unwrap();
+    let sealed = agreement.seal(b"", b"secret", &mut rng).unwrap();
+    for at in (0..sealed.len()).step_by(7).chain(SESSION_OPENING_LEN..sealed.len()) {
+        let mut altered = sealed.clone();
+        altered[at] ^= 1;
+        assert!(open_agreed(&pair.secret, b"", b"", &altered).is_err(), "{at}");
+        assert!(open_agreed(&pair.secret, b"", b"", &sealed[..at]).is_err(), "{at}");
+    }
+    assert_eq!(open_agreed(&pair.secret, b"", b"", &[0; 2000]), Err(OpenError::UnknownSuite(0)));
+}

@@ -2,11 +2,11 @@
 
 use std::{fmt, ops::Range};
 
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::{
     HEADER_LEN, Header, Layout, NONCE_PREFIX_LEN, ObjectKey, SEGMENT_LEN, SegmentCipher,
-    StreamError, StreamSuite, padding::LENGTH_PREFIX,
+    StreamError, StreamSuite, TAG_LEN, padding::LENGTH_PREFIX,
 };
 
 /// Seals an object segment by segment in any order, from several threads if wanted.
@@ -61,18 +61,44 @@ impl SegmentSealer {
             return Err(StreamError::ContentLength { announced: self.content_len });
         }
         let mut content = content;
+        let copy = |piece: &mut [u8]| {
+            let (now, later) = content.split_at_checked(piece.len()).ok_or(StreamError::Cipher)?;
+            piece.copy_from_slice(now);
+            content = later;
+            Ok(())
+        };
+        self.seal_in_place(segments, copy, out)
+    }
+
+    /// Appends the sealed `segments` to `out`. `fill` puts their content there, at most [`SEGMENT_LEN`] bytes at once from
+    /// front to back, and each piece is sealed where it is: nothing is copied, and no plaintext stays behind. After an error
+    /// of `fill` the segment it was for is not in `out`.
+    pub fn seal_in_place<E: From<StreamError>>(
+        &self,
+        segments: Range<u64>,
+        mut fill: impl FnMut(&mut [u8]) -> Result<(), E>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), E> {
         for segment in segments.start..segments.end.min(self.layout.segments()) {
             let len = self.layout.segment_len(segment);
-            let start = out.len();
+            // Room for all of it, so that no plaintext is moved.
+            out.reserve(len.saturating_add(TAG_LEN));
+            let mut tail = Tail { start: out.len(), out, sealed: false };
             if segment == 0 {
-                out.extend_from_slice(&self.content_len.to_le_bytes());
+                tail.out.extend_from_slice(&self.content_len.to_le_bytes());
             }
-            let room = len.saturating_sub(out.len().saturating_sub(start));
-            let (now, later) = content.split_at_checked(room).unwrap_or((content, &[]));
-            out.extend_from_slice(now);
-            content = later;
-            out.resize(start.saturating_add(len), 0);
-            self.seal_tail(segment, start, out)?;
+            let content = self.content_range(segment..segment.saturating_add(1));
+            let (from, wanted) = (tail.out.len(), content.end.saturating_sub(content.start));
+            tail.out.resize(tail.start.saturating_add(len), 0);
+            let content = usize::try_from(wanted)
+                .ok()
+                .and_then(|wanted| tail.out.get_mut(from..from.checked_add(wanted)?))
+                .ok_or(StreamError::Cipher)?;
+            if !content.is_empty() {
+                fill(content)?;
+            }
+            self.seal_tail(segment, tail.start, tail.out)?;
+            tail.sealed = true;
         }
         Ok(())
     }
@@ -83,6 +109,22 @@ impl SegmentSealer {
         let tag = self.cipher.seal(segment, self.layout.is_last(segment), plaintext)?;
         out.extend_from_slice(&tag);
         Ok(())
+    }
+}
+
+/// The segment under way at the end of a buffer: wiped and cut off, unless it was sealed.
+struct Tail<'a> {
+    out: &'a mut Vec<u8>,
+    start: usize,
+    sealed: bool,
+}
+
+impl Drop for Tail<'_> {
+    fn drop(&mut self) {
+        if !self.sealed {
+            self.out.get_mut(self.start..).unwrap_or_default().zeroize();
+            self.out.truncate(self.start);
+        }
     }
 }
 

@@ -239,6 +239,36 @@ fn sealing_in_parts_gives_the_same_object() {
     }
 }
 
+#[test]
+fn sealing_in_place_gives_the_same_object_and_leaves_nothing_of_what_failed() {
+    for len in lengths() {
+        let content = content(len);
+        let (header, sealer) =
+            SegmentSealer::new(&key(), StreamSuite::Aes256Gcm, [5; 7], AAD, len as u64).unwrap();
+        let (mut object, mut at) = (header.to_vec(), 0);
+        let fill = |piece: &mut [u8]| {
+            assert!(!piece.is_empty() && piece.len() <= SEGMENT_LEN);
+            piece.copy_from_slice(&content[at..at + piece.len()]);
+            at += piece.len();
+            Ok::<_, StreamError>(())
+        };
+        sealer.seal_in_place(0..sealer.layout().segments(), fill, &mut object).unwrap();
+        assert_eq!(at, len);
+        assert!(object == seal(StreamSuite::Aes256Gcm, &content, usize::MAX), "{len}");
+    }
+    let (_, sealer) =
+        SegmentSealer::new(&key(), StreamSuite::Aes256Gcm, [5; 7], AAD, 1 << 20).unwrap();
+    let (mut out, mut calls) = (Vec::new(), 0);
+    let fill = |piece: &mut [u8]| {
+        piece.fill(0x5a);
+        calls += 1;
+        if calls < 3 { Ok(()) } else { Err(StreamError::Cipher) }
+    };
+    sealer.seal_in_place(0..8, fill, &mut out).unwrap_err();
+    assert_eq!(out.len(), 2 * (SEGMENT_LEN + TAG_LEN), "the two before it");
+    assert!(!out.windows(64).any(|bytes| bytes == [0x5a; 64]));
+}
+
 /// The segments are those of the STREAM of `aead-stream`.
 #[test]
 fn segments_are_those_of_stream_be32() {

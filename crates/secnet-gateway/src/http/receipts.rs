@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use secnet_types::{Operation, SignedCommand, encode};
+use secnet_types::{DatasetId, MemberId, Operation, SignedCommand, encode};
 
 use crate::auth::Caller;
 use crate::http::query::At;
@@ -33,13 +33,16 @@ pub(crate) async fn receipt(
     };
     let command = SignedCommand::parse(&command)
         .map_err(|error| secnet_app::AccessError::Damaged(error.to_string()))?;
+    let concerns = |requester: MemberId, dataset: DatasetId| {
+        let owner = pdc.view(|view| view.state.dataset(dataset).map(|d| d.owner));
+        requester == caller.member || owner.flatten() == Some(caller.member)
+    };
     let entitled = command.value.author == caller.member
         || match &command.value.operation {
             Operation::RecordDecision { decision } => {
-                let request = &decision.request.value;
-                let owner = pdc.view(|view| view.state.dataset(request.dataset).map(|d| d.owner));
-                request.requester == caller.member || owner.flatten() == Some(caller.member)
+                concerns(decision.request.value.requester, decision.request.value.dataset)
             }
+            Operation::SummariseDenials { summary } => concerns(summary.requester, summary.dataset),
             _ => false,
         };
     if !entitled {

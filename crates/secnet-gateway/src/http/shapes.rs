@@ -11,8 +11,9 @@ use crate::base64::Base64;
 /// and nobody's ids.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct Refused {
-    /// The decision's id.
-    pub decision: String,
+    /// The decision's id; absent if it was only counted, because the caller had been refused so often.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decision: Option<String>,
     /// `consent`, `terms`, `rule`, `guard`, `fault` or `funds`.
     pub reason: String,
     /// What to do.
@@ -24,7 +25,7 @@ pub(crate) struct Refused {
 impl From<&Refusal> for Refused {
     fn from(refusal: &Refusal) -> Self {
         Self {
-            decision: refusal.decision.to_string(),
+            decision: refusal.decision.map(|decision| decision.to_string()),
             reason: refusal.class.as_str().to_owned(),
             remedy: refusal.remedy.clone(),
             receipt: Base64(secnet_types::encode(&refusal.receipt)),

@@ -122,7 +122,8 @@ async fn a_download_can_begin_anywhere_and_ends_when_consent_ends() {
     }
     // Nobody else downloads it, and nobody learns that it is there.
     let other = node.get(&node.world.eve, &path).await;
-    let nothing = node.get(&node.world.eve, &path.replace("snreq", "snreq")).await;
+    let unknown = format!("/v1/access/{}/records/{}", RequestId([9; 16]), RecordId([9; 16]));
+    let nothing = node.get(&node.world.eve, &unknown).await;
     assert_eq!((other.status, &other.text), (StatusCode::NOT_FOUND, &nothing.text));
 
     let revoke = Operation::Revoke { grant, reason: Reason::Unstated };

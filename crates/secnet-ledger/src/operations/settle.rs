@@ -35,7 +35,7 @@ impl State {
         Ok(Some(Charge { payer, amount: price, status: ChargeStatus::Held }))
     }
 
-    /// The PDC has handed over: pay fee, beneficiaries and owner.
+    /// The PDC hands over: pay fee, beneficiaries and owner.
     pub(super) fn confirm_collection(
         &mut self,
         author: MemberId,
@@ -47,6 +47,7 @@ impl State {
         }
         for key in collected {
             let state = self.held_charge(author, *key)?;
+            self.consent_lasts(key.0, &state, context)?;
             self.pay_out(*key, state, context)?;
         }
         Ok(())
@@ -80,6 +81,20 @@ impl State {
             Some(Charge { status: ChargeStatus::Held, .. }) => Ok(state.clone()),
             _ => Err(Rejection::NoCharge),
         }
+    }
+
+    /// A release is ordered here, as revocations, denials and suspensions are: of the two that meet, the one that comes
+    /// first on the ledger wins. Whoever hands over waits for this command.
+    fn consent_lasts(
+        &self,
+        requester: MemberId,
+        state: &DecisionState,
+        context: &Context,
+    ) -> Result<(), Rejection> {
+        let Verdict::Allow { grant, .. } = state.verdict else { return Err(Rejection::NoCharge) };
+        self.grant_usable(requester, state.dataset, grant, context.time)
+            .map(drop)
+            .map_err(|_| Rejection::ConsentEnded)
     }
 
     fn pay_out(

@@ -51,6 +51,7 @@ const CASES: &[fn()] = &[
     decisions::denials_are_recorded_and_summarised,
     decisions::what_was_charged_is_paid_or_given_back_exactly_once,
     decisions::a_later_change_does_not_redirect_an_earlier_sale,
+    decisions::p4_what_ends_a_consent_before_the_hand_over_stops_the_payout,
     decisions::a_collection_statement_whose_event_would_be_too_long_is_refused,
     governance::a_proposal_takes_a_quorum_and_effect_once,
     governance::governors_change_only_to_governors_that_fit,

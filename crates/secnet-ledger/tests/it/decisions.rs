@@ -1,5 +1,6 @@
 //! Decisions, holds, emergencies, collection.
 
+use secnet_ledger::{Outcome, Rejection};
 use secnet_types::*;
 
 use crate::support::*;
@@ -325,7 +326,7 @@ pub(crate) fn a_later_change_does_not_redirect_an_earlier_sale() {
     let operation = update(&w, "pdc", "dan");
     w.ok("ada", operation);
     let grant = w.granted(dataset, "bo");
-    let requests = [(); 3].map(|()| w.used("bo", dataset, grant));
+    let requests = [(); 4].map(|()| w.used("bo", dataset, grant));
     let confirm = |request| Operation::ConfirmCollection { collected: vec![(id("bo"), request)] };
 
     let operation = update(&w, "pdc2", "eve");
@@ -339,11 +340,77 @@ pub(crate) fn a_later_change_does_not_redirect_an_earlier_sale() {
     let terms = Terms { beneficiaries: vec![share("cy")], ..w.terms(UNIT) };
     w.ok("cy", Operation::AcceptDataset { dataset, pdc: id("pdc2"), terms, manifest: digest(2) });
     let failed = Operation::ReportFailure { requester: id("bo"), request: requests[2] };
-    w.refused("pdc2", failed, "not-the-pdc");
+    w.refused("pdc2", failed.clone(), "not-the-pdc");
     w.refused("pdc2", confirm(requests[2]), "not-the-pdc");
-    w.ok("pdc", confirm(requests[2]));
+    // The transfer has ended the grant: what was sold and not handed over goes back.
+    w.refused("pdc", confirm(requests[2]), "consent-ended");
+    w.ok("pdc", failed);
     assert_eq!(w.balance("cy"), 1000 * UNIT);
-    assert_eq!(w.balance("ada"), 1000 * UNIT + 3 * UNIT * 99 / 200);
+    assert_eq!(w.balance("ada"), 1000 * UNIT + 2 * UNIT * 99 / 200);
+    assert_eq!(w.balance("bo"), 1000 * UNIT - 3 * UNIT);
+}
+
+/// P4: a release is ordered like what ends a consent. Whatever ended it first, nothing is paid out, and within a block the
+/// end wins whatever the order; the payer gets the charge back.
+#[test]
+pub(crate) fn p4_what_ends_a_consent_before_the_hand_over_stops_the_payout() {
+    for which in 0..5 {
+        for how in ["a block before", "first in its block", "last in its block"] {
+            let (mut w, dataset) = World::furnished();
+            let grant = w.granted(dataset, "bo");
+            let request = w.used("bo", dataset, grant);
+            let kept = w.granted(dataset, "cy");
+            let other = w.used("cy", dataset, kept);
+            let denial = w.denial_of(None, Party::Member(id("bo")));
+            let (proposal, withdraw) =
+                (w.proposal(Change::Suspend(id("bo"))), Operation::WithdrawDataset { dataset });
+            let approvals = w.approvals(&proposal, &["gov1", "gov2"]);
+            let (who, ending) = [
+                ("ada", Operation::Revoke { grant, reason: Reason::Misuse }),
+                ("bo", Operation::Revoke { grant, reason: Reason::NoLongerWanted }),
+                ("ada", Operation::Deny { denial }),
+                ("gov1", Operation::Govern { proposal, approvals }),
+                ("ada", withdraw),
+            ][which]
+                .clone();
+            let confirm = |keys: &[(&str, RequestId)]| Operation::ConfirmCollection {
+                collected: keys.iter().map(|(who, request)| (id(who), *request)).collect(),
+            };
+            let ending = w.command(who, ending);
+            let handed_over = w.command("pdc", confirm(&[("bo", request)]));
+            let (ending, handed_over) = (signed(who, ending), signed("pdc", handed_over));
+            let outcome = match how {
+                "a block before" => {
+                    w.block(vec![ending]);
+                    w.block(vec![handed_over]).outcomes[0]
+                }
+                "first in its block" => w.block(vec![ending, handed_over]).outcomes[1],
+                _ => w.block(vec![handed_over, ending]).outcomes[0],
+            };
+            assert_eq!(outcome, Outcome::Rejected(Rejection::ConsentEnded), "{which} {how}");
+            assert_eq!(w.balance("ada"), 1000 * UNIT);
+            // One statement of several is one transaction; without the bad one the good one is paid, if it still stands.
+            let keys = [("bo", request), ("cy", other)];
+            w.refused("pdc", confirm(&keys), "consent-ended");
+            match which {
+                4 => w.refused("pdc", confirm(&keys[1..]), "consent-ended"),
+                _ => drop(w.ok("pdc", confirm(&keys[1..]))),
+            }
+            w.ok("pdc", Operation::ReportFailure { requester: id("bo"), request });
+            assert_eq!(w.balance("bo"), 1000 * UNIT);
+        }
+    }
+}
+
+/// What is ordered after the statement comes too late for it, as it does for bytes that have left.
+#[test]
+fn an_end_of_consent_after_the_payout_takes_nothing_back() {
+    let (mut w, dataset) = World::furnished();
+    let grant = w.granted(dataset, "bo");
+    let request = w.used("bo", dataset, grant);
+    w.ok("pdc", Operation::ConfirmCollection { collected: vec![(id("bo"), request)] });
+    w.ok("ada", Operation::Revoke { grant, reason: Reason::Misuse });
+    assert_eq!(w.balance("bo"), 999 * UNIT);
 }
 
 /// An event larger than its limit could be read by nobody.

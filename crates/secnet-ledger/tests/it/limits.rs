@@ -4,23 +4,47 @@ use secnet_types::*;
 
 use crate::support::*;
 
-/// Everything to bring a member to its limit, and what is refused then.
-fn fill(w: &mut World, who: &str, count: usize, operation: impl Fn(&World, usize) -> Operation) {
-    for start in (0..count).step_by(512) {
-        let commands = (start..count.min(start + 512))
+/// Commands of one block: what is checked after every block looks at the whole state, so many small ones take minutes.
+const BLOCK: usize = 512;
+
+/// So many operations, each of which must be applied; the ids of their commands.
+fn all_applied<'a>(
+    w: &mut World,
+    count: usize,
+    operation: impl Fn(&World, usize) -> (&'a str, Operation),
+) -> Vec<CommandId> {
+    let mut ids = Vec::with_capacity(count);
+    for start in (0..count).step_by(BLOCK) {
+        let commands = (start..count.min(start + BLOCK))
             .map(|n| {
-                let operation = operation(w, n);
+                let (who, operation) = operation(w, n);
                 let command = w.command(who, operation);
+                ids.push(command.id);
                 signed(who, command)
             })
             .collect();
-        let block = w.block(commands);
-        for outcome in block.outcomes {
+        for outcome in w.block(commands).outcomes {
             assert!(matches!(outcome, secnet_ledger::Outcome::Applied { .. }), "{outcome:?}");
         }
     }
+    ids
+}
+
+/// Everything to bring a member to its limit, and what is refused then.
+fn fill(w: &mut World, who: &str, count: usize, operation: impl Fn(&World, usize) -> Operation) {
+    all_applied(w, count, |w, n| (who, operation(w, n)));
     let one_more = operation(w, count);
     w.refused(who, one_more, "limit-reached");
+}
+
+/// So many datasets of Ada's.
+fn datasets(w: &mut World, count: usize) -> Vec<DatasetId> {
+    let register = |w: &World, _| {
+        let terms = w.terms(UNIT);
+        ("ada", Operation::RegisterDataset { pdc: id("pdc"), terms, manifest: digest(2) })
+    };
+    let ids = all_applied(w, count, register);
+    ids.into_iter().map(|command| DatasetId::derive(id("ada"), command)).collect()
 }
 
 fn rule(n: usize) -> RuleId {
@@ -37,18 +61,16 @@ fn a_member_runs_so_many_groups_at_most() {
 #[test]
 fn a_member_is_in_so_many_groups_at_most_and_can_leave_any() {
     let mut w = World::new();
-    let groups: Vec<_> = (0..=limits::MAX_GROUPS_OF_MEMBER)
-        .map(|n| {
-            let admin = ["ada", "cy"][n % 2];
-            (admin, GroupId::derive(id(admin), w.ok(admin, Operation::CreateGroup)))
-        })
-        .collect();
+    let admin = |n: usize| ["ada", "cy"][n % 2];
+    let created = all_applied(&mut w, limits::MAX_GROUPS_OF_MEMBER + 1, |_, n| {
+        (admin(n), Operation::CreateGroup)
+    });
+    let group = |(n, command)| (admin(n), GroupId::derive(id(admin(n)), command));
+    let groups: Vec<_> = created.into_iter().enumerate().map(group).collect();
     let add =
         |group, who: &str| Operation::ChangeGroup { group, add: vec![id(who)], remove: vec![] };
     let (last, first) = groups.split_last().unwrap();
-    for (admin, group) in first {
-        w.ok(admin, add(*group, "bo"));
-    }
+    all_applied(&mut w, first.len(), |_, n| (first[n].0, add(first[n].1, "bo")));
     w.refused(last.0, add(last.1, "bo"), "limit-reached");
     w.ok(last.0, add(last.1, "dan"));
     let leave = |who: &str| Operation::ChangeGroup {
@@ -66,8 +88,7 @@ fn a_member_is_in_so_many_groups_at_most_and_can_leave_any() {
 fn a_member_has_so_many_asks_at_most() {
     let (mut w, _) = World::furnished();
     let each = limits::MAX_OPEN_ASKS_ON_DATASET;
-    let datasets: Vec<_> =
-        (0..=limits::MAX_ASKS_OF_MEMBER / each).map(|_| w.dataset("ada")).collect();
+    let datasets = datasets(&mut w, limits::MAX_ASKS_OF_MEMBER / each + 1);
     fill(&mut w, "bo", limits::MAX_ASKS_OF_MEMBER, |w, n| Operation::OpenAsk {
         ask: w.ask_of(datasets[n / each], "bo"),
     });
@@ -76,8 +97,7 @@ fn a_member_has_so_many_asks_at_most() {
 #[test]
 fn an_owner_has_so_many_delegations_at_most_and_none_for_ever() {
     let (mut w, dataset) = World::furnished();
-    let datasets: Vec<_> =
-        (0..=limits::MAX_DELEGATIONS_OF_OWNER).map(|_| w.dataset("ada")).collect();
+    let datasets = datasets(&mut w, limits::MAX_DELEGATIONS_OF_OWNER + 1);
     let delegation = |w: &World, on| Operation::Delegate {
         delegation: Delegation {
             delegate: id("dan"),

@@ -581,6 +581,9 @@ impl Model {
                 for key in collected {
                     let n = self.charge_of(author, *key)?;
                     let d = self.decisions[n].clone();
+                    let Verdict::Allow { grant, .. } = d.verdict else { return None };
+                    self.unsuspended(key.0)?;
+                    self.may_use(key.0, d.request.dataset, grant)?;
                     let all = self.has(Pot::Charge(n));
                     let fee = all / 100;
                     self.shift(Pot::Charge(n), Pot::Treasury, fee)?;
@@ -718,20 +721,8 @@ impl Model {
             Verdict::Allow { grant, price, records, collect_by, .. } => {
                 when(records > 0)?;
                 self.soon(collect_by, limits::MAX_COLLECTION_MS)?;
-                let g = self.grants.iter().find(|g| g.id == grant)?.clone();
-                when(g.grant.dataset == request.dataset && self.usable(&g, self.now))?;
+                let g = self.may_use(request.requester, request.dataset, grant)?;
                 when(g.grant.uses.is_none_or(|most| self.uses(grant) < most as usize))?;
-                when(self.is(request.requester, g.grant.grantee))?;
-                self.not_suspended(g.grant.grantee)?;
-                let forbids = |d: &(DenialId, MemberId, Denial)| {
-                    d.1 == data.owner
-                        && d.2.dataset.is_none_or(|x| x == request.dataset)
-                        && d.2.window.contains(Timestamp(self.now))
-                        && self.is(request.requester, d.2.party)
-                        && d.2.detail.is_none()
-                        && (d.2.even_in_emergency || !g.grant.emergency)
-                };
-                when(!self.denials.iter().any(forbids))?;
                 when(price == g.grant.price && price <= request.max_price)?;
                 if g.grant.emergency {
                     let key = (request.requester, request.id);
@@ -770,6 +761,25 @@ impl Model {
             split: if payer.is_some() { data.terms.beneficiaries } else { vec![] },
         });
         Some(())
+    }
+
+    /// The grant, if it lets this member use the dataset now; how often and for how much is another matter.
+    fn may_use(&self, who: MemberId, dataset: DatasetId, grant: GrantId) -> Option<Granted> {
+        let g = self.grants.iter().find(|g| g.id == grant)?.clone();
+        when(g.grant.dataset == dataset && self.usable(&g, self.now))?;
+        when(self.is(who, g.grant.grantee))?;
+        self.not_suspended(g.grant.grantee)?;
+        let owner = self.data(dataset)?.owner;
+        let forbids = |d: &(DenialId, MemberId, Denial)| {
+            d.1 == owner
+                && d.2.dataset.is_none_or(|x| x == dataset)
+                && d.2.window.contains(Timestamp(self.now))
+                && self.is(who, d.2.party)
+                && d.2.detail.is_none()
+                && (d.2.even_in_emergency || !g.grant.emergency)
+        };
+        when(!self.denials.iter().any(forbids))?;
+        Some(g)
     }
 
     fn charge_of(&self, author: MemberId, key: (MemberId, RequestId)) -> Option<usize> {

@@ -622,9 +622,14 @@ pub(crate) fn lived(blocks: &[(u64, Vec<Rough>)]) -> ((World, Vec<Sent>), Tally)
         }
         let block = player.w.block(batch.iter().map(|(_, bytes, _)| bytes.clone()).collect());
         model.tick(player.w.time);
-        let is_decision =
-            |n: &usize| matches!(batch[*n].2.operation, Operation::RecordDecision { .. });
-        let (last, first): (Vec<usize>, Vec<usize>) = (0..batch.len()).partition(is_decision);
+        let uses = |operation: &Operation| {
+            matches!(
+                operation,
+                Operation::RecordDecision { .. } | Operation::ConfirmCollection { .. }
+            )
+        };
+        let (last, first): (Vec<usize>, Vec<usize>) =
+            (0..batch.len()).partition(|n| uses(&batch[*n].2.operation));
         for n in first.into_iter().chain(last) {
             let (signer, _, command) = &batch[n];
             let outcome = block.outcomes[n];

@@ -190,10 +190,15 @@ impl World {
 
     /// What becomes of one command; a forecast of it must have said the same and left no trace.
     pub(crate) fn outcome(&mut self, bytes: Vec<u8>) -> Outcome {
-        let before = self.trace();
         let command = verified(vec![bytes.clone()]).remove(0);
-        let (height, time) = (self.executor.height() + 1, self.at(1));
-        let forecast = self.executor.state().forecast(&command, height, time);
+        let time = self.at(1);
+        // A forecast leaves to the next block what is overdue.
+        if self.executor.next_deadline().is_some_and(|due| due <= time) {
+            self.block(vec![]);
+        }
+        let before = self.trace();
+        let time = self.at(1);
+        let forecast = self.executor.forecast(&command, time);
         assert_eq!(self.trace(), before, "a forecast leaves no trace");
         let block = self.block(vec![bytes]);
         let told = block.events.last().map(|event| {

@@ -167,6 +167,22 @@ fn large_records_are_sealed_piece_by_piece_or_in_parts_and_opened_by_range() {
     let done = parts.finish().unwrap();
     sealer.end_large(done, Address::of(&in_parts)).unwrap();
 
+    let broken = sealer.begin_parts(&lab(5), 1_000_000, &mut world.rng).unwrap();
+    let (all, mut calls) = (0..broken.segments(), 0);
+    let fill = |_: &mut [u8]| {
+        calls += 1;
+        if calls < 4 { Ok(()) } else { Err(UploadError::Io(std::io::ErrorKind::Other)) }
+    };
+    let failed = broken.seal_in_place(all.clone(), fill, &mut Vec::new()).unwrap_err();
+    assert_eq!(failed, UploadError::Io(std::io::ErrorKind::Other));
+    let again = broken.seal_in_place(all, |_| Ok::<_, UploadError>(()), &mut Vec::new());
+    assert_eq!(
+        again.unwrap_err(),
+        UploadError::Part { segment: 0 },
+        "not twice with other content"
+    );
+    assert_eq!(broken.finish().unwrap_err(), UploadError::Part { segment: 0 });
+
     let unfinished = sealer.begin_parts(&lab(3), 1_000_000, &mut world.rng).unwrap();
     assert_eq!(unfinished.finish().unwrap_err(), UploadError::Part { segment: 0 });
 
@@ -175,7 +191,7 @@ fn large_records_are_sealed_piece_by_piece_or_in_parts_and_opened_by_range() {
     let foreign = foreign.finish(&mut Vec::new()).unwrap();
     let refused = rest.end_large(foreign, Address::of(b"")).unwrap_err();
     assert_eq!(refused, UploadError::Foreign(RecordId([4; 16])));
-    assert!(sealer.finish(&mut world.rng).is_err(), "records 3 and 4 were begun and not ended");
+    assert!(sealer.finish(&mut world.rng).is_err(), "records 3, 4 and 5 were begun and not ended");
 
     // The same again without the unfinished ones, opened by range.
     let mut sealer = UploadSealer::new(spec, &mut world.rng).unwrap();

@@ -174,7 +174,7 @@ fn a_wrong_share_is_noticed_and_its_node_named() {
 /// Node 2 answers for record 1 with its share of the same record in an upload of its own making that carries this
 /// upload's id.
 fn lying_answer(world: &mut World) -> ReleasedShares {
-    use secnet_crypto::seal;
+    use secnet_crypto::Agreement;
     let honest = world.ask(&[1], &[1]).remove(0);
     let mut row = Vec::new();
     row.extend_from_slice(&world.sealed.upload.0);
@@ -182,14 +182,9 @@ fn lying_answer(world: &mut World) -> ReleasedShares {
     row.push(2);
     row.extend_from_slice(&[0xee; 64]);
     let aad = encode(&honest.header);
-    let envelope = seal(
-        &world.receiving.public,
-        <ReleasedHeader as PacketHeader>::INFO,
-        &aad,
-        &row,
-        &mut world.rng,
-    )
-    .unwrap();
+    let info = <ReleasedHeader as PacketHeader>::INFO;
+    let agreement = Agreement::new(&world.receiving.public, info, &mut world.rng).unwrap();
+    let envelope = agreement.seal(&aad, &row, &mut world.rng).unwrap();
     ReleasedShares { header: honest.header, envelope }
 }
 

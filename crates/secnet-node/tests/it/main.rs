@@ -17,5 +17,6 @@ mod flip;
 mod folder;
 mod model;
 mod solo;
+mod successor;
 mod tree;
 mod world;

@@ -73,13 +73,18 @@ fn command(author: &str, number: u64, operation: Operation) -> Vec<u8> {
 
 /// Money for somebody.
 pub(crate) fn issue(number: u64, to: &str) -> Vec<u8> {
+    govern(number, Change::Issue { to: id(to), amount: Amount(1_000_000) })
+}
+
+/// A change that the governor approves.
+pub(crate) fn govern(number: u64, change: Change) -> Vec<u8> {
     let mut fresh = [1; 16];
     fresh[..8].copy_from_slice(&number.to_be_bytes());
     let proposal = Proposal {
         network: genesis().network(),
         id: CommandId(fresh),
         expires: START.plus_ms(60 * MINUTE_MS),
-        change: Change::Issue { to: id(to), amount: Amount(1_000_000) },
+        change,
     };
     let approvals = vec![GovernorApproval::sign(id("bank"), &proposal, &key("bank"))];
     command("bank", number, Operation::Govern { proposal, approvals })

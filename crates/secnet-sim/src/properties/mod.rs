@@ -75,7 +75,8 @@ pub(crate) fn of_an_answer(
     done: &Done,
     erased: &BTreeSet<RecordId>,
 ) -> Result<(), Violation> {
-    p03_only_the_owner::of_an_answer(expect, done)?;
+    p01_no_receipt_no_data::of_an_answer(world, wish, done)?;
+    p03_only_the_owner::of_an_answer(world, expect, done)?;
     p07_storage_learns_nothing::of_an_answer(world, done, erased)?;
     p02_guard_only_narrows::of_an_answer(world, wish, done)
 }

@@ -2,13 +2,17 @@
 
 use std::sync::Arc;
 
-use secnet_app::FactsRecord;
-use secnet_app::ports::{Archive as _, Entropy, EntryKind, EntryName};
+use secnet_app::ports::{Archive as _, Entropy, EntryKind, EntryName, View};
+use secnet_app::{FactsRecord, SummaryRecord};
+use secnet_ledger::DatasetStatus;
 use secnet_node::faults::Plan;
-use secnet_types::{Digest, Operation, SignedCommand, Verdict, decode, encode};
+use secnet_types::{
+    AccessRequest, Digest, Operation, Signed, SignedCommand, Verdict, decode, encode,
+};
 
 use super::{Violation, p04_revocation_wins};
 use crate::folder::FaultyFolder;
+use crate::job::{Done, Wish};
 use crate::log::chain_in;
 use crate::release::HandedOut;
 use crate::world::{World, archive_in};
@@ -22,10 +26,18 @@ fn broken(what: impl Into<String>) -> Violation {
 
 /// Look at everything that left since the last look.
 pub(crate) fn check(world: &World) -> Result<(), Violation> {
-    let (handed_out, reads) = {
-        let mut watch = world.watch.lock();
-        (core::mem::take(&mut watch.handed_out), core::mem::take(&mut watch.reads))
+    let (handed_out, delivered, reads) = {
+        let watch = &mut *world.watch.lock();
+        let take = core::mem::take::<Vec<HandedOut>>;
+        (
+            take(&mut watch.handed_out),
+            core::mem::take(&mut watch.delivered),
+            core::mem::take(&mut watch.reads),
+        )
     };
+    for one in delivered {
+        p04_revocation_wins::of_a_delivery(world, &one)?;
+    }
     for one in handed_out {
         let used = p04_revocation_wins::use_of(world, &one);
         p04_revocation_wins::of_a_release(&one, &used)?;
@@ -99,6 +111,41 @@ fn facts_after_crash(world: &World, one: &HandedOut) -> Result<FactsRecord, Viol
     let bytes = world.alone(archive.get(&name)).map_err(|error| lost(&error))?;
     let bytes = bytes.ok_or_else(|| lost(&"they are missing"))?;
     decode("facts", &bytes, MAX_FACTS_BYTES).map_err(|error| lost(&error))
+}
+
+/// What a refused requester is handed proves that this very request was decided or counted.
+pub(crate) fn of_an_answer(world: &World, wish: &Wish, done: &Done) -> Result<(), Violation> {
+    let (Wish::Access(asking), Done::Denied(_, receipt)) = (wish, done) else { return Ok(()) };
+    let command = SignedCommand::parse(&receipt.command).map_err(Violation::setup)?;
+    let request = Signed::<AccessRequest>::parse(&asking.call.request).map_err(Violation::setup)?;
+    let proven = match &command.value.operation {
+        Operation::RecordDecision { decision } => decision.request.digest() == request.digest(),
+        Operation::SummariseDenials { summary } => {
+            let name =
+                EntryName::new(EntryKind::DenialSummary, &asking.dataset.0, &command.value.id.0);
+            let archive = &world.process.archive.archive;
+            let kept = world.alone(archive.get(&name)).map_err(Violation::setup)?;
+            let counts = |bytes: Vec<u8>| {
+                let record = decode::<SummaryRecord>("summary", &bytes, MAX_FACTS_BYTES);
+                record.is_ok_and(|record| {
+                    record.requests.contains(&request.digest())
+                        && record.commitment() == summary.requests
+                        && u32::try_from(record.requests.len()) == Ok(summary.count)
+                })
+            };
+            let status = |view: &View<'_>| view.state.dataset(asking.dataset).map(|d| d.status);
+            let erased = world.view(status).flatten() == Some(DatasetStatus::Erased);
+            (summary.requester, summary.dataset) == (asking.requester, asking.dataset)
+                && kept.map_or(erased, counts)
+        }
+        _ => false,
+    };
+    match proven {
+        true => Ok(()),
+        false => {
+            Err(broken(format!("request {} was refused without a record of it", asking.request)))
+        }
+    }
 }
 
 /// A command that was acknowledged is still there, whatever crashed.

@@ -1,5 +1,6 @@
 //! P3: only the owner's key, or one her signed delegation names. Forged, altered, expired, replayed and smuggled
-//! commands change nothing, neither on the ledger nor in the data centre.
+//! commands change nothing, neither on the ledger nor in the data centre; nor does what a delegate signs after the end of
+//! its delegation. What it granted before stays granted.
 
 use secnet_app::Catalogue;
 use secnet_app::ports::{Archive as _, EntryKind};
@@ -13,15 +14,23 @@ use crate::world::World;
 const NAME: &str = "P3, only the owner's key";
 const MAX_CATALOGUE_BYTES: usize = 64 * 1024 * 1024;
 
-pub(crate) fn of_an_answer(expect: &Expect, done: &Done) -> Result<(), Violation> {
+pub(crate) fn of_an_answer(world: &World, expect: &Expect, done: &Done) -> Result<(), Violation> {
     let accepted = match (expect, done) {
         (Expect::Refused, Done::Failed(_)) => false,
         (Expect::Refused, _) => true,
         (Expect::Replay, Done::Committed(committed)) => !committed.repeated,
+        // Of what an owner has begun to delegate meanwhile the delegate may have made use.
+        (Expect::Unentitled { made }, Done::Committed(_)) => {
+            world.known.delegations.count() == *made
+        }
         _ => false,
     };
     if accepted {
-        return Err(Violation::of(NAME, format!("an attack was accepted: {done:?}")));
+        let what = match expect {
+            Expect::Unentitled { .. } => "a delegate acted after the end of every delegation",
+            _ => "an attack was accepted",
+        };
+        return Err(Violation::of(NAME, format!("{what}: {done:?}")));
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use secnet_types::{DecisionId, Effect, MemberId, RequestId};
 use super::Violation;
 use crate::world::World;
 
-const NAME: &str = "P5, money is conserved";
+pub(crate) const NAME: &str = "P5, money is conserved";
 
 /// Charges seen in the log.
 #[derive(Debug, Default)]

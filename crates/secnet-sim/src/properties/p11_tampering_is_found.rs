@@ -1,6 +1,7 @@
 //! P11: tampering is found and located. A receipt that a client kept holds forever and gives a cut tail away. A flipped
 //! byte in the ledger's file is found or changes nothing; one in a segment is found under the segment's address, which
 //! is quarantined; one in the archive is found, or costs entries, but never reads as something that was not written.
+//! Where nobody tampered, everything is kept that the ledger commits to, and the records are those that it commits to.
 //!
 //! What is damaged in the archive so that its engine falls back by a commit is not found by the archive itself: what it
 //! lost is missed when it is asked for.
@@ -10,6 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use secnet_app::ports::{Archive as _, Entropy, EntryKind, Vault as _, VaultError};
+use secnet_app::{missing_of, must_be_kept};
 use secnet_crypto::Address;
 use secnet_node::faults::Plan;
 use secnet_node::{Against, check_chain};
@@ -26,11 +28,23 @@ const NAME: &str = "P11, tampering is found and located";
 
 pub(crate) fn check(world: &mut World) -> Result<(), Violation> {
     receipts_hold(world)?;
+    kept_as_committed(world)?;
     match world.seed % 4 {
         0 => flipped_in_the_ledger(world),
         1 => flipped_in_the_archive(world),
         2 => flipped_in_a_segment(world),
         _ => Ok(()),
+    }
+}
+
+fn kept_as_committed(world: &World) -> Result<(), Violation> {
+    let pdc = world.cast.pdc.id;
+    let kept = must_be_kept(world.process.log.chain.executor().state(), pdc);
+    let archive = &world.process.archive.archive;
+    let amiss = world.alone(missing_of(archive, &kept)).map_err(Violation::setup)?;
+    match amiss.first() {
+        Some(amiss) => Err(broken(format!("damage that nobody did: {amiss}"))),
+        None => Ok(()),
     }
 }
 

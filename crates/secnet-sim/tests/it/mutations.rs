@@ -27,6 +27,11 @@ fn p1_a_ledger_that_acknowledges_before_it_is_durable_is_found() {
 }
 
 #[test]
+fn p1_a_refusal_that_is_not_counted_is_found() {
+    finds(Broken::SilentSummary, "P1, no receipt, no data");
+}
+
+#[test]
 fn p2_a_grant_that_is_wider_than_the_owner_said_is_found() {
     finds(Broken::WideGrant, "P2, the guard can only say no");
 }
@@ -34,6 +39,16 @@ fn p2_a_grant_that_is_wider_than_the_owner_said_is_found() {
 #[test]
 fn p3_an_attacker_with_the_owners_keys_is_found() {
     finds(Broken::StolenKeys, "P3, only the owner's key");
+}
+
+#[test]
+fn p3_a_delegate_that_outlasts_its_delegation_is_found() {
+    finds(Broken::LastingDelegation, "P3, only the owner's key");
+}
+
+#[test]
+fn p4_a_hand_over_without_the_ledgers_word_is_found() {
+    finds(Broken::DeafPayout, "P4, revocation wins");
 }
 
 #[test]

@@ -258,7 +258,11 @@ async fn seals_and_opens_large_records(subject: &Subject) {
     let before = vault.list().await.unwrap().len();
     let mut upload = UploadSealer::new(spec, &mut rng).unwrap();
     let parts = upload.begin_parts(&meta, 3_000_000, &mut rng).unwrap();
-    let fail = |_: &mut [u8]| Err(std::io::Error::other("the source is gone"));
+    let mut left = 2_000_000_usize;
+    let fail = move |piece: &mut [u8]| {
+        left = left.checked_sub(piece.len()).ok_or(std::io::ErrorKind::UnexpectedEof)?;
+        Ok(())
+    };
     assert!(seal_to_vault(&vault, parts, fail).await.is_err());
     assert_eq!(vault.list().await.unwrap().len(), before);
 }

@@ -88,7 +88,7 @@ impl Remote {
         if !session {
             return Ok(identity);
         }
-        let key = crate::sessions::open(&self.keystore, &self.passphrase, &identity)?;
+        let key = crate::sessions::open(&self.keystore, name, &self.passphrase)?;
         Ok(identity.signing_with(key))
     }
 

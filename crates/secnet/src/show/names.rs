@@ -6,6 +6,9 @@ use serde_json::Value;
 
 use crate::node::Node;
 
+/// Items of a list that stand in one line; more have a line each.
+const MAX_IN_ONE_LINE: usize = 8;
+
 /// What a folder calls the members it knows.
 #[derive(Debug, Default)]
 pub(crate) struct Names(BTreeMap<String, String>);
@@ -75,7 +78,9 @@ impl Names {
             let name = name.replace('_', " ");
             let inner: Vec<String> = match value {
                 Value::Object(_) => self.lines(value),
-                Value::Array(items) if items.iter().any(Value::is_object) => {
+                Value::Array(items)
+                    if items.len() > MAX_IN_ONE_LINE || items.iter().any(Value::is_object) =>
+                {
                     items.iter().map(|item| self.line(item)).collect()
                 }
                 plain => {

@@ -3,6 +3,7 @@
 //! ```text
 //! BACKUP/genesis.cbor       how the network began
 //! BACKUP/ledger-<time>/     the ledger with its manifest; only the newest is kept
+//! BACKUP/closed/            the ledgers of the networks before
 //! BACKUP/vault/             segments, and the archive under a key that dies
 //! BACKUP/keys/              passphrase-protected keys, public cards; never the epochs that open the archive's backup
 //! ```
@@ -17,6 +18,8 @@ use crate::failure::{Exit, Failure};
 use crate::files;
 use crate::node::{BACKUP_EPOCHS, Node, backup_failure, store_failure};
 use crate::output::Output;
+use crate::show;
+use crate::succession::CLOSED;
 use crate::system::SystemClock;
 use secnet_app::ports::Clock as _;
 
@@ -72,9 +75,10 @@ impl Made {
     fn text(&self) -> String {
         let Self { events, report, epochs, .. } = self;
         format!(
-            "backed up {events} events, {} archive entries, {} new segments ({} were there)\nit can be restored until {}, with {}",
-            report.entries,
-            report.copied,
+            "backed up {}, {}, {} ({} were there)\nit can be restored until {}, with {}",
+            show::count(*events, "event"),
+            show::count(report.entries, "archive entry"),
+            show::count(report.copied, "new segment"),
             report.present,
             report.dies,
             epochs.display(),
@@ -108,6 +112,10 @@ pub(crate) async fn make(node: &Node, folder: &Path) -> Result<Made, Failure> {
             .await
             .map_err(|error| backup_failure(&error))?;
     files::copy_tree(&node.dir.join("keys"), &folder.join("keys"), &[BACKUP_EPOCHS])?;
+    // The ledgers of the networks before do not change any more.
+    if node.dir.join(CLOSED).exists() && !folder.join(CLOSED).exists() {
+        files::copy_tree(&node.dir.join(CLOSED), &folder.join(CLOSED), &[])?;
+    }
     for name in ["passphrase", "genesis.cbor"] {
         copy_file(&node.dir.join(name), &folder.join(name))?;
     }

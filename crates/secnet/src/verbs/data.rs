@@ -375,9 +375,10 @@ fn list(node: &Node, out: Output, owner: Option<&str>) -> Result<(), Failure> {
         rows.iter()
             .map(|(id, dataset, grants)| {
                 format!(
-                    "{id}  {:16} {:>8} a use  {grants} grants  {}",
+                    "{id}  {:16} {:>8} a use  {:>9}  {}",
                     node.name_of(dataset.owner),
                     dataset.terms.price,
+                    show::count(grants, "grant"),
                     status(dataset.status)
                 )
             })

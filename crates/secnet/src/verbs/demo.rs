@@ -155,7 +155,7 @@ impl Story<'_> {
         scope: Scope,
     ) -> Result<actions::Answered, Failure> {
         let wanted = self.wanted(purpose, scope);
-        let answered = actions::get(self.node, who, &wanted).await?;
+        let answered = actions::get(self.node, who, &wanted, |_, _| ()).await?;
         if matches!(answered.0, Outcome::Released(_)) {
             actions::collected(self.node, who, wanted.id)?;
         }
@@ -256,7 +256,7 @@ impl Story<'_> {
         let (hidden, _) = self.try_get(&eve, Purpose::Treatment, Scope::default()).await?;
         let mut nowhere = self.wanted(Purpose::Treatment, Scope::default());
         nowhere.dataset = DatasetId([7; 16]);
-        let (missing, _) = actions::get(self.node, &eve, &nowhere).await?;
+        let (missing, _) = actions::get(self.node, &eve, &nowhere, |_, _| ()).await?;
         let alike = matches!((&hidden, &missing), (Outcome::NotVisible, Outcome::NotVisible));
         self.check("stranger", alike, "   Eve, whom nobody granted anything, gets the answer she would get if there were no such data.")?;
         let history = self.node.pdc.history(self.owner.member()).await.map_err(access_failure)?;
@@ -299,14 +299,15 @@ impl Story<'_> {
         self.check("hold", passed > 0, &format!(
             "\n3. Somebody at Dr. Bo's screen reads one record after the other, each request with valid consent.\n   After {passed} of them the guard holds the next: nothing is released, and Ada is asked."))?;
         let inbox = self.node.pdc.inbox(self.owner.member()).await.map_err(access_failure)?;
-        let waiting = inbox.holds.iter().find(|hold| hold.decision == refusal.decision);
+        let waiting = inbox.holds.iter().find(|hold| Some(hold.decision) == refusal.decision);
         let why = waiting
             .and_then(|hold| hold.facts.as_ref()?.reasons.first().cloned())
             .unwrap_or_default();
         self.check("reason", !why.is_empty(), &format!("   Why, in Ada's inbox: {why}."))?;
-        let operation =
-            Operation::AnswerHold { decision: refusal.decision, answer: HoldAnswer::Refuse };
-        actions::order(&self.node.pdc, &self.owner, operation, Enclosures::default()).await?;
+        if let Some(decision) = refusal.decision {
+            let operation = Operation::AnswerHold { decision, answer: HoldAnswer::Refuse };
+            actions::order(&self.node.pdc, &self.owner, operation, Enclosures::default()).await?;
+        }
         let live = self
             .node
             .pdc

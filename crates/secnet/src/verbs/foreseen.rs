@@ -103,7 +103,8 @@ fn text(node: &Node, value: &Value, preview: &Preview) -> String {
     lines.extend(names.lines(request).into_iter().map(|line| format!("  {line}")));
     lines.push(match preview {
         Preview::Released { grant, price, records } => {
-            format!("it would be allowed: {} records for {price}, under {grant}", records.len())
+            let records = show::count(records.len(), "record");
+            format!("it would be allowed: {records} for {price}, under {grant}")
         }
         Preview::Held(f) => format!("it would be held by the {}: {WAIT}", f.class.as_str()),
         Preview::Denied(f) => {

@@ -1,24 +1,32 @@
 //! `secnet fsck`: the whole folder, without changing a byte of it.
 
+mod archive;
+mod log;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use secnet_app::referenced_segments;
 use secnet_crypto::Address;
-use secnet_node::store::{Exporter, Finding, Store, StoreError};
-use secnet_node::{Against, Chain, check_chain, store_options};
-use secnet_types::{DatasetId, Genesis, Receipt, limits};
-use secnet_vault::{PrivateArchive, SegmentVault, StorageKey};
+use secnet_node::store::{Finding, Store, StoreError};
+use secnet_node::{Against, Chain, check_chain_from, store_options, stored_genesis};
+use secnet_types::{Genesis, limits};
+use secnet_vault::SegmentVault;
 use serde::Serialize;
 use serde_json::json;
 
 use crate::check;
 use crate::cli::Globals;
+use crate::evidence;
 use crate::failure::{Exit, Failure};
 use crate::files;
-use crate::node::{MAX_CHECKPOINT_BYTES, store_failure};
+use crate::node::{NODE_KEYS, OwnKeys, own_keys, store_failure};
 use crate::output::Output;
+use crate::show;
+use crate::succession;
+
+/// Findings that are named; the rest are counted.
+const MAX_NAMED: usize = 1000;
 
 #[derive(Debug, Args)]
 pub(crate) struct FsckArgs {
@@ -57,6 +65,10 @@ impl Findings {
         what: impl Into<String>,
         problem: impl std::fmt::Display,
     ) {
+        if self.found.len() >= MAX_NAMED {
+            self.more = self.more.saturating_add(1);
+            return;
+        }
         self.found.push(Found { part, what: what.into(), problem: problem.to_string() });
     }
 
@@ -70,16 +82,47 @@ impl Findings {
 pub(crate) async fn run(globals: &Globals, out: Output, args: FsckArgs) -> Result<(), Failure> {
     let dir = &globals.dir;
     crate::node::require(dir)?;
-    let against = args.against.iter().map(|file| kept(file)).collect::<Result<Vec<_>, _>>()?;
+    let against =
+        args.against.iter().map(|file| evidence::read(file)).collect::<Result<Vec<_>, _>>()?;
     let passphrase = globals.passphrase()?;
-    let key = crate::node::storage_key(dir, &passphrase)?;
     // The storage engine panics on some damage; that is a finding here, not a crash to tell of.
     std::panic::set_hook(Box::new(|_| {}));
     let mut findings = Findings::default();
-    let datasets = ledger(dir, out, against, (&passphrase, key.clone()), &mut findings)?;
-    let referenced = archive(dir, key, datasets.as_deref(), &mut findings).await?;
+    let own = open_own_keys(dir, &passphrase, &mut findings)?;
+    let chain = ledger(dir, out, against, &mut findings)?;
+    if let Some(chain) = &chain {
+        state(dir, &passphrase, own.as_ref(), chain, &mut findings);
+    }
+    let referenced = match &own {
+        Some(own) => archive::check(dir, own, chain.as_ref(), out, &mut findings).await?,
+        None => {
+            findings.add("archive", "the database", "it cannot be opened without keys/node.keys");
+            None
+        }
+    };
     vault(&dir.join("vault"), out, referenced.as_ref(), &mut findings).await?;
     report(out, &findings)
+}
+
+/// The node's own keys. A wrong passphrase opens nothing at all; if it opens another key, this file is damaged.
+fn open_own_keys(
+    dir: &Path,
+    passphrase: &str,
+    findings: &mut Findings,
+) -> Result<Option<OwnKeys>, Failure> {
+    match own_keys(dir, passphrase) {
+        Ok(own) => Ok(Some(own)),
+        Err(failure)
+            if failure.code == "wrong-passphrase"
+                && !check::passphrase_opens(&dir.join("keys"), passphrase) =>
+        {
+            Err(failure)
+        }
+        Err(failure) => {
+            findings.add("keys", NODE_KEYS, check::sentence(&failure));
+            Ok(None)
+        }
+    }
 }
 
 fn report(out: Output, findings: &Findings) -> Result<(), Failure> {
@@ -91,12 +134,19 @@ fn report(out: Output, findings: &Findings) -> Result<(), Failure> {
         "quarantined_segments": findings.quarantined,
     });
     out.result(&value, |_| {
-        let mut lines: Vec<String> =
-            findings.found.iter().map(|f| format!("{}: {}: {}", f.part, f.what, f.problem)).collect();
+        let mut lines: Vec<String> = findings
+            .found
+            .iter()
+            .map(|f| format!("{}: {}: {}", f.part, f.what, f.problem))
+            .collect();
         lines.push(format!(
-            "looked at {} blocks, {} events, {} archive entries, {} segments ({} belong to nothing, {} in quarantine)",
-            findings.blocks, findings.events, findings.archive_entries, findings.segments,
-            findings.unreferenced, findings.quarantined,
+            "looked at {}, {}, {}, {} ({} belong to nothing, {} in quarantine)",
+            show::count(findings.blocks, "block"),
+            show::count(findings.events, "event"),
+            show::count(findings.archive_entries, "archive entry"),
+            show::count(findings.segments, "segment"),
+            findings.unreferenced,
+            findings.quarantined,
         ));
         if healthy {
             lines.push("everything is as it should be".into());
@@ -110,38 +160,22 @@ fn report(out: Output, findings: &Findings) -> Result<(), Failure> {
         findings.found.first().map(|f| format!("{}: {}", f.what, f.problem)).unwrap_or_default();
     Err(Failure::new(
         "damaged",
-        format!("{} things are wrong, the first is: {first}", findings.found.len()),
+        match findings.found.len() {
+            1 => format!("one thing is wrong: {first}"),
+            many => format!("{many} things are wrong, the first is: {first}"),
+        },
     )
     .hint("keep the folder as it is; `secnet restore` puts a backup into another one")
     .exit(Exit::Verification))
 }
 
-/// A checkpoint is text, a receipt is not.
-fn kept(file: &Path) -> Result<Against, Failure> {
-    let bytes = files::read(file, limits::MAX_RECEIPT_BYTES as u64)?;
-    match String::from_utf8(bytes.to_vec()) {
-        Ok(note) => Ok(Against::Checkpoint(note)),
-        Err(binary) => Receipt::parse(binary.as_bytes())
-            .map(|r| Against::Receipt(Box::new(r)))
-            .map_err(|error| {
-                Failure::new(
-                    "verification",
-                    format!("`{}` is neither a checkpoint nor a receipt", file.display()),
-                )
-                .because(&error)
-                .exit(Exit::Verification)
-            }),
-    }
-}
-
-/// The store, every block executed again, the money. The datasets, if the state can be read.
+/// The store, every block executed again. The chain, if its state can be read.
 fn ledger(
     dir: &Path,
     out: Output,
     mut against: Vec<Against>,
-    (passphrase, key): (&str, StorageKey),
     findings: &mut Findings,
-) -> Result<Option<Vec<DatasetId>>, Failure> {
+) -> Result<Option<Chain>, Failure> {
     let folder = dir.join("ledger");
     let bar = out.progress(0, "ledger");
     let report = secnet_node::store::fsck(&folder, &store_options(false), &mut |progress| {
@@ -156,13 +190,14 @@ fn ledger(
         }
         Err(error) => return Err(store_failure(&error)),
     };
-    (findings.blocks, findings.events, findings.more) =
-        (report.blocks, report.events, report.more_findings);
+    (findings.blocks, findings.events) = (report.blocks, report.events);
+    findings.more = findings.more.saturating_add(report.more_findings);
     findings.add_all("ledger", report.findings);
     // The published checkpoint is one more thing that the ledger must not fall behind.
-    let checkpoint = dir.join("log").join("checkpoint");
-    match files::read_text(&checkpoint, MAX_CHECKPOINT_BYTES) {
-        Ok(note) => against.push(Against::Checkpoint((*note).clone())),
+    match evidence::published(dir) {
+        Ok(note) => against.push(Against::Checkpoint(note)),
+        // Before the first block there is nothing to publish.
+        Err(_) if findings.blocks == 0 => {}
         Err(failure) => findings.add("log", "checkpoint", failure.message),
     }
 
@@ -173,7 +208,14 @@ fn ledger(
             return Ok(None);
         }
     };
-    let replay = check_chain(&store, &against, &mut |done, total| {
+    let before = match stored_genesis(&store) {
+        Ok(genesis) => succession::before(dir, &genesis).unwrap_or_else(|failure| {
+            findings.add("closed", "the network before", check::sentence(&failure));
+            None
+        }),
+        Err(_) => None,
+    };
+    let replay = check_chain_from(&store, before, &against, &mut |done, total| {
         bar.set_message("replay");
         bar.set_length(total);
         bar.set_position(done);
@@ -183,22 +225,9 @@ fn ledger(
         Ok(found) => findings.add_all("chain", found),
         Err(error) => findings.add("chain", "the chain", error),
     }
-    published(dir, &store, findings)?;
+    log::published(dir, &store, findings)?;
     match Chain::open(store, None) {
-        Ok(chain) => {
-            if let Err(problem) = same_genesis(dir, chain.genesis()) {
-                findings.add("ledger", "genesis.cbor", problem);
-            }
-            let executor = chain.executor();
-            let state = executor.state();
-            if state.audit().is_none_or(|(totals, sum)| totals.supply != sum) {
-                findings.add("money", "the accounts", "they do not add up to what was issued");
-            }
-            for (file, problem) in check::keys(&dir.join("keys"), passphrase, key, state) {
-                findings.add("keys", file, problem);
-            }
-            Ok(Some(state.datasets().map(|(id, _)| id).collect()))
-        }
+        Ok(chain) => Ok(Some(chain)),
         Err(error) => {
             findings.add("chain", "the state", error);
             Ok(None)
@@ -206,62 +235,25 @@ fn ledger(
     }
 }
 
-/// The plain files of the published log are those that the store would publish for the same checkpoint. They are made
-/// again, aside: comparing with what was never written by the same hand would say nothing.
-fn published(dir: &Path, store: &Store, findings: &mut Findings) -> Result<(), Failure> {
-    let log = dir.join("log");
-    let Ok(checkpoint) = files::read(&log.join("checkpoint"), MAX_CHECKPOINT_BYTES) else {
-        return Ok(());
-    };
-    // The second line of a checkpoint is the size of the log.
-    let size =
-        core::str::from_utf8(&checkpoint).ok().and_then(|text| text.lines().nth(1)?.parse().ok());
-    let Some(size) = size else {
-        findings.add("log", "checkpoint", "it is not a checkpoint");
-        return Ok(());
-    };
-    let aside = tempfile::tempdir().map_err(|error| {
-        Failure::new("io", "cannot make a folder to compare with").because(&error)
-    })?;
-    if let Err(error) = Exporter::new(store, aside.path()).export_all(size, &checkpoint) {
-        findings.add("log", "checkpoint", error);
-        return Ok(());
+/// What must go with the state: the genesis file, the money, the keys.
+fn state(
+    dir: &Path,
+    passphrase: &str,
+    own: Option<&OwnKeys>,
+    chain: &Chain,
+    findings: &mut Findings,
+) {
+    let genesis = chain.genesis();
+    if let Err(problem) = same_genesis(dir, genesis) {
+        findings.add("ledger", "genesis.cbor", problem);
     }
-    compare(&log, aside.path(), Path::new(""), findings)
-}
-
-/// Every file that should be there is, with the same bytes; a narrower partial tile of former times begins a wider one.
-fn compare(log: &Path, right: &Path, below: &Path, findings: &mut Findings) -> Result<(), Failure> {
-    let failed = |path: &Path, error: &std::io::Error| Failure::io("read", path, error);
-    let folder = right.join(below);
-    for entry in std::fs::read_dir(&folder).map_err(|error| failed(&folder, &error))? {
-        let name = below.join(entry.map_err(|error| failed(&folder, &error))?.file_name());
-        if right.join(&name).is_dir() {
-            compare(log, right, &name, findings)?;
-            continue;
-        }
-        let expected =
-            std::fs::read(right.join(&name)).map_err(|error| failed(&right.join(&name), &error))?;
-        match std::fs::read(log.join(&name)) {
-            Ok(bytes) if bytes == expected => {}
-            Ok(_) => findings.add("log", name.display().to_string(), "it differs from the ledger"),
-            Err(error) => findings.add("log", name.display().to_string(), error),
-        }
-        if below.extension().is_some_and(|suffix| suffix == "p") {
-            narrower(log, below, &expected, findings);
-        }
+    let executor = chain.executor();
+    let state = executor.state();
+    if state.audit().is_none_or(|(totals, sum)| totals.supply != sum) {
+        findings.add("money", "the accounts", "they do not add up to what was issued");
     }
-    Ok(())
-}
-
-fn narrower(log: &Path, below: &Path, widest: &[u8], findings: &mut Findings) {
-    for entry in std::fs::read_dir(log.join(below)).into_iter().flatten().flatten() {
-        let begins = std::fs::read(entry.path()).is_ok_and(|bytes| widest.starts_with(&bytes));
-        let name = below.join(entry.file_name());
-        let what = name.display().to_string();
-        if !begins && !findings.found.iter().any(|found| found.what == what) {
-            findings.add("log", what, "it differs from the ledger");
-        }
+    for (file, problem) in check::keys(&dir.join("keys"), passphrase, own, (genesis, state)) {
+        findings.add("keys", file, problem);
     }
 }
 
@@ -270,53 +262,6 @@ fn same_genesis(dir: &Path, stored: &Genesis) -> Result<(), String> {
         .map_err(|failure| failure.message)?;
     let file = Genesis::parse(&bytes).map_err(|error| error.to_string())?;
     if file == *stored { Ok(()) } else { Err("it is not the ledger's genesis".into()) }
-}
-
-/// Every entry opens; the segments that its manifests refer to. On a copy, since opening a database repairs it.
-async fn archive(
-    dir: &Path,
-    key: StorageKey,
-    datasets: Option<&[DatasetId]>,
-    findings: &mut Findings,
-) -> Result<Option<BTreeSet<Address>>, Failure> {
-    let folder = dir.join("archive");
-    if !folder.exists() {
-        findings.add("archive", "the folder", "it is missing");
-        return Ok(None);
-    }
-    let failed = |error: std::io::Error| {
-        Failure::new("io", "cannot make a copy of the archive").because(&error)
-    };
-    let copy = tempfile::tempdir().map_err(failed)?;
-    files::copy_tree(&folder, copy.path(), &[])?;
-    let archive = match PrivateArchive::open(copy.path(), key) {
-        Ok(archive) => archive,
-        Err(error) => {
-            findings.add("archive", "the database", error);
-            return Ok(None);
-        }
-    };
-    match archive.inspect().await {
-        Ok((entries, damaged)) => {
-            findings.archive_entries = entries;
-            for entry in damaged {
-                findings.add("archive", format!("entry {entry}"), "it does not open");
-            }
-        }
-        Err(error) => findings.add("archive", "the database", error),
-    }
-    let Some(datasets) = datasets else { return Ok(None) };
-    let mut referenced = BTreeSet::new();
-    for dataset in datasets {
-        match referenced_segments(&archive, *dataset).await {
-            Ok(segments) => referenced.extend(segments),
-            Err(error) => {
-                findings.add("archive", format!("the records of {dataset}"), error);
-                return Ok(None);
-            }
-        }
-    }
-    Ok(Some(referenced))
 }
 
 /// Every segment is there and matches its address.

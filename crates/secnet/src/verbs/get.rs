@@ -120,10 +120,16 @@ pub(crate) async fn run(
         }
         return Ok(());
     }
-    let answered = match &wanted {
-        Some(wanted) => actions::get(node, &requester, wanted).await,
-        None => actions::get_again(node, &requester, id).await,
+    let bar = out.progress(0, "opening");
+    let progress = |done, all| {
+        bar.set_length(all);
+        bar.set_position(done);
     };
+    let answered = match &wanted {
+        Some(wanted) => actions::get(node, &requester, wanted, progress).await,
+        None => actions::get_again(node, &requester, id, progress).await,
+    };
+    bar.finish_and_clear();
     let told = match answered {
         Ok(answered) => tell(out, &args, id, &answered),
         Err(failure) => Err(failure),
@@ -151,28 +157,33 @@ fn tell(
     if let Some(failure) = show::refusal(outcome) {
         return Err(match outcome {
             Outcome::Held(refusal) => failure.hint(format!(
-                "{}; decision {}; once it is released: secnet get --as {} --request {id}",
-                refusal.remedy, refusal.decision, args.requester
+                "{}; once it is released: secnet get --as {} --request {id}",
+                show::recorded(refusal),
+                args.requester
             )),
             _ => failure,
         });
     }
     let Outcome::Released(delivery) = outcome else { return Ok(()) };
     if let Some(folder) = &args.out {
+        let bar = out.progress(opened.len() as u64, "writing");
         for (meta, plain) in opened {
             files::write_private(&folder.join(format!("{}.json", meta.id)), plain)?;
+            bar.inc(1);
         }
+        bar.finish_and_clear();
     }
-    let records: Vec<_> = opened.iter().map(|(meta, plain)| {
+    let listed: Vec<_> = opened.iter().map(|(meta, plain)| {
         let content = args.out.is_none().then(|| String::from_utf8_lossy(plain).into_owned());
         json!({ "record": meta.id.to_string(), "type": meta.kind, "category": meta.category.as_str(), "content": content })
     }).collect();
     let value = json!({
         "request": id.to_string(), "decision": delivery.granted.decision().to_string(),
-        "price": delivery.price.to_string(), "records": records,
+        "price": delivery.price.to_string(), "records": listed,
     });
+    let records = show::count(opened.len(), "record");
     out.result(&value, |_| match &args.out {
-        Some(folder) => format!("{} records in {}", opened.len(), folder.display()),
+        Some(folder) => format!("{records} in {}", folder.display()),
         None => opened
             .iter()
             .map(|(_, plain)| String::from_utf8_lossy(plain).into_owned())
@@ -180,8 +191,7 @@ fn tell(
             .join("\n"),
     });
     out.say(&format!(
-        "{} records for {}; request {id}, decision {}",
-        opened.len(),
+        "{records} for {}; request {id}, decision {}",
         delivery.price,
         delivery.granted.decision()
     ));

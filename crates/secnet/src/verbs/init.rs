@@ -1,38 +1,84 @@
 //! `secnet init`
 
+use std::path::{Path, PathBuf};
+
 use clap::Args;
-use serde_json::json;
+use secnet_app::Enclosures;
+use serde_json::{Value, json};
 
 use crate::cli::Globals;
 use crate::failure::Failure;
 use crate::node::Node;
 use crate::output::Output;
+use crate::{sign, succession};
 
 #[derive(Debug, Args)]
 pub(crate) struct InitArgs {
-    /// A name for the network, for people.
-    #[arg(long, default_value = "my-network")]
-    name: String,
+    /// A name for the network, for people. Default: my-network, or that of the network that is continued.
+    #[arg(long)]
+    name: Option<String>,
+    /// Continue the network in this folder: it is closed, and members, consent, money and data go on in the new one under
+    /// a new sequencer's key. Can be called again if it was interrupted.
+    #[arg(long, value_name = "DIR")]
+    successor_of: Option<PathBuf>,
 }
 
 pub(crate) async fn run(globals: &Globals, out: Output, args: InitArgs) -> Result<(), Failure> {
-    if globals.dry_run {
-        out.would(&format!("make a network `{}` in `{}`", args.name, globals.dir.display()));
-        return Ok(());
-    }
-    let passphrase = globals.new_passphrase()?;
-    let node = Node::create(&globals.dir, &args.name, &passphrase).await?;
+    let dir = &globals.dir;
+    let name = args.name.as_deref();
+    let node = match &args.successor_of {
+        Some(old) if globals.dry_run => return foresee(globals, out, old, name).await,
+        Some(old) => {
+            let passphrase = globals.passphrase_of(old)?;
+            succession::succeed(old, dir, name, &passphrase).await?
+        }
+        None => {
+            let name = name.unwrap_or("my-network");
+            if globals.dry_run {
+                out.would(&format!("make a network `{name}` in `{}`", dir.display()));
+                return Ok(());
+            }
+            Node::create(dir, name, &globals.new_passphrase()?).await?
+        }
+    };
+    let genesis = node.pdc.log.genesis().clone();
     let value = json!({
         "network": node.pdc.network().to_string(),
-        "name": args.name,
+        "name": genesis.name,
+        "continues": genesis.predecessor.map(|before| before.network.to_string()),
         "dir": globals.dir,
         "data_centre": node.pdc.member.to_string(),
         "governor": crate::node::GOVERNOR,
     });
     node.close().await?;
-    out.result(&value, |_| {
-        format!("made the network `{}` in `{}`", args.name, globals.dir.display())
+    let dir = dir.display();
+    out.result(&value, |_| match &args.successor_of {
+        Some(old) => format!(
+            "made the network `{}` in `{dir}`; it continues the one in `{}`, which is closed",
+            genesis.name,
+            old.display()
+        ),
+        None => format!("made the network `{}` in `{dir}`", genesis.name),
     });
-    out.say("next: secnet id new city-hospital --kind organisation");
+    out.say(match args.successor_of {
+        Some(_) => "the old folder still holds keys and data, and what is shredded here is not shredded there: remove it once this one is backed up",
+        None => "next: secnet id new city-hospital --kind organisation",
+    });
     Ok(())
+}
+
+/// What the old network's governor would sign, and what its ledger would say.
+async fn foresee(
+    globals: &Globals,
+    out: Output,
+    old: &Path,
+    name: Option<&str>,
+) -> Result<(), Failure> {
+    let node = Node::open(old, &globals.passphrase_of(old)?).await?;
+    let command = node.proposed(succession::closing(&node, name)?)?;
+    let foreseen = sign::foresee(&node, &command, &Enclosures::default());
+    let (old, dir) = (old.display(), globals.dir.display());
+    let would = format!("close the network in `{old}` and continue it in `{dir}`");
+    sign::tell(&node, out, &would, &foreseen, &Value::Null);
+    node.close().await
 }

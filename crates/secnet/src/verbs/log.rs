@@ -1,7 +1,9 @@
 //! `secnet log`
 
+use std::collections::BTreeMap;
+
 use clap::Args;
-use secnet_app::Attempt;
+use secnet_app::{HistoryPage, Summarised, SummaryRecord};
 use secnet_types::{MemberId, Verdict};
 use serde_json::json;
 
@@ -63,7 +65,14 @@ async fn events(node: &Node, out: Output, limit: usize) -> Result<(), Failure> {
 
 async fn history(node: &Node, out: Output, name: &str, limit: usize) -> Result<(), Failure> {
     let owner = node.identity(name)?;
-    let attempts = newest(node, owner.member(), limit).await?;
+    let HistoryPage { attempts, summaries, .. } = newest(node, owner.member(), limit).await?;
+    let counted: Vec<_> = summaries.iter().map(|s| json!({
+        "event": s.event, "time": s.time.to_string(), "requester": node.name_of(s.requester),
+        "dataset": s.dataset.to_string(), "count": s.count,
+        "from": s.record.as_ref().map(|r| r.from.to_string()),
+        "until": s.record.as_ref().map(|r| r.until.to_string()),
+        "classes": s.record.as_ref().map(classes),
+    })).collect();
     let value: Vec<_> = attempts.iter().map(|a| json!({
         "event": a.event, "time": a.time.to_string(), "requester": node.name_of(a.requester),
         "dataset": a.dataset.to_string(), "request": a.request.to_string(), "decision": a.decision.to_string(),
@@ -73,12 +82,18 @@ async fn history(node: &Node, out: Output, name: &str, limit: usize) -> Result<(
         "reasons": a.facts.as_ref().map(|f| f.reasons.clone()),
         "watched": a.facts.as_ref().map(|f| f.watched.clone()),
     })).collect();
-    out.result(&json!({ "attempts": value }), |_| {
+    out.result(&json!({ "attempts": value, "summaries": counted }), |_| {
         let mut lines = Vec::new();
+        let mut summaries = summaries.iter().peekable();
         for a in &attempts {
+            while let Some(s) = summaries.next_if(|s| s.event < a.event) {
+                lines.push(counted_line(node, s));
+            }
             let purpose = a.facts.as_ref().map_or("(facts erased)", |f| f.detail.purpose.as_str());
             let price = match a.verdict {
-                Verdict::Allow { price, records, .. } => format!("{records} records for {price}"),
+                Verdict::Allow { price, records, .. } => {
+                    format!("{} for {price}", show::count(records, "record"))
+                }
                 Verdict::Hold { .. } | Verdict::Deny { .. } => String::new(),
             };
             lines.push(format!(
@@ -94,23 +109,42 @@ async fn history(node: &Node, out: Output, name: &str, limit: usize) -> Result<(
                     .map(|r| format!("        {r}")),
             );
         }
+        lines.extend(summaries.map(|s| counted_line(node, s)));
         if lines.is_empty() { "nothing has been tried yet".into() } else { lines.join("\n") }
     });
     Ok(())
 }
 
-/// The newest attempts, oldest first.
-async fn newest(node: &Node, owner: MemberId, limit: usize) -> Result<Vec<Attempt>, Failure> {
-    let mut attempts = Vec::new();
-    let mut before = None;
-    while attempts.len() < limit {
-        let rest = limit.saturating_sub(attempts.len());
-        let page = node.pdc.history_page(owner, before, rest).await.map_err(access_failure)?;
-        before = page.before;
-        attempts.splice(..0, page.attempts);
-        if before.is_none() {
-            break;
+/// How many were refused for what.
+fn classes(record: &SummaryRecord) -> BTreeMap<&'static str, u32> {
+    record.classes.iter().map(|(class, count)| (class.as_str(), *count)).collect()
+}
+
+fn counted_line(node: &Node, summarised: &Summarised) -> String {
+    let Summarised { time, count, requester, record, .. } = summarised;
+    let why: Vec<String> =
+        record.iter().flat_map(classes).map(|(c, n)| format!("{n} {c}")).collect();
+    let why = why.join(", ");
+    format!(
+        "{time}  deny   {:16} {count} requests beyond the quota: {why}",
+        node.name_of(*requester)
+    )
+}
+
+/// The newest attempts and counts, oldest first.
+async fn newest(node: &Node, owner: MemberId, limit: usize) -> Result<HistoryPage, Failure> {
+    let mut all = HistoryPage::default();
+    loop {
+        let rest = limit.saturating_sub(all.attempts.len()).saturating_sub(all.summaries.len());
+        if rest == 0 {
+            return Ok(all);
+        }
+        let page = node.pdc.history_page(owner, all.before, rest).await.map_err(access_failure)?;
+        all.before = page.before;
+        all.attempts.splice(..0, page.attempts);
+        all.summaries.splice(..0, page.summaries);
+        if all.before.is_none() {
+            return Ok(all);
         }
     }
-    Ok(attempts)
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use secnet_types::{Genesis, Receipt, VerifiedReceipt, limits};
+use secnet_types::{Genesis, Receipt, ReceiptError, VerifiedReceipt, limits};
 use serde_json::{Value, json};
 
 use crate::cli::Globals;
@@ -68,17 +68,19 @@ pub(crate) async fn run(globals: &Globals, out: Output, args: ReceiptArgs) -> Re
 
 /// Check a receipt file against a genesis file.
 pub(crate) fn verify(genesis: &Path, receipt: &Path) -> Result<VerifiedReceipt, Failure> {
-    let invalid = |what: &str, error: &dyn std::error::Error| {
-        Failure::new("verification", format!("the {what} does not hold"))
+    let invalid = |what: &str, code: &'static str, error: &dyn std::error::Error| {
+        Failure::new(code, format!("the {what} does not hold"))
             .because(error)
             .hint("get it again from where it was made; `--genesis FILE` names another network's beginning")
             .exit(Exit::Verification)
     };
     let genesis = files::read(genesis, limits::MAX_GENESIS_BYTES as u64)?;
-    let genesis = Genesis::parse(&genesis).map_err(|error| invalid("genesis", &error))?;
+    let genesis =
+        Genesis::parse(&genesis).map_err(|error| invalid("genesis", error.code(), &error))?;
     let receipt = files::read(receipt, limits::MAX_RECEIPT_BYTES as u64)?;
-    let receipt = Receipt::parse(&receipt).map_err(|error| invalid("receipt", &error))?;
-    receipt.verify(&genesis).map_err(|error| invalid("receipt", &error))
+    let invalid = |error: ReceiptError| invalid("receipt", error.code(), &error);
+    let receipt = Receipt::parse(&receipt).map_err(|error| invalid(error.into()))?;
+    receipt.verify(&genesis).map_err(invalid)
 }
 
 fn describe(verified: &VerifiedReceipt) -> Value {

@@ -1,26 +1,32 @@
 //! `secnet restore`: a backup becomes a data folder only after everything in it has been verified.
 
+mod end;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use secnet_app::referenced_segments;
+use secnet_app::{AccessError, Shredded, referenced_segments, what_to_shred};
 use secnet_node::store::Store;
-use secnet_node::{check_chain, store_options};
+use secnet_node::{Chain, ChainError, check_chain_from, store_options, stored_genesis};
 use secnet_types::{DatasetId, Genesis, limits};
-use secnet_vault::{BackupEpochs, PrivateArchive, SegmentVault, StorageKey};
-use serde_json::json;
+use secnet_vault::{BackupEpochs, PrivateArchive, SegmentVault};
+use serde_json::{Map, Value};
 
+use self::end::{End, Evidence};
 use super::backup::{copy_file, ledgers};
 use crate::check;
 use crate::cli::Globals;
 use crate::erased::{self, Erasure};
 use crate::failure::{Exit, Failure};
 use crate::files;
+use crate::keystore::Identity;
 use crate::node::{
-    BACKUP_EPOCHS, Node, access_failure, backup_failure, storage_key, store_failure,
+    BACKUP_EPOCHS, Node, OwnKeys, access_failure, backup_failure, own_keys, store_failure,
 };
 use crate::output::Output;
+use crate::show;
+use crate::succession::{self, CLOSED};
 use crate::system::SystemClock;
 use secnet_app::ports::Clock as _;
 
@@ -31,6 +37,14 @@ pub(crate) struct RestoreArgs {
     /// The keys of the backups, which `secnet backup` names. What it notes as erased is erased again.
     #[arg(long, value_name = "FILE")]
     epochs: PathBuf,
+    /// A checkpoint or a receipt kept elsewhere, which the backup must reach; can be given several times. The published
+    /// checkpoint of the data folder in which the epochs file lies is looked at by itself.
+    #[arg(long, value_name = "FILE")]
+    against: Vec<PathBuf>,
+    /// Restore although the ledger went on after the backup: what came after is lost, and the ledger will have two
+    /// histories, which whoever kept the first one can show.
+    #[arg(long)]
+    accept_loss: bool,
 }
 
 pub(crate) async fn run(globals: &Globals, out: Output, args: RestoreArgs) -> Result<(), Failure> {
@@ -45,20 +59,17 @@ pub(crate) async fn run(globals: &Globals, out: Output, args: RestoreArgs) -> Re
         .hint("name the folder that `secnet backup` wrote")
         .exit(Exit::Usage));
     }
-    let passphrase = globals.passphrase_of(&args.from)?;
+    let evidence = end::evidence(&args)?;
     if globals.dry_run {
-        let value = json!({ "dry_run": true, "from": args.from, "dir": dir });
-        out.result(&value, |_| {
-            format!("would restore `{}` into `{}`", args.from.display(), dir.display())
-        });
-        return Ok(());
+        return foresee(dir, out, &args, &evidence);
     }
+    let passphrase = globals.passphrase_of(&args.from)?;
     // Aside first: a folder under its name is a verified one.
     let aside = dir.with_extension("restoring");
     require_empty(&aside)?;
-    let restored = restore(&args, &aside, &passphrase, out).await;
-    let value = match restored {
-        Ok(value) => value,
+    let restored = restore(&args, &aside, (&passphrase, &evidence), out).await;
+    let (value, end) = match restored {
+        Ok(restored) => restored,
         Err(failure) => {
             drop(std::fs::remove_dir_all(&aside));
             return Err(failure);
@@ -69,28 +80,95 @@ pub(crate) async fn run(globals: &Globals, out: Output, args: RestoreArgs) -> Re
     }
     std::fs::rename(&aside, dir).map_err(|error| Failure::io("put in place", dir, &error))?;
     out.result(&value, |v| {
-        let number = |key: &str| v.get(key).map(ToString::to_string).unwrap_or_default();
+        let count = |key: &str, one: &str| {
+            show::count(v.get(key).map(ToString::to_string).unwrap_or_default(), one)
+        };
         format!(
-            "restored {} events, {} archive entries, {} segments; all verified\nerased again: {} records",
-            number("events"), number("entries"), number("segments"), number("erased_again"),
+            "restored {}, {}, {}; all verified\nerased again: {}\n{}",
+            count("events", "event"),
+            count("entries", "archive entry"),
+            count("segments", "segment"),
+            count("erased_again", "record"),
+            end.words(),
         )
     });
     Ok(())
 }
 
+/// Where the backup ends, without the checks that take long.
+fn foresee(
+    dir: &Path,
+    out: Output,
+    args: &RestoreArgs,
+    evidence: &[Evidence],
+) -> Result<(), Failure> {
+    let damaged = "the backup's ledger is damaged";
+    let store = Store::inspect(&newest_ledger(&args.from)?, store_options(false))
+        .map_err(|error| wrong(damaged).because(&error))?;
+    let chain = Chain::open(store, None).map_err(|error| wrong(damaged).because(&error))?;
+    let end = end::end(&chain, evidence, args.accept_loss, out)?;
+    let mut value = end.fields();
+    value.insert("dry_run".into(), true.into());
+    value.insert("from".into(), args.from.display().to_string().into());
+    value.insert("dir".into(), dir.display().to_string().into());
+    out.result(&value, |_| {
+        let (from, dir) = (args.from.display(), dir.display());
+        format!("would restore `{from}` into `{dir}`\n{}", end.words())
+    });
+    Ok(())
+}
+
+fn newest_ledger(from: &Path) -> Result<PathBuf, Failure> {
+    ledgers(from)?.pop().ok_or_else(|| wrong("the backup holds no ledger"))
+}
+
 async fn restore(
     args: &RestoreArgs,
     dir: &Path,
-    passphrase: &str,
+    (passphrase, evidence): (&str, &[Evidence]),
     out: Output,
-) -> Result<serde_json::Value, Failure> {
+) -> Result<(Map<String, Value>, End), Failure> {
     let from = &args.from;
     files::make_private_dir(dir)?;
     files::copy_tree(&from.join("keys"), &dir.join("keys"), &[])?;
+    if from.join(CLOSED).exists() {
+        files::copy_tree(&from.join(CLOSED), &dir.join(CLOSED), &[])?;
+    }
     copy_file(&args.epochs, &dir.join("keys").join(BACKUP_EPOCHS))?;
     copy_file(&from.join("passphrase"), &dir.join("passphrase"))?;
 
-    let source = ledgers(from)?.pop().ok_or_else(|| wrong("the backup holds no ledger"))?;
+    let (events, end) = restore_ledger(args, dir, evidence, out)?;
+    let (report, erased) = restore_vault(args, dir, passphrase).await?;
+    if let Some(address) = report.damaged.first() {
+        return Err(wrong(&format!("segment {address} of the backup is damaged")));
+    }
+    copy_file(&from.join("genesis.cbor"), &dir.join("genesis.cbor"))?;
+    let own = own_keys(dir, passphrase)?;
+    let node = Node::open(dir, passphrase).await?;
+    let done = match verify_keys(&node, passphrase, &own) {
+        Ok(()) => finish(&node, &erased).await,
+        Err(failure) => Err(failure),
+    };
+    let closed = node.close().await;
+    let erased_again = done?;
+    closed?;
+    let mut value = end.fields();
+    value.insert("events".into(), events.into());
+    value.insert("entries".into(), report.entries.into());
+    value.insert("segments".into(), report.segments.into());
+    value.insert("erased_again".into(), erased_again.into());
+    Ok((value, end))
+}
+
+/// The ledger: checked as a file, against what was kept of it, and by executing it again. How many events it has, and
+/// where it ends.
+fn restore_ledger(
+    args: &RestoreArgs,
+    dir: &Path,
+    evidence: &[Evidence],
+    out: Output,
+) -> Result<(u64, End), Failure> {
+    let source = newest_ledger(&args.from)?;
     let bar = out.progress(0, "ledger");
     let manifest = secnet_node::store::restore(
         &source,
@@ -105,7 +183,9 @@ async fn restore(
     bar.set_message("replay");
     let store = Store::open(&dir.join("ledger"), store_options(false))
         .map_err(|error| store_failure(&error))?;
-    let findings = check_chain(&store, &[], &mut |done, total| {
+    let unreadable = |error: ChainError| wrong("the backup's chain does not hold").because(&error);
+    let before = succession::before(dir, &stored_genesis(&store).map_err(unreadable)?)?;
+    let findings = check_chain_from(&store, before, &[], &mut |done, total| {
         bar.set_length(total);
         bar.set_position(done);
     })
@@ -113,27 +193,11 @@ async fn restore(
     if let Some(finding) = findings.first() {
         return Err(wrong(&format!("the backup's chain does not hold: {finding}")));
     }
-    drop(store);
     bar.finish_and_clear();
-
-    let (report, erased) = restore_vault(args, dir, passphrase).await?;
-    if let Some(address) = report.damaged.first() {
-        return Err(wrong(&format!("segment {address} of the backup is damaged")));
-    }
-    copy_file(&from.join("genesis.cbor"), &dir.join("genesis.cbor"))?;
-    let storage = storage_key(dir, passphrase)?;
-    let node = Node::open(dir, passphrase).await?;
-    let done = match verify_keys(&node, passphrase, storage) {
-        Ok(()) => finish(&node, &erased).await,
-        Err(failure) => Err(failure),
-    };
-    let closed = node.close().await;
-    let erased_again = done?;
-    closed?;
-    Ok(json!({
-        "events": manifest.log_size, "entries": report.entries, "segments": report.segments,
-        "erased_again": erased_again,
-    }))
+    let chain = Chain::open(store, None)
+        .map_err(|error| wrong("the backup's chain does not hold").because(&error))?;
+    let end = end::end(&chain, evidence, args.accept_loss, out)?;
+    Ok((manifest.log_size, end))
 }
 
 async fn restore_vault(
@@ -145,14 +209,14 @@ async fn restore_vault(
         Failure::new("io", "cannot make the vault").because(error).exit(Exit::Unreachable)
     };
     let file = dir.join("keys").join(BACKUP_EPOCHS);
-    let mut epochs =
-        BackupEpochs::open(&file, storage_key(dir, passphrase)?).map_err(|e| backup_failure(&e))?;
+    let storage = own_keys(dir, passphrase)?.storage;
+    let mut epochs = BackupEpochs::open(&file, storage.clone()).map_err(|e| backup_failure(&e))?;
     // The date that an erasure's receipt names holds for every copy of the keys, however old.
     epochs.expire(SystemClock.now()).map_err(|e| backup_failure(&e))?;
     let erased = erased::noted(&epochs)?;
     let vault = SegmentVault::local(&dir.join("vault")).map_err(|error| unusable(&error))?;
-    let archive = PrivateArchive::open(&dir.join("archive"), storage_key(dir, passphrase)?)
-        .map_err(|error| unusable(&error))?;
+    let archive =
+        PrivateArchive::open(&dir.join("archive"), storage).map_err(|error| unusable(&error))?;
     // Erasures are carried out on the restored archive, because they may concern a part of an entry only.
     let report = secnet_vault::restore(
         &args.from.join("vault"),
@@ -168,7 +232,7 @@ async fn restore_vault(
 }
 
 /// The keys open, they are those of the members that the restored ledger knows, and so is the genesis file.
-fn verify_keys(node: &Node, passphrase: &str, storage: StorageKey) -> Result<(), Failure> {
+fn verify_keys(node: &Node, passphrase: &str, own: &OwnKeys) -> Result<(), Failure> {
     let bytes = files::read(&node.dir.join("genesis.cbor"), limits::MAX_GENESIS_BYTES as u64)?;
     let genesis = Genesis::parse(&bytes)
         .map_err(|error| wrong("the backup's genesis.cbor is damaged").because(&error))?;
@@ -176,7 +240,8 @@ fn verify_keys(node: &Node, passphrase: &str, storage: StorageKey) -> Result<(),
         return Err(wrong("the backup's genesis.cbor is not that of its ledger"));
     }
     let folder = node.dir.join("keys");
-    let found = node.pdc.view(|view| check::keys(&folder, passphrase, storage, view.state));
+    let found =
+        node.pdc.view(|view| check::keys(&folder, passphrase, Some(own), (&genesis, view.state)));
     match found.unwrap_or_default().first() {
         Some((file, problem)) => Err(wrong(&format!("keys/{file} of the backup: {problem}"))),
         None => Ok(()),
@@ -196,11 +261,11 @@ async fn finish(node: &Node, erased: &[Erasure]) -> Result<usize, Failure> {
         if his.is_empty() {
             continue;
         }
-        for Erasure { dataset, records, .. } in &his {
-            let plan = node.pdc.plan_shredding(*dataset, None).await.map_err(access_failure)?;
-            again = again.saturating_add(plan.records.intersection(records).count());
+        let owner = node.identity(&card.name)?;
+        for erasure in &his {
+            again = again.saturating_add(state_again(node, &owner, erasure).await?);
         }
-        erased::carry_out(node, &node.identity(&card.name)?, &his).await?;
+        erased::carry_out(node, &owner, &his, || ()).await?;
     }
     let datasets: Vec<DatasetId> =
         node.pdc.view(|view| view.state.datasets().map(|(id, _)| id).collect()).unwrap_or_default();
@@ -215,6 +280,26 @@ async fn finish(node: &Node, erased: &[Erasure]) -> Result<usize, Failure> {
         return Err(wrong(&format!("segment {address} is not in the backup")));
     }
     Ok(again)
+}
+
+/// A ledger that is older than an erasure does not say of it: it is stated again, so that nothing is promised which is not
+/// there any more. How many records the backup had brought back.
+async fn state_again(node: &Node, owner: &Identity, erasure: &Erasure) -> Result<usize, Failure> {
+    let Erasure { dataset, records, whole, .. } = erasure;
+    let all = node.pdc.plan_shredding(*dataset, None).await.map_err(access_failure)?;
+    let back: BTreeSet<_> = all.records.intersection(records).copied().collect();
+    if back.is_empty() {
+        return Ok(0);
+    }
+    let again = back.len();
+    let plan = node.pdc.plan_shredding(*dataset, Some(back)).await.map_err(access_failure)?;
+    let plan = Shredded { whole: *whole || plan.whole, ..plan };
+    let command = node.pdc.sign(owner.member(), what_to_shred(&plan), &owner.signing);
+    match node.pdc.shred(&plan, &command).await {
+        // The ledger says so already, or says nothing any more; what is to go goes all the same.
+        Ok(_) | Err(AccessError::Rejected(_)) => Ok(again),
+        Err(error) => Err(access_failure(error)),
+    }
 }
 
 fn require_empty(dir: &Path) -> Result<(), Failure> {

@@ -396,5 +396,8 @@ fn past_text(node: &Node, rule: &Rule, past: &Past) -> String {
         let requester = node.name_of(attempt.requester);
         lines.push(format!("  {}  {requester}: {}", attempt.time, attempt.verdict.as_str()));
     }
+    if let Some(more) = past.matched.len().checked_sub(MAX_LISTED).filter(|more| *more > 0) {
+        lines.push(format!("  and {more} more"));
+    }
     lines.join("\n")
 }

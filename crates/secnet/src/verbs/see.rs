@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::failure::{Exit, Failure};
 use crate::node::{Node, access_failure};
 use crate::output::Output;
-use crate::show::{Names, command};
+use crate::show::{self, Names, command};
 
 /// Who can see a record, or anything in the dataset.
 pub(crate) async fn who(
@@ -34,7 +34,7 @@ pub(crate) async fn who(
             .iter()
             .map(|seer| {
                 let who = names.say(&command::party(seer.party).into());
-                format!("{who:20} {:>6} records  by {}", seer.records, seer.grant)
+                format!("{who:20} {:>14}  by {}", show::count(seer.records, "record"), seer.grant)
             })
             .collect();
         if lines.is_empty() { "nobody but the owner".into() } else { lines.join("\n") }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::Args;
-use secnet_app::{AccessError, Shredded, what_to_shred};
+use secnet_app::{AccessError, Enclosures, Shredded, what_to_shred};
 use secnet_ledger::DatasetStatus;
 use secnet_types::{
     DatasetId, Digest, Effect, Event, Operation, RecordId, SignedCommand, Timestamp, decode, limits,
@@ -18,6 +18,8 @@ use crate::files;
 use crate::keystore::Identity;
 use crate::node::{Node, access_failure, backup_failure};
 use crate::output::Output;
+use crate::show;
+use crate::sign;
 use crate::system::SystemClock;
 use secnet_app::ports::Clock as _;
 
@@ -61,28 +63,27 @@ pub(crate) async fn run(
     match task(node, &owner, &args).await? {
         Task::Destroy(plan) => {
             if globals.dry_run {
-                preview(out, &plan);
+                preview(node, out, &owner, &plan);
                 return Ok(());
             }
             let what = if plan.whole { "all" } else { "some" };
-            let question =
-                format!("Destroy {what} of {dataset}, {} records, for good?", plan.records.len());
+            let records = show::count(plan.records.len(), "record");
+            let question = format!("Destroy {what} of {dataset}, {records}, for good?");
             if !args.yes && !crate::prompt::confirm(&question)? {
                 return Err(Failure::new("not-confirmed", "nothing was destroyed"));
             }
-            let (event, gone) = destroy(node, &owner, &plan).await?;
+            let (event, gone) = destroy(node, &owner, &plan, out).await?;
             report(node, out, &args, (event, plan.records.len(), false), &gone).await
         }
-        Task::Finish(left) if globals.dry_run => {
-            out.would(&format!(
-                "finish {} erasures of {dataset} that are on the ledger already",
-                left.len()
-            ));
+        Task::Finish(_) if globals.dry_run => {
+            out.would(&format!("finish the erasure of {dataset} that is on the ledger already"));
             Ok(())
         }
         // It was confirmed when it was signed.
         Task::Finish(left) => {
-            let gone = erased::carry_out(node, &owner, &left).await?;
+            let bar = out.progress(erased::STEPS, "destroying");
+            let gone = erased::carry_out(node, &owner, &left, || bar.inc(1)).await?;
+            bar.finish_and_clear();
             let event = last_erasure(node, dataset).await?;
             report(node, out, &args, (event, 0, true), &gone).await
         }
@@ -126,30 +127,39 @@ async fn task(node: &Node, owner: &Identity, args: &ShredArgs) -> Result<Task, F
     Ok(Task::Destroy(plan))
 }
 
-fn preview(out: Output, plan: &Shredded) {
+/// The statement as it would be signed, what the ledger would say of it, and which records would be gone.
+fn preview(node: &Node, out: Output, owner: &Identity, plan: &Shredded) {
+    let command = node.pdc.sign(owner.member(), what_to_shred(plan), &owner.signing);
+    let foreseen = sign::foresee(node, &command, &Enclosures::default());
     let records: Vec<String> = plan.records.iter().map(ToString::to_string).collect();
-    let value = json!({
-        "dry_run": true, "dataset": plan.dataset.to_string(), "records": records, "whole": plan.whole,
-        "last_backup_dies": plan.last_backup_dies.to_string(),
+    let more = json!({
+        "dataset": plan.dataset.to_string(), "whole": plan.whole,
+        "last_backup_dies": plan.last_backup_dies.to_string(), "records": records,
     });
+    sign::tell(node, out, &would(plan), &foreseen, &more);
+}
+
+fn would(plan: &Shredded) -> String {
     let what = if plan.whole { "all" } else { "some" };
-    out.result(&value, |_| {
-        format!(
-            "would destroy {what} of {}, {} records:\n{}",
-            plan.dataset,
-            records.len(),
-            records.join("\n")
-        )
-    });
+    let records = show::count(plan.records.len(), "record");
+    format!("destroy {what} of {}, {records}, for good", plan.dataset)
 }
 
 /// The note, the statement on the ledger, the destruction.
-async fn destroy(node: &Node, owner: &Identity, plan: &Shredded) -> Result<(u64, Gone), Failure> {
+async fn destroy(
+    node: &Node,
+    owner: &Identity,
+    plan: &Shredded,
+    out: Output,
+) -> Result<(u64, Gone), Failure> {
+    // The note, the statement, and what follows from them.
+    let bar = out.progress(erased::STEPS.saturating_add(2), "destroying");
     let (records, dies) = (plan.records.clone(), plan.last_backup_dies);
     let erasure = Erasure::of(node, plan.dataset, records, plan.whole, dies).await?;
     let mut epochs = node.epochs()?;
     // First: from here on a restored backup does not bring back what this is about, and an interruption can be made good.
     let before = erased::note(&mut epochs, &erasure, SystemClock.now())?;
+    bar.inc(1);
     let command = node.pdc.sign(owner.member(), what_to_shred(plan), &owner.signing);
     let committed = match node.pdc.shred(plan, &command).await {
         Ok(committed) => committed,
@@ -160,8 +170,10 @@ async fn destroy(node: &Node, owner: &Identity, plan: &Shredded) -> Result<(u64,
             return Err(access_failure(error));
         }
     };
+    bar.inc(1);
     let left = destroyed(node, plan.dataset).await?;
-    let gone = erased::carry_out(node, owner, &left).await?;
+    let gone = erased::carry_out(node, owner, &left, || bar.inc(1)).await?;
+    bar.finish_and_clear();
     Ok((committed.event, gone))
 }
 
@@ -199,7 +211,7 @@ async fn report(
         let done = if resumed {
             format!("the erasure of {dataset} is complete")
         } else {
-            format!("destroyed {records} records of {dataset}")
+            format!("destroyed {} of {dataset}", show::count(records, "record"))
         };
         format!("{done}; event {event} of the log states it\nthe last backup that could open them dies on {dies}")
     });

@@ -7,6 +7,7 @@ use crate::failure::Failure;
 use crate::node::Node;
 use crate::output::Output;
 use crate::remote::{RemoteArgs, text};
+use crate::show;
 
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
@@ -73,11 +74,15 @@ pub(crate) async fn run(node: &Node, out: Output) -> Result<(), Failure> {
             Some(other) => other.to_string(),
             None => String::new(),
         };
+        let count = |key: &str, one: &str| show::count(word(key), one);
+        let whole = word("money_conserved") == "true";
+        let money = if whole { "not a millionth is missing" } else { "they do not add up" };
+        let closed = if word("closed") == "true" { ", closed" } else { "" };
         format!(
-            "network   {} ({})\nledger    block {}, {} events, last block {}\nholds     {} members, {} datasets, {} grants\nmoney     {} issued, {} in the treasury, every unit accounted for: {}",
-            word("name"), word("network"), word("height"), word("events"), word("time"),
-            word("members"), word("datasets"), word("grants"), word("supply"), word("treasury"),
-            word("money_conserved"),
+            "network   {} ({}){closed}\nledger    block {}, {}, last block {}\nholds     {}, {}, {}\nmoney     {} issued, {} in the treasury; {money}",
+            word("name"), word("network"), word("height"), count("events", "event"), word("time"),
+            count("members", "member"), count("datasets", "dataset"), count("grants", "grant"),
+            word("supply"), word("treasury"),
         )
     });
     Ok(())

@@ -32,16 +32,24 @@ fn sources(folder: &Path, texts: &mut Vec<String>) {
     }
 }
 
-/// What the flow calls its errors; those of the ledger it passes on are listed by themselves.
-fn codes_of_the_flow() -> BTreeSet<String> {
-    let source = repository().join("crates/secnet-app/src/error.rs");
-    let source = std::fs::read_to_string(source).unwrap();
+/// What a file's error calls itself; those of the ledger that the flow passes on are listed by themselves.
+fn codes_in(file: &str) -> BTreeSet<String> {
+    let source = std::fs::read_to_string(repository().join("crates").join(file)).unwrap();
     let (_, after) = source.split_once("pub const fn code(").unwrap();
     let (body, _) = after.split_once("\n    }\n").unwrap();
     let codes: BTreeSet<String> = body.split('"').skip(1).step_by(2).map(str::to_owned).collect();
-    assert!(codes.contains("malformed") && codes.contains("damaged"), "{codes:?}");
+    assert!(!codes.is_empty(), "{file}");
     codes
 }
+
+/// The errors that the program shows as they are.
+const SHOWN: [&str; 5] = [
+    "secnet-app/src/error.rs",
+    "secnet-types/src/codec.rs",
+    "secnet-types/src/cose.rs",
+    "secnet-types/src/genesis.rs",
+    "secnet-types/src/receipt.rs",
+];
 
 #[test]
 fn the_programs_own_codes_are_listed() {
@@ -57,7 +65,7 @@ fn the_programs_own_codes_are_listed() {
             }
         }
     }
-    used.extend(codes_of_the_flow());
+    used.extend(SHOWN.into_iter().flat_map(codes_in));
     let listed: BTreeSet<String> = listed("## The program's").into_keys().collect();
     assert_eq!(listed.difference(&used).collect::<Vec<_>>(), Vec::<&String>::new(), "not used");
     assert_eq!(used.difference(&listed).collect::<Vec<_>>(), Vec::<&String>::new(), "not listed");

@@ -48,6 +48,14 @@ fn a_damaged_backup_is_not_restored() {
     restore(&place, "new").ok();
 }
 
+/// Whom it concerns is told that it was erased, not that something is damaged.
+fn tells_of_the_erasure(place: &Place, dataset: &str) {
+    let who = place.run(&["data", "who", dataset, "--as", "ada", "--json"]);
+    assert_eq!((who.code, who.error()["code"].as_str()), (1, Some("erased")), "{who:?}");
+    let see = place.run(&["data", "see", dataset, "--as", "eve", "--json"]);
+    assert_eq!(see.error()["code"], "erased");
+}
+
 #[test]
 fn what_was_shredded_is_gone_also_from_older_backups() {
     let place = Place::demo();
@@ -107,12 +115,18 @@ fn what_was_shredded_is_gone_also_from_older_backups() {
     assert_eq!(place.run(&["get", &dataset, "--as", "eve", "--purpose", "treatment"]).code, 3);
     place.run(&["fsck"]).ok();
 
-    let restored = restore(&place, "new").ok().json();
+    tells_of_the_erasure(&place, &dataset);
+    assert_eq!(restore(&place, "new").error()["code"], "rolled-back");
+    let accept = ["restore", "backup", "--epochs", "d/keys/backup.epochs", "--accept-loss"];
+    let restored = finish(command(place.root()).args(["--dir", "new"]).args(accept).arg("--json"));
+    let restored = restored.ok().json();
     assert_eq!(restored["erased_again"], before["records"].as_array().unwrap().len());
     let shown = finish(
         command(place.root())
             .args(["--dir", "new", "data", "show", &dataset, "--as", "ada", "--json"]),
     );
     assert_eq!(shown.ok().json()["records"].as_array().unwrap().len(), 0);
+    let log = finish(command(place.root()).args(["--dir", "new", "data", "ls", "--json"])).ok();
+    assert_eq!(log.json()["datasets"][0]["status"], "erased", "the restored ledger says so too");
     finish(command(place.root()).args(["--dir", "new", "fsck"])).ok();
 }

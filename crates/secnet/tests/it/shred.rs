@@ -9,7 +9,7 @@ use secnet_vault::{BACKUP_KEY_LIFETIME_MS, BackupEpochs, StorageKey};
 use crate::support::{Place, Run, command, copy_tree, files, finish};
 
 /// The key of the node's own files, as whoever has folder and passphrase has it.
-fn storage_key(folder: &Path) -> StorageKey {
+pub(crate) fn storage_key(folder: &Path) -> StorageKey {
     let passphrase = std::fs::read_to_string(folder.join("passphrase")).unwrap();
     let text = std::fs::read_to_string(folder.join("keys/node.keys")).unwrap();
     let seeds = keyfile::decrypt(&text, passphrase.trim_end()).unwrap();
@@ -37,7 +37,8 @@ fn archive_file(folder: &Path) -> PathBuf {
 }
 
 fn restore(place: &Place, epochs: &str, to: &str) -> Run {
-    in_folder(place, to, &["restore", "backup", "--epochs", epochs])
+    // The folder has gone on since: what came after the backup is given up.
+    in_folder(place, to, &["restore", "backup", "--epochs", epochs, "--accept-loss"])
 }
 
 #[test]
@@ -130,6 +131,10 @@ fn full_copies_of_disk_backup_and_ledger_do_not_open_what_was_shredded() {
     assert_eq!(restore(&place, "d/keys/backup.epochs", "restored").ok().json()["erased_again"], 1);
     assert_ne!(read("restored", gone).code, 0);
     read("restored", kept).ok();
+    // The ledger of the backup knows nothing of the erasure, so it is stated again.
+    let log = in_folder(&place, "restored", &["log", "--limit", "1000"]).ok();
+    assert!(log.stdout.contains("\"erased\""), "{log:?}");
+    in_folder(&place, "restored", &["fsck"]).ok();
     // And past its date not at all, also with the oldest copy of the keys.
     let old = place.path("old.epochs");
     std::fs::copy(place.path("before/keys/backup.epochs"), &old).unwrap();

@@ -109,6 +109,11 @@ impl Place {
         self.json(&["status"])["height"].as_u64().unwrap()
     }
 
+    /// How many events the log has. Blocks come by themselves, where an id is forgotten whose time is over.
+    pub(crate) fn events(&self) -> u64 {
+        self.json(&["status"])["events"].as_u64().unwrap()
+    }
+
     /// A grant to a demo member, free and for treatment.
     pub(crate) fn grant(&self, dataset: &str, to: &str) -> String {
         let args =

@@ -7,6 +7,7 @@ mod bulk;
 mod commands;
 mod consent;
 mod flow;
+mod http;
 mod log;
 mod machine;
 mod net;
@@ -66,11 +67,15 @@ enum Measure {
     Scale,
     /// A whole access, from request to release.
     Access,
+    /// Decisions over HTTP, beside a bare handler.
+    Http,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Child {
     Vault,
+    VaultQuarter,
+    Restart,
     Reopen,
 }
 
@@ -93,6 +98,8 @@ pub(crate) async fn run(globals: &Globals, out: Output, args: BenchArgs) -> Resu
         let place = Place { dir: globals.dir.clone(), quick: args.quick };
         let measured = match child {
             Child::Vault => vault::child(&place).await?,
+            Child::VaultQuarter => vault::quarter(&place).await?,
+            Child::Restart => scale::restart(&place).await?,
             Child::Reopen => scale::child(&place).await?,
         };
         out.result(&measured, ToString::to_string);
@@ -136,6 +143,7 @@ async fn measure(place: &Place, out: Output, names: &[Measure]) -> Result<Vec<Ro
             Measure::Ingest => bulk::run(&own).await,
             Measure::Scale => scale::run(&own, out).await,
             Measure::Access => flow::access(&own).await,
+            Measure::Http => http::run(&own).await,
         };
         rows.extend(measured?);
         drop(std::fs::remove_dir_all(&own.dir));

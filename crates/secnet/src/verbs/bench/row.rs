@@ -173,6 +173,34 @@ pub(super) fn us(time: Duration) -> f64 {
     time.as_secs_f64() * 1e6
 }
 
+/// One figure of several runs, sorted.
+#[derive(Debug, Clone)]
+pub(super) struct Spread(Vec<f64>);
+
+impl Spread {
+    pub(super) fn new(mut figures: Vec<f64>) -> Self {
+        figures.sort_by(f64::total_cmp);
+        Self(figures)
+    }
+
+    /// Not a number if there was no run.
+    pub(super) fn median(&self) -> f64 {
+        self.0.get(self.0.len().saturating_sub(1) / 2).copied().unwrap_or(f64::NAN)
+    }
+
+    /// For a detail of the row that has the median.
+    pub(super) fn said(&self, unit: &str) -> String {
+        let least = self.0.first().copied().unwrap_or(f64::NAN);
+        let most = self.0.last().copied().unwrap_or(f64::NAN);
+        format!(
+            "median of {} runs; least {}, most {} {unit}",
+            self.0.len(),
+            figure(least),
+            figure(most)
+        )
+    }
+}
+
 /// Durations, sorted.
 #[derive(Debug, Clone)]
 pub(super) struct Times(Vec<Duration>);

@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use secnet_app::{Enclosures, Outcome};
+use secnet_app::{AccessCall, Enclosures, Outcome, Preview};
+use secnet_crypto::{SealKeyPair, SealPublicKey};
 use secnet_types::{
     Action, Amount, DatasetId, GrantId, MemberCard, MemberKind, Operation, Party, Purpose,
     RecordId, Scope, ServiceLevel, Signed,
@@ -16,6 +17,7 @@ use crate::failure::Failure;
 use crate::ingest;
 use crate::keystore::Identity;
 use crate::node::{Node, access_failure};
+use crate::system::rng;
 
 /// Protects keys that are thrown away at the end.
 pub(super) const PASSPHRASE: &str = "thrown away at the end";
@@ -60,12 +62,13 @@ impl<'a> Ward<'a> {
         Ok((doctor, grant))
     }
 
-    /// The doctor asks for one record: what became of it, and how long the data centre took.
-    pub(super) async fn read(
+    /// The doctor's request for one record; its answer is sealed to this key.
+    pub(super) fn call(
         &self,
         doctor: &Identity,
         number: usize,
-    ) -> Result<(Outcome, Duration), Failure> {
+        receiving: &SealPublicKey,
+    ) -> Result<AccessCall, Failure> {
         let record = self.records.get(number % self.records.len().max(1)).copied();
         let record = record.ok_or_else(|| wrong("the dataset is empty"))?;
         let wanted = Wanted {
@@ -76,10 +79,44 @@ impl<'a> Ward<'a> {
             max_price: Amount::ZERO,
             id: actions::fresh_request(),
         };
-        let (call, _) = actions::request(&self.node.pdc, doctor, &wanted);
+        let receiving = receiving.to_bytes().to_vec();
+        Ok(actions::request_to(self.node.pdc.network(), doctor, &wanted, receiving))
+    }
+
+    /// The doctor asks for one record: what became of it, and how long the data centre took.
+    pub(super) async fn read(
+        &self,
+        doctor: &Identity,
+        number: usize,
+    ) -> Result<(Outcome, Duration), Failure> {
+        let receiving = SealKeyPair::generate(&mut rng());
+        let call = self.call(doctor, number, &receiving.public)?;
         let start = Instant::now();
         let outcome = self.node.pdc.access(&call).await.map_err(access_failure)?;
         Ok((outcome, start.elapsed()))
+    }
+
+    /// Times of decisions alone: asked for and made, not recorded. Each would release.
+    pub(super) async fn decisions(
+        &self,
+        doctors: usize,
+        each: usize,
+    ) -> Result<Vec<Duration>, Failure> {
+        let mut times = Vec::with_capacity(doctors.saturating_mul(each));
+        for number in 0..doctors {
+            let (doctor, _) = self.doctor(number).await?;
+            for read in 0..each {
+                let receiving = SealKeyPair::generate(&mut rng());
+                let call = self.call(&doctor, number + read, &receiving.public)?;
+                let start = Instant::now();
+                let preview = self.node.pdc.preview(&call).await.map_err(access_failure)?;
+                times.push(start.elapsed());
+                if !matches!(preview, Preview::Released { .. }) {
+                    return Err(wrong("a decision that was measured would not release"));
+                }
+            }
+        }
+        Ok(times)
     }
 
     /// Times of reads that were released, and how many were not.

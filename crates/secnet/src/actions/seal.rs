@@ -1,0 +1,145 @@
+//! Sealing records under their owner's keys, and registering them.
+
+use std::collections::BTreeSet;
+
+use secnet_app::{DatasetManifest, Stated, TermsDetail, Upload};
+use secnet_crypto::StreamSuite;
+use secnet_lock::{UploadSpec, seal_upload};
+use secnet_types::{
+    Amount, Beneficiary, DatasetId, Digest, Operation, Purpose, RecordMeta, ServiceLevel, Terms,
+    Timestamp,
+};
+
+use super::keys::{compartments, lock_failure, save_compartments};
+use crate::failure::Failure;
+use crate::keystore::Identity;
+use crate::node::{Node, access_failure};
+use crate::system::{random, rng};
+
+/// Records in one upload: their packets stay small enough to open quickly.
+const MAX_RECORDS_PER_UPLOAD: usize = 4096;
+
+/// A record before it is sealed.
+#[derive(Debug, Clone)]
+pub(crate) struct PlainRecord {
+    pub meta: RecordMeta,
+    pub content: Vec<u8>,
+}
+
+/// What an owner states of a new dataset.
+#[derive(Debug, Clone)]
+pub(crate) struct Offer {
+    pub title: String,
+    pub price: Amount,
+    pub level: ServiceLevel,
+    pub purposes: Option<BTreeSet<Purpose>>,
+    pub beneficiaries: Vec<Beneficiary>,
+}
+
+impl Offer {
+    /// What stays in the data centre, and what goes on the ledger.
+    pub(crate) fn terms(&self) -> (TermsDetail, Terms) {
+        let detail = TermsDetail {
+            title: self.title.clone(),
+            purposes: self.purposes.clone(),
+            actions: None,
+            salt: random(),
+        };
+        let terms = Terms {
+            price: self.price,
+            level: self.level,
+            expires: Timestamp::MAX,
+            max_uses: None,
+            beneficiaries: self.beneficiaries.clone(),
+            detail: detail.commitment(),
+        };
+        (detail, terms)
+    }
+}
+
+/// Records sealed for a dataset, ready to be taken in.
+#[derive(Debug, Default)]
+pub(crate) struct SealedRecords {
+    pub uploads: Vec<Upload>,
+}
+
+/// Seal records and register them as a dataset.
+pub(crate) async fn register(
+    node: &Node,
+    owner: &Identity,
+    records: &[PlainRecord],
+    offer: &Offer,
+    progress: impl FnMut(u64),
+) -> Result<DatasetId, Failure> {
+    register_at(node, owner, records, offer.terms(), progress).await
+}
+
+/// As [`register`], at these terms.
+pub(crate) async fn register_at(
+    node: &Node,
+    owner: &Identity,
+    records: &[PlainRecord],
+    (detail, terms): (TermsDetail, Terms),
+    progress: impl FnMut(u64),
+) -> Result<DatasetId, Failure> {
+    if records.is_empty() {
+        return Err(Failure::new("no-records", "there is no record to register")
+            .hint("give FHIR bundles, NDJSON files or folders of them"));
+    }
+    let pdc = &node.pdc;
+    // The id follows from the command's author and id, so the records can be bound to it before it is signed; the
+    // manifest commitment is put in afterwards.
+    let operation =
+        |manifest| Operation::RegisterDataset { pdc: pdc.member, terms: terms.clone(), manifest };
+    let mut command = pdc.sign(owner.member(), operation(Digest::ZERO), &owner.signing);
+    let dataset = DatasetId::derive(owner.member(), command.value.id);
+
+    let sealed = seal(node, owner, dataset, records, progress)?;
+    let manifest = DatasetManifest::of(random(), &sealed.uploads);
+    command.value.operation = operation(manifest.commitment());
+    let command = secnet_types::SignedCommand::sign(command.value, &owner.signing);
+    let stated = Stated { terms: detail, manifest: Some(manifest) };
+    let (dataset, _) =
+        pdc.take_in(sealed.uploads, &stated, &command).await.map_err(access_failure)?;
+    Ok(dataset)
+}
+
+/// Seal records of a dataset under their owner's keys.
+pub(crate) fn seal(
+    node: &Node,
+    owner: &Identity,
+    dataset: DatasetId,
+    records: &[PlainRecord],
+    mut progress: impl FnMut(u64),
+) -> Result<SealedRecords, Failure> {
+    let mut sealed = SealedRecords::default();
+    if records.is_empty() {
+        return Ok(sealed);
+    }
+    let mut keys = compartments(&node.keystore, owner)?;
+    for record in records {
+        keys.ensure(owner.member(), record.meta.category, record.meta.labels, &mut rng())
+            .map_err(|error| lock_failure(&error))?;
+    }
+    save_compartments(&node.keystore, owner, &keys)?;
+    let release = node.pdc.release.nodes();
+    let directory = keys.directory();
+    for part in records.chunks(MAX_RECORDS_PER_UPLOAD) {
+        let spec = UploadSpec {
+            dataset,
+            owner: owner.member(),
+            compartments: &directory,
+            release_nodes: &release,
+            threshold: node.pdc.release.threshold(),
+            suite: StreamSuite::preferred(),
+        };
+        let each = part.iter().map(|record| (&record.meta, record.content.as_slice()));
+        let upload = seal_upload(spec, each, &mut rng()).map_err(|error| lock_failure(&error))?;
+        sealed.uploads.push(Upload {
+            sealed: upload,
+            metas: part.iter().map(|record| record.meta.clone()).collect(),
+        });
+        progress(part.len() as u64);
+    }
+    Ok(sealed)
+}
