@@ -7,6 +7,7 @@
 
 mod access;
 mod call;
+mod canary;
 mod catalogue;
 mod collect;
 mod consent;
@@ -39,6 +40,7 @@ mod what_if;
 
 pub use access::{Foreseen, Outcome, Preview, Refusal};
 pub use call::{AccessCall, Authenticated, Door};
+pub use canary::CanaryError;
 pub use catalogue::{Known, KnownPage, MAX_CATALOGUE_PAGE};
 pub use collect::Delivery;
 pub use consent::Enclosures;

@@ -7,6 +7,7 @@ use secnet_types::{MemberId, Timestamp};
 
 use crate::auth::{Caller, Nonces, Sessions};
 use crate::deliveries::Deliveries;
+use crate::metrics::Metrics;
 use crate::rates::{Rate, Rates};
 
 /// How much the doors take on.
@@ -37,6 +38,10 @@ pub struct Gateway {
     pub(crate) sessions: Sessions,
     pub(crate) rates: Rates,
     pub(crate) deliveries: Deliveries,
+    /// What was counted.
+    pub metrics: Arc<Metrics>,
+    /// The names that calls may be made to; any if there is none.
+    authorities: Vec<String>,
 }
 
 impl Gateway {
@@ -51,7 +56,23 @@ impl Gateway {
             sessions: Sessions::default(),
             rates: Rates::new(rate),
             deliveries: Deliveries::default(),
+            metrics: Arc::default(),
+            authorities: Vec::new(),
         }
+    }
+
+    /// The same doors, answering only calls to these names: host and port as callers write them, without the port that the
+    /// scheme has anyway. What was signed for another node is then of no use here.
+    #[must_use]
+    pub fn answering_to(mut self, authorities: impl IntoIterator<Item = String>) -> Self {
+        self.authorities = authorities.into_iter().map(|name| name.to_ascii_lowercase()).collect();
+        self
+    }
+
+    /// May a call be made to this name?
+    pub(crate) fn answers_to(&self, authority: &str) -> bool {
+        let authority = authority.to_ascii_lowercase();
+        self.authorities.is_empty() || self.authorities.contains(&authority)
     }
 
     /// The member's own key as of now.

@@ -11,6 +11,7 @@ mod body;
 mod deliveries;
 mod gateway;
 mod http;
+mod metrics;
 mod problem;
 mod rates;
 mod router;
@@ -19,6 +20,7 @@ mod stall;
 
 pub use auth::{Call, CallSignature, sign_call};
 pub use gateway::{Gateway, Limits};
+pub use metrics::Metrics;
 pub use problem::Problem;
-pub use router::{openapi, router};
-pub use serve::{ServeError, serve};
+pub use router::{metrics_router, openapi, router};
+pub use serve::{ServeError, Serving, Tls, serve, serve_with};

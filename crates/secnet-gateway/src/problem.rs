@@ -9,6 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::http::Refused;
+use crate::metrics::{Decided, ProblemCode};
 
 /// Seconds after which whoever was turned away for load may come again.
 const RETRY_SECONDS: u32 = 1;
@@ -93,6 +94,16 @@ impl Problem {
         )
     }
 
+    /// The call is for somebody else.
+    pub(crate) fn misdirected() -> Box<Self> {
+        Self::new(
+            StatusCode::MISDIRECTED_REQUEST,
+            "misdirected",
+            "the call is to a name that this node does not answer to, or to none",
+            "use one of the node's public names; whoever runs it sets them as `authorities`",
+        )
+    }
+
     /// One member calls too often.
     pub(crate) fn too_often() -> Box<Self> {
         Self::new(
@@ -150,6 +161,10 @@ impl IntoResponse for Box<Problem> {
         let body = serde_json::to_vec(&self).unwrap_or_default();
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = status;
+        if let Some(refusal) = &self.refusal {
+            response.extensions_mut().insert(Decided("deny", refusal.reason.clone()));
+        }
+        response.extensions_mut().insert(ProblemCode(self.code.clone()));
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if status == StatusCode::UNAUTHORIZED {

@@ -1,9 +1,11 @@
 //! All routes of the HTTP door, and the document that describes them.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::HOST;
 use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -14,6 +16,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::auth::authenticate;
+use crate::metrics::{Answered, Decided, ProblemCode};
 use crate::{Gateway, Problem, http};
 
 /// The name of the answer's own id, for logs.
@@ -71,8 +74,52 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
         .method_not_allowed_fallback(wrong_method)
         .fallback(unknown_path)
         .layer(middleware::from_fn_with_state(calls, within_limits))
-        .layer(middleware::from_fn(with_id))
+        .layer(middleware::from_fn_with_state(Arc::clone(&gateway), for_this_node))
+        .layer(middleware::from_fn_with_state(Arc::clone(&gateway), observed))
         .with_state(gateway)
+}
+
+/// What is counted, for an address of its own: it is nobody's business who calls the node.
+pub fn metrics_router(gateway: Arc<Gateway>) -> Router {
+    Router::new().route("/metrics", get(metrics)).fallback(unknown_path).with_state(gateway)
+}
+
+async fn metrics(State(gateway): State<Arc<Gateway>>) -> impl IntoResponse {
+    let seen = gateway.pdc.view(|view| {
+        let (members, datasets, grants) = view.state.sizes();
+        let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+        [
+            ("secnet_ledger_height", "Height of the last durable block.", view.height),
+            ("secnet_ledger_events", "Events in the log.", view.log_size),
+            (
+                "secnet_ledger_age_milliseconds",
+                "How long ago the ledger last showed that it can write.",
+                view.age_ms,
+            ),
+            ("secnet_members", "Members of the network.", count(members)),
+            ("secnet_datasets", "Datasets on the ledger.", count(datasets)),
+            ("secnet_grants", "Grants on the ledger.", count(grants)),
+        ]
+    });
+    let text = gateway.metrics.text(seen.as_ref().map_or(&[][..], |gauges| gauges.as_slice()));
+    ([(axum::http::header::CONTENT_TYPE, "text/plain; version=0.0.4")], text)
+}
+
+/// Signatures cover the name that a call is made to: a call for another node stays without effect here. Whether the node is
+/// alive may be asked by any name, as load balancers do.
+async fn for_this_node(
+    State(gateway): State<Arc<Gateway>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let health = matches!(request.uri().path(), "/healthz" | "/readyz");
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let host = hosts.next().and_then(|host| host.to_str().ok());
+    let one = hosts.next().is_none();
+    if one && (health || host.is_some_and(|host| gateway.answers_to(host))) {
+        return next.run(request).await;
+    }
+    Problem::misdirected().into_response()
 }
 
 async fn document_answer(document: String) -> impl IntoResponse {
@@ -101,13 +148,31 @@ async fn within_limits(
     }
 }
 
-/// Every answer has an id of its own; whoever complains names it.
-async fn with_id(request: Request, next: Next) -> Response {
+/// Every answer has an id of its own, which is in the log too: whoever complains names it. Counted and told are route,
+/// status and code: nothing that a caller wrote, and nobody's id.
+async fn observed(State(gateway): State<Arc<Gateway>>, request: Request, next: Next) -> Response {
+    let begun = Instant::now();
     let mut id = [0_u8; 8];
     // Without randomness the id is zero, which hurts nobody.
     getrandom::fill(&mut id).ok();
     let id = format!("{:016x}", u64::from_be_bytes(id));
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
     let mut response = next.run(request).await;
+    let route = route.as_ref().map_or("unknown", MatchedPath::as_str);
+    let (status, took) = (response.status(), begun.elapsed());
+    let problem = response.extensions().get::<ProblemCode>().map(|code| code.0.as_str());
+    let decided = response.extensions().get::<Decided>();
+    gateway.metrics.answered(&Answered { method: &method, route, status, problem, decided, took });
+    let told = (
+        problem.unwrap_or_default(),
+        decided.map_or("", |decided| decided.0),
+        u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+    );
+    tracing::info!(
+        target: "secnet::http", request = %id, route, status = status.as_u16(), code = told.0,
+        verdict = told.1, micros = told.2, "answered"
+    );
     let headers = response.headers_mut();
     headers.extend(
         HeaderValue::try_from(id)

@@ -7,11 +7,19 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
 
+use crate::metrics::{Closed, Metrics};
 use crate::stall::Unstalled;
 
+/// How long a connection may say nothing at all after it was made.
+const FIRST_BYTE_TIME: Duration = Duration::from_secs(10);
+/// How long a TLS handshake may take.
+const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
 /// How long a request's head may take, and a kept-alive connection may be idle.
 const HEAD_TIME: Duration = Duration::from_secs(30);
 /// How long a write may wait for the other side to take something.
@@ -33,7 +41,21 @@ pub enum ServeError {
     Listener(#[from] std::io::Error),
 }
 
-/// Serve connections until `stop` is true, then let answers that are under way end.
+/// What TLS is spoken with. Another configuration counts from the next connection on.
+pub type Tls = watch::Receiver<Arc<ServerConfig>>;
+
+/// How connections are kept.
+#[derive(Debug, Clone)]
+pub struct Serving {
+    /// Connections at once.
+    pub connections: usize,
+    /// TLS, and nothing else, if there is a configuration for it.
+    pub tls: Option<Tls>,
+    /// Where connections that come to nothing are counted.
+    pub metrics: Arc<Metrics>,
+}
+
+/// Serve connections until `stop` is true, then let answers that are under way end. Without TLS.
 ///
 /// # Errors
 /// [`ServeError`].
@@ -41,22 +63,37 @@ pub async fn serve(
     listener: TcpListener,
     router: Router,
     connections: usize,
+    stop: watch::Receiver<bool>,
+) -> Result<(), ServeError> {
+    let serving = Serving { connections, tls: None, metrics: Arc::default() };
+    serve_with(listener, router, serving, stop).await
+}
+
+/// As [`serve`], with TLS if there is a configuration for it.
+///
+/// # Errors
+/// [`ServeError`].
+pub async fn serve_with(
+    listener: TcpListener,
+    router: Router,
+    serving: Serving,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), ServeError> {
-    let places = Arc::new(Semaphore::new(connections));
+    let places = Arc::new(Semaphore::new(serving.connections));
     loop {
         let accepted = tokio::select! {
             accepted = accept(&listener, &places) => accepted,
             _ = stop.wait_for(|stop| *stop) => break,
         };
         let Some((stream, place)) = accepted else { continue };
-        let (router, stop) = (router.clone(), stop.clone());
+        let (router, serving, stop) = (router.clone(), serving.clone(), stop.clone());
         tokio::spawn(async move {
-            connection(stream, router, stop).await;
+            connection(stream, router, serving, stop).await;
             drop(place);
         });
     }
-    let all = u32::try_from(connections).unwrap_or(u32::MAX);
+    drop(listener);
+    let all = u32::try_from(serving.connections).unwrap_or(u32::MAX);
     // Whoever has not ended by then is cut off.
     tokio::time::timeout(GRACE, places.acquire_many(all)).await.ok();
     Ok(())
@@ -77,9 +114,36 @@ async fn accept(
     }
 }
 
-async fn connection(stream: TcpStream, router: Router, mut stop: watch::Receiver<bool>) {
+async fn connection(
+    stream: TcpStream,
+    router: Router,
+    serving: Serving,
+    mut stop: watch::Receiver<bool>,
+) {
     // Answers are written whole; waiting for more to send only delays them.
     stream.set_nodelay(true).ok();
+    let mut byte = [0];
+    let spoke = tokio::select! {
+        first = tokio::time::timeout(FIRST_BYTE_TIME, stream.peek(&mut byte)) => first,
+        _ = stop.wait_for(|stop| *stop) => return,
+    };
+    if !matches!(spoke, Ok(Ok(1..))) {
+        return serving.metrics.closed(Closed::Silent);
+    }
+    let Some(tls) = &serving.tls else { return calls(stream, router, stop).await };
+    let config = Arc::clone(&tls.borrow());
+    let shaken = tokio::time::timeout(HANDSHAKE_TIME, TlsAcceptor::from(config).accept(stream));
+    match shaken.await {
+        Ok(Ok(stream)) => calls(stream, router, stop).await,
+        _ => serving.metrics.closed(Closed::Handshake),
+    }
+}
+
+/// The calls of one connection.
+async fn calls<S>(stream: S, router: Router, mut stop: watch::Receiver<bool>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let io = TokioIo::new(Unstalled::new(stream, WRITE_TIME));
     let service = TowerToHyperService::new(router);
     let connection = http1::Builder::new()

@@ -15,7 +15,7 @@ use crate::keystore::Identity;
 use crate::node::access_failure;
 
 pub(crate) use access::{
-    Answered, Wanted, collected, fresh_request, get, get_again, request, request_to,
+    Answered, Wanted, collected, fresh_request, get, get_again, request, request_in, request_to,
 };
 pub(crate) use consent::{
     Permission, ask, days_from_now, grant, party_of, prepare_ask, prepare_grant, scope_of,

@@ -17,7 +17,8 @@ const MAX_PASSPHRASE_FILE_BYTES: u64 = 4096;
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 done or allowed, 1 failed, 2 wrong usage, 3 denied, 4 held or denied by the guard or
-a rule, 5 not enough money, 6 ledger or storage not reachable, 7 a verification failed.
+a rule, 5 not enough money, 6 ledger or storage not reachable, 7 a verification failed, 8 a node does not
+serve because refusing was not shown.
 
 Begin with `secnet demo`.";
 
@@ -75,8 +76,10 @@ enum Verb {
     Init(verbs::init::InitArgs),
     /// Serve the folder over HTTP.
     Up(verbs::up::UpArgs),
-    /// Say how the folder's network stands.
-    Status,
+    /// Start a node with sample members, data and money, to try things with.
+    Dev(verbs::dev::DevArgs),
+    /// Say how the network stands: the folder's, or a running node's.
+    Status(verbs::status::StatusArgs),
     /// List, make and show identities; delegates and session keys.
     Id(verbs::id::IdArgs),
     /// Register, change, list and hand over datasets; who can see them, what can be seen.
@@ -107,6 +110,12 @@ enum Verb {
     Rules(verbs::rules::RulesArgs),
     /// Destroy records for good.
     Shred(verbs::shred::ShredArgs),
+    /// Look for what keeps a node from serving, and say what to do.
+    Doctor(verbs::doctor::DoctorArgs),
+    /// Ask whether a running node is ready.
+    Ready(verbs::ready::ReadyArgs),
+    /// Show or check a node's configuration.
+    Config(verbs::config::ConfigVerbArgs),
     /// Check the whole folder: ledger, vault, archive, money. Changes nothing.
     Fsck(verbs::fsck::FsckArgs),
     /// Back the folder up.
@@ -119,9 +128,9 @@ enum Verb {
     Man(verbs::man::ManArgs),
     /// Print the OpenAPI document of the HTTP door.
     Openapi,
-    /// Print the reference in docs/reference/cli.md.
+    /// Print a page of docs/reference.
     #[command(hide = true)]
-    Reference,
+    Reference(verbs::reference::ReferenceArgs),
     /// Measure this machine: each figure beside its ceiling or its bar.
     Bench(verbs::bench::BenchArgs),
 }
@@ -161,12 +170,28 @@ impl Cli {
             Verb::Completions(args) => verbs::completions::run(out, &args),
             Verb::Man(args) => verbs::man::run(out, &args),
             Verb::Openapi => verbs::openapi::run(out),
-            Verb::Reference => verbs::reference::run(out),
+            Verb::Reference(args) => verbs::reference::run(out, &args),
+            Verb::Up(args) => verbs::up::run(globals, out, args).await,
+            Verb::Doctor(args) => verbs::doctor::run(globals, out, args).await,
+            Verb::Ready(args) => verbs::ready::run(out, &args).await,
+            Verb::Config(args) => verbs::config::run(out, &args),
+            Verb::Dev(args) => verbs::dev::run(globals, out, args).await,
+            Verb::Status(args) if args.remote.is_given() => {
+                verbs::status::run_remote(out, &args).await
+            }
+            Verb::Get(args) if args.remote.is_given() => {
+                verbs::get::run_remote(globals, out, args).await
+            }
+            Verb::Grant(args) if args.remote.is_given() => {
+                verbs::grant::run_remote(globals, out, args).await
+            }
+            Verb::Revoke(args) if args.remote.is_given() => {
+                verbs::revoke::run_remote(globals, out, args).await
+            }
             verb => {
                 let node = globals.open().await?;
                 let done = match verb {
-                    Verb::Up(args) => verbs::up::run(&node, out, args).await,
-                    Verb::Status => verbs::status::run(&node, out).await,
+                    Verb::Status(_) => verbs::status::run(&node, out).await,
                     Verb::Id(args) => verbs::id::run(&node, globals, out, args).await,
                     Verb::Data(args) => verbs::data::run(&node, globals, out, args).await,
                     Verb::Ask(args) => verbs::ask::run(&node, globals, out, args).await,
@@ -192,7 +217,12 @@ impl Cli {
                     | Verb::Completions(_)
                     | Verb::Man(_)
                     | Verb::Openapi
-                    | Verb::Reference => Ok(()),
+                    | Verb::Dev(_)
+                    | Verb::Up(_)
+                    | Verb::Doctor(_)
+                    | Verb::Ready(_)
+                    | Verb::Config(_)
+                    | Verb::Reference(_) => Ok(()),
                 };
                 // What was decided stays decided; the guard's memory and the published log are kept also then.
                 let closed = node.close().await;
@@ -209,6 +239,7 @@ impl Verb {
             Self::Demo(_) => "demo",
             Self::Bench(_) => "bench",
             Self::Up(_) => "up",
+            Self::Dev(_) => "dev",
             Self::Man(args) if args.writes() => "man DIR",
             Self::Receipt(args) if args.writes() => "receipt save",
             _ => return Ok(()),

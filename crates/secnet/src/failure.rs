@@ -1,5 +1,7 @@
 //! What a user sees when something does not work, and what a script can rely on.
 
+use std::borrow::Cow;
+
 use secnet_types::RequestId;
 use serde::Serialize;
 
@@ -21,13 +23,15 @@ pub(crate) enum Exit {
     Unreachable = 6,
     /// A verification found something wrong.
     Verification = 7,
+    /// It was not shown that what must be refused is refused, so the node does not serve.
+    NotEnforced = 8,
 }
 
 /// One failure: what, why, and what to do.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Failure {
     /// A stable word for programs.
-    pub code: &'static str,
+    pub code: Cow<'static, str>,
     /// What failed, in one sentence without a period.
     pub message: String,
     /// Why, outermost first.
@@ -51,9 +55,9 @@ fn as_number<S: serde::Serializer>(exit: &Exit, serializer: S) -> Result<S::Ok, 
 }
 
 impl Failure {
-    pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn new(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         Self {
-            code,
+            code: code.into(),
             message: message.into(),
             causes: Vec::new(),
             hint: None,

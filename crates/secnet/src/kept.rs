@@ -65,7 +65,7 @@ struct Sent {
 
 /// Keep a call that is about to be sent.
 pub(crate) fn keep(
-    node: &Node,
+    at: &impl AsRef<Keystore>,
     requester: &Identity,
     id: RequestId,
     kept: &Kept,
@@ -75,12 +75,16 @@ pub(crate) fn keep(
     let bytes = Zeroizing::new([kept.receiving.secret.seed().as_slice(), &sent].concat());
     let sealed = seal_object(&key(requester), WHAT, &bytes, &mut rng())
         .map_err(|error| lock_failure(&error))?;
-    files::write_private(&path(&node.keystore, requester, id), &sealed)
+    files::write_private(&path(at.as_ref(), requester, id), &sealed)
 }
 
 /// The call that was sent under this id.
-pub(crate) fn find(node: &Node, requester: &Identity, id: RequestId) -> Result<Kept, Failure> {
-    let path = path(&node.keystore, requester, id);
+pub(crate) fn find(
+    at: &impl AsRef<Keystore>,
+    requester: &Identity,
+    id: RequestId,
+) -> Result<Kept, Failure> {
+    let path = path(at.as_ref(), requester, id);
     if !path.exists() {
         return Err(Failure::new(
             "unknown-request",
@@ -92,8 +96,12 @@ pub(crate) fn find(node: &Node, requester: &Identity, id: RequestId) -> Result<K
 }
 
 /// Forget a call of which nothing more can come.
-pub(crate) fn forget(node: &Node, requester: &Identity, id: RequestId) -> Result<(), Failure> {
-    files::remove(&path(&node.keystore, requester, id))
+pub(crate) fn forget(
+    at: &impl AsRef<Keystore>,
+    requester: &Identity,
+    id: RequestId,
+) -> Result<(), Failure> {
+    files::remove(&path(at.as_ref(), requester, id))
 }
 
 /// Forget the calls that the ledger has forgotten or refused for good.

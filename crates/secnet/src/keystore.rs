@@ -121,6 +121,12 @@ pub(crate) struct Keystore {
     dir: PathBuf,
 }
 
+impl AsRef<Self> for Keystore {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
 impl Keystore {
     pub(crate) fn at(dir: &Path) -> Self {
         Self { dir: dir.to_path_buf() }

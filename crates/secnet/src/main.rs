@@ -3,6 +3,7 @@
 mod actions;
 mod check;
 mod cli;
+mod config;
 mod datasets;
 mod dates;
 mod erased;
@@ -16,7 +17,10 @@ mod keystore;
 mod node;
 mod output;
 mod prompt;
+mod remote;
 mod rotate;
+mod sample;
+mod service;
 mod sessions;
 mod show;
 mod sign;

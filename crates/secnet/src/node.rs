@@ -12,7 +12,7 @@
 //! ```
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use secnet_app::ports::{Clock as _, SubmitError};
 use secnet_app::{AccessError, LocalRelease, Parts, Pdc};
@@ -290,15 +290,29 @@ impl Node {
     /// Leave everything as it should be found: what the guard has learnt, the published log.
     pub(crate) async fn close(self) -> Result<(), Failure> {
         self.pdc.save_guard().await.map_err(|error| access_failure(error.into()))?;
-        let chain = self.solo.chain();
-        if let Ok((size, checkpoint)) = chain.checkpoint()
-            && evidence::published(&self.dir).ok().as_deref() != Some(checkpoint.as_str())
-        {
-            Exporter::new(chain.store(), &self.dir.join("log"))
-                .export(size, checkpoint.as_bytes())
-                .map_err(|error| ledger_failure(&error))?;
-        }
-        Ok(())
+        publish(&self.solo, &self.dir)
+    }
+}
+
+/// Publish checkpoint and tiles, if the log has grown.
+pub(crate) fn publish(solo: &Solo, dir: &Path) -> Result<(), Failure> {
+    // A node that stops may be at it already.
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock();
+    let chain = solo.chain();
+    if let Ok((size, checkpoint)) = chain.checkpoint()
+        && evidence::published(dir).ok().as_deref() != Some(checkpoint.as_str())
+    {
+        Exporter::new(chain.store(), &dir.join("log"))
+            .export(size, checkpoint.as_bytes())
+            .map_err(|error| ledger_failure(&error))?;
+    }
+    Ok(())
+}
+
+impl AsRef<Keystore> for Node {
+    fn as_ref(&self) -> &Keystore {
+        &self.keystore
     }
 }
 
@@ -478,7 +492,7 @@ mod tests {
             (SubmitError::Unavailable("disk full".into()), "unavailable", Exit::Unreachable),
         ] {
             let failure = access_failure(error.into());
-            assert_eq!((failure.code, failure.exit), (code, exit));
+            assert_eq!((&*failure.code, failure.exit), (code, exit));
             assert!(failure.hint.is_some());
         }
     }

@@ -117,16 +117,16 @@ fn stty(mode: &str) {
 mod tests {
     use super::*;
 
-    fn typed(first: &str, second: &str) -> Result<String, &'static str> {
+    fn typed(first: &str, second: &str) -> Result<String, String> {
         let word = |text: &str| Zeroizing::new(text.to_owned());
         let agreed = agreed(&word(first), || Ok(word(second)));
-        agreed.map(|passphrase| passphrase.to_string()).map_err(|failure| failure.code)
+        agreed.map(|passphrase| passphrase.to_string()).map_err(|failure| failure.code.into_owned())
     }
 
     #[test]
     fn a_new_passphrase_is_typed_twice_and_is_not_empty() {
         assert_eq!(typed("correct horse", "correct horse"), Ok("correct horse".into()));
-        assert_eq!(typed("correct horse", "correct house"), Err("passphrases-differ"));
-        assert_eq!(typed("", ""), Err("empty-passphrase"));
+        assert_eq!(typed("correct horse", "correct house"), Err("passphrases-differ".into()));
+        assert_eq!(typed("", ""), Err("empty-passphrase".into()));
     }
 }

@@ -8,6 +8,7 @@
 )]
 
 mod calling;
+mod canary;
 mod compile_fail;
 mod flow;
 mod foreseen;

@@ -22,6 +22,7 @@ use crate::body::Json;
 use crate::http::commands::other_key;
 use crate::http::query::AtBoth;
 use crate::http::shapes::{Record, Refused};
+use crate::metrics::Decided;
 use crate::{Gateway, Problem};
 
 /// Most ciphertext in an answer, in bytes; what is longer is downloaded.
@@ -55,6 +56,8 @@ pub(crate) struct Released {
     dataset: String,
     /// The grant that allowed it.
     grant: String,
+    /// The commitment to that grant's detail, 32 bytes: its sealed packets are bound to it.
+    grant_detail: Base64,
     /// What it cost.
     price: String,
     /// Until when the same request brings the same answer, and records can be downloaded.
@@ -104,14 +107,24 @@ pub(crate) async fn access(
     match gateway.pdc.access(&call).await? {
         Outcome::Released(delivery) => {
             let released = gateway.released(*delivery, inline).await?;
-            Ok(([(CACHE_CONTROL, "no-store")], JsonAnswer(released)).into_response())
+            let answer = ([(CACHE_CONTROL, "no-store")], JsonAnswer(released)).into_response();
+            Ok(decided(answer, "allow", String::new()))
         }
         Outcome::Held(refusal) => {
-            Ok((StatusCode::ACCEPTED, JsonAnswer(Refused::from(&*refusal))).into_response())
+            let refused = Refused::from(&*refusal);
+            let reason = refused.reason.clone();
+            let answer = (StatusCode::ACCEPTED, JsonAnswer(refused)).into_response();
+            Ok(decided(answer, "hold", reason))
         }
         Outcome::Denied(refusal) => Err(Problem::refused(Refused::from(&*refusal))),
         Outcome::NotVisible => Err(Problem::not_visible()),
     }
+}
+
+/// For whoever counts.
+fn decided(mut answer: Response, verdict: &'static str, reason: String) -> Response {
+    answer.extensions_mut().insert(Decided(verdict, reason));
+    answer
 }
 
 /// What would become of a request.
@@ -280,6 +293,10 @@ impl Gateway {
     /// The answer, with short ciphertexts if wanted; the permission is kept for downloads.
     async fn released(&self, delivery: Delivery, inline: bool) -> Result<Released, Box<Problem>> {
         let Delivery { granted, receipt, price, records, packets, wraps, shares } = delivery;
+        let detail = self
+            .pdc
+            .view(|view| view.state.grant(granted.grant()).map(|g| g.grant.detail))
+            .flatten();
         let mut room = if inline { MAX_INLINE } else { 0 };
         let mut answered = Vec::with_capacity(records.len());
         for (meta, entry) in &records {
@@ -298,6 +315,7 @@ impl Gateway {
             request: granted.request().to_string(),
             dataset: granted.dataset().to_string(),
             grant: granted.grant().to_string(),
+            grant_detail: Base64(detail.unwrap_or(secnet_types::Digest::ZERO).0.to_vec()),
             price: price.to_string(),
             collect_by: granted.collect_by().to_string(),
             receipt: Base64(secnet_types::encode(&receipt)),

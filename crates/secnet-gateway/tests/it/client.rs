@@ -16,6 +16,7 @@ use crate::world::{Person, World};
 /// A node that serves, and the world behind it.
 pub(crate) struct Node {
     pub(crate) world: World,
+    pub(crate) gateway: Arc<Gateway>,
     pub(crate) authority: String,
     pub(crate) http: reqwest::Client,
     nonce: AtomicU64,
@@ -39,11 +40,11 @@ impl Node {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let authority = listener.local_addr().unwrap().to_string();
         let (stop, stopped) = watch::channel(false);
-        tokio::spawn(serve(listener, router(gateway), limits.connections, stopped));
+        tokio::spawn(serve(listener, router(Arc::clone(&gateway)), limits.connections, stopped));
         // Nothing here speaks TLS, but the client wants a provider all the same; another test may have been first.
         rustls::crypto::ring::default_provider().install_default().ok();
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { world, authority, http, nonce: AtomicU64::new(1), stop }
+        Self { world, gateway, authority, http, nonce: AtomicU64::new(1), stop }
     }
 
     pub(crate) fn nonce(&self) -> [u8; 16] {

@@ -10,6 +10,7 @@
 mod access;
 mod client;
 mod document;
+mod serving;
 mod sessions;
 mod signatures;
 #[path = "../../../secnet-app/tests/it/switches.rs"]

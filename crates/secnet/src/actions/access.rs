@@ -5,7 +5,7 @@ use secnet_app::{AccessCall, Delivery, Door, Outcome, Pdc, Reader};
 use secnet_crypto::{SealKeyPair, Zeroizing};
 use secnet_lock::{GrantBinding, Grantee};
 use secnet_types::{
-    AccessRequest, Action, Amount, DatasetId, Digest, Grant, Party, Purpose, RecordMeta,
+    AccessRequest, Action, Amount, DatasetId, Digest, Grant, NetworkId, Party, Purpose, RecordMeta,
     RequestDetail, RequestId, Scope, Signed, encode,
 };
 
@@ -36,13 +36,22 @@ pub(crate) fn request(
     requester: &Identity,
     wanted: &Wanted,
 ) -> (AccessCall, SealKeyPair) {
+    request_in(pdc.network(), requester, wanted)
+}
+
+/// As [`request`], in a network that may be elsewhere.
+pub(crate) fn request_in(
+    network: NetworkId,
+    requester: &Identity,
+    wanted: &Wanted,
+) -> (AccessCall, SealKeyPair) {
     let receiving = SealKeyPair::generate(&mut rng());
-    (request_to(pdc, requester, wanted, receiving.public.to_bytes().to_vec()), receiving)
+    (request_to(network, requester, wanted, receiving.public.to_bytes().to_vec()), receiving)
 }
 
 /// Make the call that a request is; its answer is sealed to this key.
 pub(crate) fn request_to(
-    pdc: &Pdc,
+    network: NetworkId,
     requester: &Identity,
     wanted: &Wanted,
     receiving_key: Vec<u8>,
@@ -54,7 +63,7 @@ pub(crate) fn request_to(
         salt: random(),
     };
     let request = AccessRequest {
-        network: pdc.network(),
+        network,
         requester: requester.member(),
         dataset: wanted.dataset,
         id: wanted.id,

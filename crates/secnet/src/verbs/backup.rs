@@ -48,19 +48,69 @@ pub(crate) async fn run(
         });
         return Ok(());
     }
+    let made = make(node, folder).await?;
+    out.result(&made.value(), |_| made.text());
+    out.say("keep a copy of that file on another device, a new one after each backup and each shred: without it no backup opens");
+    Ok(())
+}
+
+/// What a backup holds.
+pub(crate) struct Made {
+    folder: PathBuf,
+    events: u64,
+    report: secnet_vault::BackupReport,
+    epochs: PathBuf,
+}
+
+impl Made {
+    fn value(&self) -> serde_json::Value {
+        let Self { folder, events, report, epochs } = self;
+        json!({
+            "folder": folder, "events": events, "segments_copied": report.copied,
+            "segments_present": report.present, "entries": report.entries,
+            "dies": report.dies.to_string(), "epochs": epochs,
+        })
+    }
+
+    fn text(&self) -> String {
+        let Self { events, report, epochs, .. } = self;
+        format!(
+            "backed up {}, {}, {} ({} were there)\nit can be restored until {}, with {}",
+            show::count(*events, "event"),
+            show::count(report.entries, "archive entry"),
+            show::count(report.copied, "new segment"),
+            report.present,
+            report.dies,
+            epochs.display(),
+        )
+    }
+}
+
+/// When the newest backup in a folder was made.
+pub(crate) fn newest(folder: &Path) -> Option<secnet_types::Timestamp> {
+    let last = ledgers(folder).ok()?.pop()?;
+    let made = last.file_name()?.to_str()?.strip_prefix(LEDGER)?.to_owned();
+    u64::from_str_radix(&made, 16).ok().map(secnet_types::Timestamp)
+}
+
+/// Back the folder up, also while it serves.
+pub(crate) async fn make(node: &Node, folder: &Path) -> Result<Made, Failure> {
+    check_place(&node.dir, folder)?;
+    let epochs_file = node.dir.join("keys").join(BACKUP_EPOCHS);
     files::make_private_dir(folder)?;
     let now = SystemClock.now();
-    let bar = out.progress(4, "backing up");
     let ledger = folder.join(format!("{LEDGER}{:016x}", now.0));
-    let manifest =
-        node.solo.chain().store().backup(&ledger).map_err(|error| store_failure(&error))?;
-    bar.inc(1);
+    let (solo, to) = (std::sync::Arc::clone(&node.solo), ledger.clone());
+    // It copies the whole ledger: answers do not wait for that.
+    let copied = tokio::task::spawn_blocking(move || solo.chain().store().backup(&to)).await;
+    let copied =
+        copied.map_err(|error| Failure::new("backup", "the copy broke off").because(&error))?;
+    let manifest = copied.map_err(|error| store_failure(&error))?;
     let mut epochs = node.epochs()?;
     let report =
         secnet_vault::backup(&node.vault, &node.archive, &mut epochs, &folder.join("vault"), now)
             .await
             .map_err(|error| backup_failure(&error))?;
-    bar.inc(1);
     files::copy_tree(&node.dir.join("keys"), &folder.join("keys"), &[BACKUP_EPOCHS])?;
     // The ledgers of the networks before do not change any more.
     if node.dir.join(CLOSED).exists() && !folder.join(CLOSED).exists() {
@@ -69,12 +119,10 @@ pub(crate) async fn run(
     for name in ["passphrase", "genesis.cbor"] {
         copy_file(&node.dir.join(name), &folder.join(name))?;
     }
-    bar.inc(1);
     // The ledger only grows, so that an older copy has nothing which the newer one lacks.
     for older in ledgers(folder)?.into_iter().filter(|older| *older != ledger) {
         std::fs::remove_dir_all(&older).map_err(|error| Failure::io("remove", &older, &error))?;
     }
-    bar.finish_and_clear();
     if let Some(damaged) = report.damaged.first() {
         return Err(Failure::new(
             "damaged",
@@ -83,24 +131,12 @@ pub(crate) async fn run(
         .hint("`secnet fsck` lists all that is wrong")
         .exit(Exit::Verification));
     }
-    let value = json!({
-        "folder": folder, "events": manifest.log_size, "segments_copied": report.copied,
-        "segments_present": report.present, "entries": report.entries, "dies": report.dies.to_string(),
-        "epochs": epochs_file,
-    });
-    out.result(&value, |_| {
-        format!(
-            "backed up {}, {}, {} ({} were there)\nit can be restored until {}, with {}",
-            show::count(manifest.log_size, "event"),
-            show::count(report.entries, "archive entry"),
-            show::count(report.copied, "new segment"),
-            report.present,
-            report.dies,
-            epochs_file.display(),
-        )
-    });
-    out.say("keep a copy of that file on another device, a new one after each backup and each shred: without it no backup opens");
-    Ok(())
+    Ok(Made {
+        folder: folder.to_path_buf(),
+        events: manifest.log_size,
+        report,
+        epochs: epochs_file,
+    })
 }
 
 /// The ledgers in a backup, oldest first.

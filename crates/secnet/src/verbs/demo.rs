@@ -5,14 +5,13 @@ use std::time::Instant;
 
 use clap::Args;
 use secnet_app::Outcome;
-use secnet_crypto::KeyFileParams;
 use secnet_types::{
-    Action, Amount, Category, DatasetId, GrantId, HoldAnswer, Labels, MemberKind, Operation, Party,
-    Purpose, Reason, RecordId, RecordMeta, Scope, ServiceLevel,
+    Action, Amount, Category, DatasetId, GrantId, HoldAnswer, Labels, Operation, Party, Purpose,
+    Reason, RecordId, RecordMeta, Scope,
 };
 use serde_json::json;
 
-use crate::actions::{self, Offer, Permission, Wanted};
+use crate::actions::{self, Permission, Wanted};
 use crate::cli::Globals;
 use crate::failure::{Exit, Failure};
 use crate::files;
@@ -20,12 +19,11 @@ use crate::ingest::{self, PlainPatient};
 use crate::keystore::Identity;
 use crate::node::{Node, access_failure};
 use crate::output::Output;
+use crate::sample::{self, Cast};
 use crate::verbs::{inbox, receipt};
 use secnet_app::Enclosures;
 use secnet_app::ports::Clock as _;
 
-/// The passphrase of demo folders. It is published, so nothing real belongs in such a folder.
-const PASSPHRASE: &str = "a published passphrase protects nothing";
 /// More requests in a minute than a person makes; the guard must have stepped in before.
 const BURST: usize = 80;
 
@@ -51,12 +49,8 @@ struct Story<'a> {
 pub(crate) async fn run(globals: &Globals, out: Output, args: DemoArgs) -> Result<(), Failure> {
     let begun = Instant::now();
     let dir = folder(globals)?;
-    files::make_private_dir(&dir)?;
-    files::write_private(&dir.join("passphrase"), PASSPHRASE.as_bytes())?;
     let patient = patient(out, args.patients.as_deref())?;
-
-    // Stretching a published passphrase protects nothing, so the least is spent on it.
-    let node = Node::create_at_cost(&dir, "demo", PASSPHRASE, KeyFileParams::LEAST).await?;
+    let node = sample::folder(&dir, "demo").await?;
     let mut story = begin(&node, out, patient).await?;
     let (grant, receipt_file) = story.allowed_use(&dir).await?;
     story.refusals().await?;
@@ -118,25 +112,11 @@ fn patient(out: Output, given: Option<&Path>) -> Result<PlainPatient, Failure> {
 /// Members, money and data.
 async fn begin(node: &Node, out: Output, patient: PlainPatient) -> Result<Story<'_>, Failure> {
     out.say("A network begins: one sequencer, one data centre, one governor.");
-    let hospital = actions::admit(node, "city-hospital", MemberKind::Organisation, None).await?;
-    let owner = actions::admit(node, "ada", MemberKind::Person, Some(&hospital)).await?;
-    let doctor = actions::admit(node, "dr-bo", MemberKind::Person, Some(&hospital)).await?;
-    actions::admit(node, "eve", MemberKind::Person, Some(&hospital)).await?;
-    let issue =
-        secnet_types::Change::Issue { to: doctor.member(), amount: Amount(50 * Amount::MICROS) };
-    node.govern(issue).await?;
+    let Cast { hospital, owner, doctor, .. } = sample::cast(node).await?;
+    sample::issue(node, doctor.member(), 50).await?;
     out.say("City Hospital vouches for Ada, Dr. Bo and Eve. Dr. Bo's account holds 50.");
 
-    let offer = Offer {
-        title: "my health records".into(),
-        price: Amount(Amount::MICROS / 4),
-        level: ServiceLevel::Sealed,
-        purposes: Some([Purpose::Treatment, Purpose::Research, Purpose::Emergency].into()),
-        beneficiaries: Vec::new(),
-    };
-    let bar = out.progress(patient.records.len() as u64, "sealing");
-    let dataset = actions::register(node, &owner, &patient.records, &offer, |n| bar.inc(n)).await?;
-    bar.finish_and_clear();
+    let dataset = sample::register(node, out, &owner, &patient).await?;
     let name = patient.name.unwrap_or_else(|| "a patient".into());
     out.say(&format!(
         "Ada (in the sample data: {name}) seals {} FHIR records, each under its own key, and registers them at 0.25 a use.",
@@ -184,9 +164,7 @@ impl Story<'_> {
 
     /// The category the story is about: laboratory results if there are any without a label.
     fn category(&self) -> Category {
-        let count = |c: Category| {
-            self.records.iter().filter(|r| r.category == c && r.labels.is_empty()).count()
-        };
+        let count = |c: Category| sample::plain(self.records.iter(), c);
         if count(Category::Laboratory) > 0 {
             return Category::Laboratory;
         }
@@ -204,7 +182,7 @@ impl Story<'_> {
             scope: actions::scope_of(&[category], Labels::NONE),
             window: actions::days_from_now(30),
             uses: None,
-            price: Amount(Amount::MICROS / 4),
+            price: sample::PRICE,
             emergency: false,
         };
         let deadline = crate::system::SystemClock.now().plus_ms(14 * 24 * 60 * 60 * 1000);

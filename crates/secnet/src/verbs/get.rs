@@ -14,6 +14,7 @@ use crate::failure::{Exit, Failure};
 use crate::files;
 use crate::node::Node;
 use crate::output::Output;
+use crate::remote::{self, Answer, Got, RemoteArgs};
 use crate::show;
 use secnet_app::Outcome;
 
@@ -67,9 +68,20 @@ pub(crate) struct GetArgs {
         "dataset", "purpose", "action", "category", "label", "record", "kind", "data_from", "data_until", "max_price",
     ])]
     request: Option<RequestId>,
+    #[command(flatten)]
+    pub remote: RemoteArgs,
 }
 
 impl GetArgs {
+    /// The request's id, new or of an earlier one.
+    fn id(&self, wanted: Option<&Wanted>) -> Result<RequestId, Failure> {
+        self.request.or(wanted.map(|wanted| wanted.id)).ok_or_else(|| {
+            Failure::new("usage", "say what to ask for")
+                .hint("secnet get DATASET --as NAME --purpose treatment")
+                .exit(Exit::Usage)
+        })
+    }
+
     /// What is asked for; nothing if an earlier request is sent again.
     fn wanted(&self) -> Result<Option<Wanted>, Failure> {
         let (Some(dataset), Some(purpose)) = (self.dataset, self.purpose) else { return Ok(None) };
@@ -100,11 +112,7 @@ pub(crate) async fn run(
         node.identity(&args.requester)?
     };
     let wanted = args.wanted()?;
-    let id = args.request.or(wanted.as_ref().map(|wanted| wanted.id)).ok_or_else(|| {
-        Failure::new("usage", "say what to ask for")
-            .hint("secnet get DATASET --as NAME --purpose treatment")
-            .exit(Exit::Usage)
-    })?;
+    let id = args.id(wanted.as_ref())?;
     if globals.dry_run {
         match &wanted {
             Some(wanted) => foreseen::show(node, out, &requester, wanted).await?,
@@ -187,5 +195,118 @@ fn tell(
         delivery.price,
         delivery.granted.decision()
     ));
+    Ok(())
+}
+
+/// At a node elsewhere.
+pub(crate) async fn run_remote(
+    globals: &Globals,
+    out: Output,
+    args: GetArgs,
+) -> Result<(), Failure> {
+    let remote = args.remote.open(globals, out)?;
+    let requester = remote.identity(&args.requester, args.session)?;
+    let wanted = args.wanted()?;
+    let id = args.id(wanted.as_ref())?;
+    if globals.dry_run {
+        return foresee_remote(&remote, out, &requester, wanted.as_ref()).await;
+    }
+    let got = remote::get(&remote, &requester, id, wanted.as_ref()).await;
+    match got.map_err(|failure| failure.request(id))? {
+        Got::Printed => {
+            out.say(&format!(
+                "what it is answered opens with: secnet get --as {} --request {id} --url ...",
+                args.requester
+            ));
+            Ok(())
+        }
+        Got::Held { receipt, decision, reason, remedy } => {
+            save_receipt(out, &args, &receipt)?;
+            Err(Failure::new("held", format!("held by the {reason}; the owner has been asked"))
+                .hint(format!(
+                    "{remedy}; decision {decision}; once it is released: secnet get --as {} --request {id}",
+                    args.requester
+                ))
+                .exit(Exit::Held)
+                .request(id))
+        }
+        Got::Released(released) => {
+            tell_remote(out, &args, id, &released).map_err(|failure| failure.request(id))?;
+            crate::kept::forget(&remote, &requester, id)
+        }
+    }
+}
+
+fn save_receipt(out: Output, args: &GetArgs, receipt: &[u8]) -> Result<(), Failure> {
+    if let Some(path) = &args.receipt {
+        files::write_private(path, receipt)?;
+        out.say(&format!("receipt: {}", path.display()));
+    }
+    Ok(())
+}
+
+fn tell_remote(
+    out: Output,
+    args: &GetArgs,
+    id: RequestId,
+    released: &remote::Released,
+) -> Result<(), Failure> {
+    save_receipt(out, args, &released.receipt)?;
+    if let Some(folder) = &args.out {
+        for (record, _, _, plain) in &released.records {
+            // The id is a text of the node's: only one that is an id becomes a file name.
+            let record = record.parse::<RecordId>().map_err(|error| remote::wrong(&error))?;
+            files::write_private(&folder.join(format!("{record}.json")), plain)?;
+        }
+    }
+    let said = |plain: &[u8]| String::from_utf8_lossy(plain).into_owned();
+    let records: Vec<_> = released
+        .records
+        .iter()
+        .map(|(record, kind, category, plain)| {
+            let content = args.out.is_none().then(|| said(plain));
+            json!({ "record": record, "type": kind, "category": category, "content": content })
+        })
+        .collect();
+    let value = json!({
+        "request": id.to_string(), "decision": released.decision, "price": released.price,
+        "records": records,
+    });
+    out.result(&value, |_| match &args.out {
+        Some(folder) => format!("{} records in {}", released.records.len(), folder.display()),
+        None => {
+            let lines: Vec<String> =
+                released.records.iter().map(|(.., plain)| said(plain)).collect();
+            lines.join("\n")
+        }
+    });
+    out.say(&format!(
+        "{} records for {}; request {id}, decision {}",
+        released.records.len(),
+        released.price,
+        released.decision
+    ));
+    Ok(())
+}
+
+async fn foresee_remote(
+    remote: &remote::Remote,
+    out: Output,
+    requester: &crate::keystore::Identity,
+    wanted: Option<&Wanted>,
+) -> Result<(), Failure> {
+    let Some(wanted) = wanted else {
+        return Err(Failure::new("no-dry-run", "what was sent before is not previewed at a node")
+            .hint("leave --dry-run out: sent again it is decided and charged once")
+            .exit(Exit::Usage));
+    };
+    let would = format!("ask for {}, paying at most {}", wanted.dataset, wanted.max_price);
+    if let Answer::Done(answer) | Answer::Accepted(answer) =
+        remote::foresee(remote, requester, wanted).await?
+    {
+        let value = json!({ "dry_run": true, "would": would, "decision": answer });
+        let verdict = answer.get("verdict").and_then(|v| v.as_str()).unwrap_or_default();
+        out.result(&value, |_| format!("would {would}\nit would be answered: {verdict}"));
+    }
     Ok(())
 }

@@ -1,7 +1,10 @@
 //! `secnet grant`
 
 use clap::Args;
-use secnet_types::{Amount, Answer, AskId, DatasetId, Grant, GrantDetail, Operation, Power};
+use secnet_types::{
+    Amount, Answer as AskAnswer, AskId, DatasetId, Grant, GrantDetail, GrantId, Operation, Party,
+    Power,
+};
 use serde_json::{Value, json};
 
 use super::{PriceArgs, ScopeArgs};
@@ -11,6 +14,7 @@ use crate::failure::Failure;
 use crate::keystore::Identity;
 use crate::node::{Node, access_failure};
 use crate::output::Output;
+use crate::remote::{self, Answer, How, RemoteArgs};
 use crate::sign;
 
 #[derive(Debug, Args)]
@@ -30,6 +34,24 @@ pub(crate) struct GrantArgs {
     /// Break-glass: price zero, only for emergencies, every use must be reviewed.
     #[arg(long)]
     emergency: bool,
+    #[command(flatten)]
+    pub remote: RemoteArgs,
+}
+
+impl GrantArgs {
+    fn permission(&self, to: Party, price: Amount) -> Result<Permission, Failure> {
+        Ok(Permission {
+            dataset: self.dataset,
+            to,
+            purposes: self.scope.purposes()?,
+            actions: self.scope.actions(),
+            scope: self.scope.scope()?,
+            window: self.price.time.window()?,
+            uses: self.price.uses,
+            price,
+            emergency: self.emergency,
+        })
+    }
 }
 
 pub(crate) async fn run(
@@ -46,25 +68,44 @@ pub(crate) async fn run(
     } else {
         args.price.price.or(listed).unwrap_or(Amount::ZERO)
     };
-    let permission = Permission {
-        dataset: args.dataset,
-        to,
-        purposes: args.scope.purposes()?,
-        actions: args.scope.actions(),
-        scope: args.scope.scope()?,
-        window: args.price.time.window()?,
-        uses: args.price.uses,
-        price,
-        emergency: args.emergency,
-    };
+    let permission = args.permission(to, price)?;
     if globals.dry_run {
         return preview(node, out, &owner, &permission, None).await;
     }
     let grant = actions::grant(node, &owner, &permission, None).await?;
-    let value = json!({ "grant": grant.to_string(), "price": price.to_string(), "until": permission.window.until.to_string() });
-    out.result(&value, |_| {
-        format!("granted: {grant}, {price} a use, until {}", permission.window.until)
-    });
+    tell(out, grant, price, &permission);
+    Ok(())
+}
+
+fn tell(out: Output, grant: GrantId, price: Amount, permission: &Permission) {
+    let until = permission.window.until.to_string();
+    let value = json!({ "grant": grant.to_string(), "price": price.to_string(), "until": until });
+    out.result(&value, |_| format!("granted: {grant}, {price} a use, until {until}"));
+}
+
+/// At a node elsewhere.
+pub(crate) async fn run_remote(
+    globals: &Globals,
+    out: Output,
+    args: GrantArgs,
+) -> Result<(), Failure> {
+    let remote = args.remote.open(globals, out)?;
+    let owner = remote.identity(&args.owner, false)?;
+    let to = remote::party(&remote, &args.to)?;
+    let price = if args.emergency { Some(Amount::ZERO) } else { args.price.price };
+    let permission = args.permission(to, price.unwrap_or_default())?;
+    let how = How::from_dry_run(globals.dry_run);
+    let (grant, price, answer) = remote::grant(&remote, &owner, &permission, price, how).await?;
+    match answer {
+        Answer::Printed => {}
+        Answer::Done(answer) | Answer::Accepted(answer) if how == How::Foresee => {
+            let would = format!("grant the use of {} at {price} a use", permission.dataset);
+            out.result(&remote::foreseen(&would, &answer), |_| {
+                format!("would {would}; the ledger would accept it")
+            });
+        }
+        Answer::Done(_) | Answer::Accepted(_) => tell(out, grant, price, &permission),
+    }
     Ok(())
 }
 
@@ -90,7 +131,7 @@ pub(crate) async fn preview(
         permission.dataset, permission.window.until
     );
     let operation = match ask {
-        Some(ask) => Operation::AnswerAsk { ask, answer: Answer::Approve(grant) },
+        Some(ask) => Operation::AnswerAsk { ask, answer: AskAnswer::Approve(grant) },
         None => Operation::Grant { grant },
     };
     let command = node.pdc.sign(owner.member(), operation, &owner.signing);

@@ -1,6 +1,6 @@
 //! `secnet reference`: docs/reference/cli.md, from the definitions that the program itself uses.
 
-use clap::{Command, CommandFactory as _};
+use clap::{Args, Command, CommandFactory as _, ValueEnum};
 use serde_json::json;
 
 use crate::cli::Cli;
@@ -14,7 +14,27 @@ Written by `secnet reference > docs/reference/cli.md`; `cargo xtask docs` compar
 [json.md](json.md), exit codes are in [exit-codes.md](exit-codes.md).
 ";
 
-pub(crate) fn run(out: Output) -> Result<(), Failure> {
+#[derive(Debug, Args)]
+pub(crate) struct ReferenceArgs {
+    /// Which page.
+    #[arg(value_enum, default_value_t = Page::Cli)]
+    page: Page,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Page {
+    /// cli.md
+    Cli,
+    /// configuration.md
+    Configuration,
+}
+
+pub(crate) fn run(out: Output, args: &ReferenceArgs) -> Result<(), Failure> {
+    if args.page == Page::Configuration {
+        let text = crate::config::page();
+        out.result(&json!({ "reference": text }), |_| text.clone());
+        return Ok(());
+    }
     let mut command = Cli::command();
     command.build();
     let mut text = HEAD.to_owned();

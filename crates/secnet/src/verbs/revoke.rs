@@ -8,6 +8,7 @@ use crate::cli::Globals;
 use crate::failure::{Exit, Failure};
 use crate::node::Node;
 use crate::output::Output;
+use crate::remote::{self, Answer, How, RemoteArgs};
 use crate::sign;
 use secnet_app::Enclosures;
 
@@ -21,6 +22,20 @@ pub(crate) struct RevokeArgs {
     /// Why; the grantee is told.
     #[arg(long, value_enum, default_value_t = Why::NoLongerWanted)]
     reason: Why,
+    #[command(flatten)]
+    pub remote: RemoteArgs,
+}
+
+impl RevokeArgs {
+    fn operation(&self) -> Result<Operation, Failure> {
+        match (self.id.parse::<GrantId>(), self.id.parse::<DenialId>()) {
+            (Ok(grant), _) => Ok(Operation::Revoke { grant, reason: self.reason.into() }),
+            (_, Ok(denial)) => Ok(Operation::LiftDenial { denial }),
+            (Err(error), _) => Err(Failure::new("bad-id", error.to_string())
+                .hint("give a grant (sngrant1...) or a denial (sndenial1...)")
+                .exit(Exit::Usage)),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -59,19 +74,35 @@ pub(crate) async fn run(
     args: RevokeArgs,
 ) -> Result<(), Failure> {
     let author = node.identity(&args.author)?;
-    let operation = match (args.id.parse::<GrantId>(), args.id.parse::<DenialId>()) {
-        (Ok(grant), _) => Operation::Revoke { grant, reason: args.reason.into() },
-        (_, Ok(denial)) => Operation::LiftDenial { denial },
-        (Err(error), _) => {
-            return Err(Failure::new("bad-id", error.to_string())
-                .hint("give a grant (sngrant1...) or a denial (sndenial1...)")
-                .exit(Exit::Usage));
-        }
-    };
+    let operation = args.operation()?;
     let would = format!("end {}", args.id);
     let operation = (operation, Enclosures::default());
     if sign::order(node, globals, out, &author, operation, &would).await?.is_some() {
         out.result(&json!({ "ended": args.id }), |_| format!("ended {}", args.id));
+    }
+    Ok(())
+}
+
+/// At a node elsewhere.
+pub(crate) async fn run_remote(
+    globals: &Globals,
+    out: Output,
+    args: RevokeArgs,
+) -> Result<(), Failure> {
+    let remote = args.remote.open(globals, out)?;
+    let author = remote.identity(&args.author, false)?;
+    let how = How::from_dry_run(globals.dry_run);
+    match remote::revoke(&remote, &author, args.operation()?, how).await? {
+        Answer::Printed => {}
+        Answer::Done(answer) | Answer::Accepted(answer) if how == How::Foresee => {
+            let would = format!("end {}", args.id);
+            out.result(&remote::foreseen(&would, &answer), |_| {
+                format!("would {would}; the ledger would accept it")
+            });
+        }
+        Answer::Done(_) | Answer::Accepted(_) => {
+            out.result(&json!({ "ended": args.id }), |_| format!("ended {}", args.id));
+        }
     }
     Ok(())
 }

@@ -1,11 +1,52 @@
 //! `secnet status`
 
-use serde_json::json;
+use clap::Args;
+use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::node::Node;
 use crate::output::Output;
+use crate::remote::{RemoteArgs, text};
 use crate::show;
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    pub remote: RemoteArgs,
+}
+
+/// What a running node says of itself.
+pub(crate) async fn run_remote(out: Output, args: &StatusArgs) -> Result<(), Failure> {
+    let client = args.remote.client(out)?;
+    if client.prints() {
+        let line = format!("curl '{}/v1/network'", client.base());
+        out.result(&json!({ "curl": line }), |_| line.clone());
+        return Ok(());
+    }
+    let network = client.open("/v1/network").await?;
+    let not_ready = client.open("/readyz").await.err();
+    let of = |field: &str| text(&network, field).map(Value::from);
+    let value = json!({
+        "url": client.base(), "network": of("network")?, "name": of("name")?,
+        "height": network.get("height"), "time": of("time")?, "events": network.get("events"),
+        "data_centre": of("data_centre")?, "ready": not_ready.is_none(),
+        "why_not": not_ready.as_ref().map(|failure| &failure.message),
+    });
+    out.result(&value, |v| {
+        let word = |key: &str| v.get(key).map(|v| v.to_string().trim_matches('"').to_owned());
+        let word = |key: &str| word(key).unwrap_or_default();
+        format!(
+            "network   {} ({})\nledger    block {}, {} events, last block {}\nready     {}",
+            word("name"),
+            word("network"),
+            word("height"),
+            word("events"),
+            word("time"),
+            not_ready.as_ref().map_or("yes", |failure| failure.message.as_str()),
+        )
+    });
+    Ok(())
+}
 
 pub(crate) async fn run(node: &Node, out: Output) -> Result<(), Failure> {
     let value = node.pdc.view(|view| {

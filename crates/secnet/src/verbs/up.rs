@@ -1,50 +1,45 @@
 //! `secnet up`: the folder as a node that serves.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use clap::Args;
-use secnet_gateway::{Gateway, Limits, router, serve};
 use serde_json::json;
-use tokio::net::TcpListener;
-use tokio::sync::watch;
 
-use crate::failure::{Exit, Failure};
-use crate::node::Node;
+use crate::cli::Globals;
+use crate::config::ConfigArgs;
+use crate::failure::Failure;
 use crate::output::Output;
+use crate::service::{Service, log};
 
 #[derive(Debug, Args)]
 pub(crate) struct UpArgs {
-    /// Where to listen.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8420")]
-    listen: SocketAddr,
+    /// Where to listen; the setting `listen`.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    #[command(flatten)]
+    config: ConfigArgs,
 }
 
 /// Serve until somebody interrupts.
-pub(crate) async fn run(node: &Node, out: Output, args: UpArgs) -> Result<(), Failure> {
-    let UpArgs { listen } = args;
-    let listener = TcpListener::bind(listen).await.map_err(|error| {
-        Failure::new("listen", format!("cannot listen on {listen}"))
-            .because(&error)
-            .hint("choose another address with --listen")
-            .exit(Exit::Unreachable)
-    })?;
-    let address = listener.local_addr().unwrap_or(listen);
-    let limits = Limits::default();
-    let gateway = Arc::new(Gateway::new(Arc::clone(&node.pdc), limits));
-    let (stop, stopped) = watch::channel(false);
-    out.result(&json!({ "url": format!("http://{address}") }), |_| {
-        format!("serving on http://{address}; Ctrl-C stops")
-    });
-    let interrupted = async {
-        drop(tokio::signal::ctrl_c().await);
-        stop.send_replace(true);
-        std::future::pending::<()>().await;
-    };
-    tokio::select! {
-        served = serve(listener, router(gateway), limits.connections, stopped) => {
-            served.map_err(|error| Failure::new("listen", "the door closed").because(&error))
+pub(crate) async fn run(globals: &Globals, out: Output, args: UpArgs) -> Result<(), Failure> {
+    let flags: Vec<_> = args.listen.iter().map(|listen| ("listen", listen.to_string())).collect();
+    let settings = args.config.load(&flags)?.settings()?;
+    log::begin(&settings);
+    let node = globals.open().await?;
+    let service = Service::bind(settings).await;
+    let served = match service {
+        Ok(service) => {
+            let (url, metrics) = (service.url(), service.metrics_url());
+            service
+                .serve(&node, || {
+                    out.result(&json!({ "url": url, "metrics": metrics }), |_| {
+                        format!("serving on {url}; Ctrl-C stops")
+                    });
+                })
+                .await
         }
-        () = interrupted => Ok(()),
-    }
+        Err(failure) => Err(failure),
+    };
+    let closed = node.close().await;
+    served.and(closed)
 }

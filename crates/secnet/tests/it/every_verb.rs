@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::contract::{Contract, verbs};
+use crate::dev::Dev;
 use crate::support::{Place, Run, command, finish};
 
 const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../samples/patients");
@@ -82,6 +83,7 @@ fn every_verb_prints_what_the_reference_says() {
     handover(&mut s, &second);
     evidence(&mut s);
     serving(&mut s);
+    elsewhere(&mut s);
     folder(&mut s, &dataset, &second);
 
     let rows: BTreeSet<String> = s.contract.rows.keys().cloned().collect();
@@ -327,6 +329,9 @@ fn evidence(s: &mut Story) {
 /// The first line of a node that serves, which must not print another.
 fn serving(s: &mut Story) {
     s.tells("openapi", &["openapi"]);
+    s.tells("config show", &["config", "show"]);
+    s.tells("config check", &["config", "check"]);
+    s.tells("doctor", &["doctor", "--set", "listen=127.0.0.1:0"]);
     let mut up = command(s.place.root());
     up.args(["--dir", "d", "up", "--listen", "127.0.0.1:0", "--json"]);
     let mut node = up.stdout(Stdio::piped()).spawn().unwrap();
@@ -340,6 +345,28 @@ fn serving(s: &mut Story) {
     stdout.read_to_string(&mut rest).unwrap();
     assert_eq!(rest, "");
     s.checked("up", Run { code, stdout: first, stderr: String::new() });
+}
+
+/// Verbs at a running node.
+fn elsewhere(s: &mut Story) {
+    let dev = Dev::start();
+    s.checked("dev", Run { code: 0, stdout: dev.said.to_string(), stderr: String::new() });
+    let dataset = text(&dev.said["dataset"]);
+    for (row, verb) in [("status --url", "status"), ("ready", "ready")] {
+        let run = finish(command(s.place.root()).args([verb, "--url", &dev.url(), "--json"]));
+        s.checked(row, run);
+    }
+    let get = ["get", &dataset, "--as", "dr-bo", "--purpose", "treatment", "--max-price", "1"];
+    s.checked("get", dev.at(&get));
+    s.checked("get --url --dry-run", dev.at(&[&get[..], &["--dry-run"]].concat()));
+    s.checked("get --print-curl", dev.at(&[&get[..], &["--print-curl"]].concat()));
+    let grant = ["grant", &dataset, "--as", "ada", "--to", "rita", "--purpose", "treatment"];
+    s.checked("CHANGE --url --dry-run", dev.at(&[&grant[..], &["--dry-run"]].concat()));
+    let given = s.checked("grant", dev.at(&grant));
+    let revoke = ["revoke", given["grant"].as_str().unwrap(), "--as", "ada"];
+    s.checked("CHANGE --url --dry-run", dev.at(&[&revoke[..], &["--dry-run"]].concat()));
+    s.checked("revoke", dev.at(&revoke));
+    assert_eq!(dev.stop().0, 0);
 }
 
 fn folder(s: &mut Story, dataset: &str, second: &str) {

@@ -12,6 +12,7 @@
 mod bad_input;
 mod contract;
 mod demo;
+mod dev;
 mod docs;
 mod dry_runs;
 mod errors;
@@ -25,6 +26,7 @@ mod records;
 mod requests;
 mod restore;
 mod rules;
+mod serving;
 mod shred;
 mod succession;
 mod support;

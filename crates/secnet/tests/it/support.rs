@@ -49,7 +49,9 @@ impl Run {
 pub(crate) fn command(cwd: &Path) -> Command {
     let mut command = Command::new(SECNET);
     command.current_dir(cwd).stdin(std::process::Stdio::null());
-    command.env_remove("SECNET_DIR").env_remove("SECNET_PASSPHRASE_FILE");
+    for name in ["SECNET_DIR", "SECNET_PASSPHRASE_FILE", "SECNET_URL", "SECNET_KEYS", "SECNET_CA"] {
+        command.env_remove(name);
+    }
     command
 }
 
@@ -132,6 +134,7 @@ pub(crate) fn demo() -> &'static (TempDir, Value) {
 
 pub(crate) fn copy_tree(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
+    std::fs::set_permissions(to, std::fs::metadata(from).unwrap().permissions()).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         let target = to.join(entry.file_name());

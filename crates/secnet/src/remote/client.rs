@@ -1,0 +1,291 @@
+//! Signed calls over HTTP, and what their answers mean here.
+
+use std::time::Duration;
+
+use reqwest::redirect::Policy;
+use reqwest::{Certificate, Method, Response, Url};
+use secnet_app::ports::Clock as _;
+use secnet_gateway::{Call, CallSignature, sign_call};
+use serde_json::{Value, json};
+
+use super::wrong;
+use crate::failure::{Exit, Failure};
+use crate::keystore::Identity;
+use crate::output::Output;
+use crate::system::{SystemClock, random};
+
+/// Longest JSON answer, in bytes: as many records as one request may cover, with what opens them.
+const MAX_ANSWER_BYTES: u64 = 64 * 1024 * 1024;
+/// Longest file of certificates, in bytes.
+pub(super) const MAX_CA_BYTES: u64 = 1024 * 1024;
+/// How long connecting may take.
+const CONNECT_TIME: Duration = Duration::from_secs(10);
+/// How long a node may be silent in the middle of an answer.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// A node at an address.
+pub(crate) struct Client {
+    http: reqwest::Client,
+    /// Scheme, host and port.
+    base: String,
+    /// Host and port as the `Host` header has them.
+    authority: String,
+    print_curl: bool,
+    out: Output,
+}
+
+/// What a node answered.
+pub(crate) enum Answer {
+    /// It did what was asked.
+    Done(Value),
+    /// It waits for somebody.
+    Accepted(Value),
+    /// The call was printed instead of made.
+    Printed,
+}
+
+impl Client {
+    pub(crate) fn new(
+        url: &str,
+        ca: Option<&[u8]>,
+        print_curl: bool,
+        out: Output,
+    ) -> Result<Self, Failure> {
+        let bad = |what: &str| {
+            Failure::new("bad-url", format!("`{url}` {what}"))
+                .hint("give scheme, host and port, such as http://127.0.0.1:8420")
+                .exit(Exit::Usage)
+        };
+        let parsed = Url::parse(url).map_err(|error| bad("is no address").because(&error))?;
+        let host = parsed.host_str().ok_or_else(|| bad("names no host"))?.to_owned();
+        let plain = parsed.path() == "/" && parsed.query().is_none() && parsed.username() == "";
+        if !matches!(parsed.scheme(), "http" | "https") || !plain || parsed.password().is_some() {
+            return Err(bad("is not the address of a node"));
+        }
+        let authority = match parsed.port() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.clone(),
+        };
+        // Whoever installed one first has installed the same.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let mut http = reqwest::Client::builder()
+            .redirect(Policy::none())
+            .connect_timeout(CONNECT_TIME)
+            .read_timeout(SILENCE);
+        if matches!(host.as_str(), "localhost" | "127.0.0.1" | "[::1]") {
+            http = http.no_proxy();
+        }
+        if let Some(pem) = ca {
+            let certificates = Certificate::from_pem_bundle(pem).map_err(|error| {
+                Failure::new("bad-certificate", "the file of --ca has no certificates")
+                    .because(&error)
+                    .exit(Exit::Usage)
+            })?;
+            http = http.tls_certs_only(certificates);
+        }
+        let http = http.build().map_err(|error| {
+            Failure::new("unreachable", "no connection can be made").because(&error)
+        })?;
+        let base = format!("{}://{authority}", parsed.scheme());
+        Ok(Self { http, base, authority, print_curl, out })
+    }
+
+    /// Where the node is.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Are calls printed instead of made?
+    pub(crate) fn prints(&self) -> bool {
+        self.print_curl
+    }
+
+    /// Something that anybody may ask. It is asked even if calls are printed: what is signed depends on it.
+    pub(crate) async fn open(&self, path: &str) -> Result<Value, Failure> {
+        let sent = self.http.get(format!("{}{path}", self.base)).send().await;
+        let response = sent.map_err(|error| self.unreachable(&error))?;
+        self.json(response).await.map(|(_, value)| value)
+    }
+
+    /// Something that only a member may ask; asked even if calls are printed.
+    pub(crate) async fn look(&self, who: &Identity, path: &str) -> Result<Value, Failure> {
+        let response = self.send(who, "GET", path, None).await?;
+        self.json(response).await.map(|(_, value)| value)
+    }
+
+    /// The call that a verb is about.
+    pub(crate) async fn call(
+        &self,
+        who: &Identity,
+        path: &str,
+        body: &Value,
+    ) -> Result<Answer, Failure> {
+        let body = serde_json::to_string(body).unwrap_or_default();
+        if self.print_curl {
+            let line = self.curl(path, &body, &self.sign(who, "POST", path, Some(&body)));
+            self.out.result(&json!({ "curl": line }), |_| line.clone());
+            return Ok(Answer::Printed);
+        }
+        let response = self.send(who, "POST", path, Some(body)).await?;
+        let (status, value) = self.json(response).await?;
+        Ok(if status == 202 { Answer::Accepted(value) } else { Answer::Done(value) })
+    }
+
+    /// Bytes, exactly so many.
+    pub(crate) async fn download(
+        &self,
+        who: &Identity,
+        path: &str,
+        length: u64,
+    ) -> Result<Vec<u8>, Failure> {
+        let response = self.send(who, "GET", path, None).await?;
+        if !response.status().is_success() {
+            return self.json(response).await.map(|_| Vec::new());
+        }
+        let bytes = self.body(response, length).await?;
+        if bytes.len() as u64 == length {
+            return Ok(bytes);
+        }
+        Err(Failure::new("bad-answer", "the node sent less than it announced")
+            .hint("send the request again with --request")
+            .exit(Exit::Unreachable))
+    }
+
+    async fn send(
+        &self,
+        who: &Identity,
+        method: &str,
+        path: &str,
+        body: Option<String>,
+    ) -> Result<Response, Failure> {
+        let signature = self.sign(who, method, path, body.as_deref());
+        let method = Method::from_bytes(method.as_bytes()).map_err(|error| wrong(&error))?;
+        let mut request = self
+            .http
+            .request(method, format!("{}{path}", self.base))
+            .header("signature-input", signature.input)
+            .header("signature", signature.signature);
+        if let Some(digest) = signature.content_digest {
+            request = request.header("content-digest", digest);
+        }
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body);
+        }
+        request.send().await.map_err(|error| self.unreachable(&error))
+    }
+
+    fn sign(&self, who: &Identity, method: &str, path: &str, body: Option<&str>) -> CallSignature {
+        let (only_path, query) = path.split_once('?').unwrap_or((path, ""));
+        let body = body.map(str::as_bytes);
+        let call = Call { method, authority: &self.authority, path: only_path, query, body };
+        let own = who.signing.verifying_key().to_did_key() == who.card.did;
+        sign_call(&call, who.member(), own, &who.signing, (SystemClock.now(), random()))
+    }
+
+    /// The call as a command for a shell. Nothing in it has a single quote: JSON of ids and base64, and structured fields.
+    fn curl(&self, path: &str, body: &str, signature: &CallSignature) -> String {
+        let digest = signature.content_digest.as_deref().unwrap_or_default();
+        format!(
+            "curl -X POST '{}{path}' -H 'content-type: application/json' -H 'content-digest: {digest}' \
+             -H 'signature-input: {}' -H 'signature: {}' --data-binary '{body}'",
+            self.base, signature.input, signature.signature,
+        )
+    }
+
+    /// The answer, if it is a good one.
+    async fn json(&self, response: Response) -> Result<(u16, Value), Failure> {
+        let status = response.status();
+        let bytes = self.body(response, MAX_ANSWER_BYTES).await?;
+        let value: Value = match serde_json::from_slice(&bytes) {
+            Ok(value) => value,
+            Err(_) if bytes.is_empty() => Value::Null,
+            Err(error) => return Err(wrong(&error)),
+        };
+        if status.is_success() {
+            return Ok((status.as_u16(), value));
+        }
+        Err(problem(status.as_u16(), &value))
+    }
+
+    /// The body, at most `limit` bytes of it.
+    async fn body(&self, mut response: Response, limit: u64) -> Result<Vec<u8>, Failure> {
+        let mut bytes = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(&error))? {
+            if (bytes.len() as u64).saturating_add(chunk.len() as u64) > limit {
+                return Err(Failure::new("bad-answer", "the node's answer is too long")
+                    .hint("is there a SecNet node of this version at the address?")
+                    .exit(Exit::Verification));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(bytes)
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> Failure {
+        Failure::new("unreachable", format!("the node at {} cannot be reached", self.base))
+            .because(error)
+            .hint("is it running, and is this its address?")
+            .exit(Exit::Unreachable)
+    }
+}
+
+/// A problem document as a failure, with the exit code that the same refusal has in a folder.
+fn problem(status: u16, problem: &Value) -> Failure {
+    let word = |field: &str| problem.get(field).and_then(Value::as_str);
+    let code = word("code").unwrap_or("bad-answer").to_owned();
+    let reason = problem.pointer("/refusal/reason").and_then(Value::as_str);
+    let exit = match (status, code.as_str(), reason) {
+        (_, _, Some("guard" | "rule")) => Exit::Held,
+        (_, "insufficient-funds", _) | (_, _, Some("funds")) => Exit::Funds,
+        (401 | 403 | 404, ..) => Exit::Denied,
+        (429 | 502..=504, ..) => Exit::Unreachable,
+        (500, ..) => Exit::Verification,
+        _ => Exit::Failed,
+    };
+    let detail =
+        word("detail").map_or_else(|| format!("the node answered {status}"), str::to_owned);
+    let failure = Failure::new(code, detail).exit(exit);
+    let decision = problem.pointer("/refusal/decision").and_then(Value::as_str);
+    match (word("hint"), decision) {
+        (Some(hint), Some(decision)) => failure.hint(format!("{hint}; decision {decision}")),
+        (Some(hint), None) => failure.hint(hint),
+        (None, _) => failure,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_elsewhere_has_the_exit_code_it_has_here() {
+        let refused = |reason: &str| {
+            let said = json!({ "code": "denied", "detail": "no", "hint": "ask", "refusal": {
+                "reason": reason, "decision": "sndec1x" } });
+            problem(403, &said)
+        };
+        assert_eq!(refused("consent").exit, Exit::Denied);
+        assert_eq!(refused("guard").exit, Exit::Held);
+        assert_eq!(refused("funds").exit, Exit::Funds);
+        assert_eq!(refused("consent").hint.as_deref(), Some("ask; decision sndec1x"));
+        assert_eq!(problem(503, &json!({ "code": "busy" })).exit, Exit::Unreachable);
+        assert_eq!(problem(409, &json!({ "code": "insufficient-funds" })).exit, Exit::Funds);
+        assert_eq!(problem(502, &Value::Null).exit, Exit::Unreachable);
+    }
+
+    #[test]
+    fn only_the_address_of_a_node_is_one() {
+        let out = Output { json: false, quiet: false };
+        for url in
+            ["", "node", "ftp://node", "http://node/path", "http://a:b@node", "http://node?x"]
+        {
+            let failure = Client::new(url, None, false, out).err().unwrap();
+            assert_eq!((&*failure.code, failure.exit), ("bad-url", Exit::Usage), "{url}");
+        }
+        let client = Client::new("https://node.example:8443/", None, false, out).ok().unwrap();
+        assert_eq!(client.authority, "node.example:8443");
+        // The default port is in no Host header.
+        let client = Client::new("https://node.example:443", None, false, out).ok().unwrap();
+        assert_eq!(client.authority, "node.example");
+    }
+}

@@ -1,0 +1,153 @@
+//! A node elsewhere, over HTTP: the keys stay here, and only what is signed with them goes over.
+
+mod client;
+mod consent;
+mod get;
+
+pub(crate) use client::{Answer, Client};
+pub(crate) use consent::{How, foreseen, grant, party, revoke};
+pub(crate) use get::{Got, Released, foresee, get};
+
+use std::path::{Path, PathBuf};
+
+use base64ct::{Base64UrlUnpadded, Encoding as _};
+use clap::Args;
+use secnet_crypto::Zeroizing;
+use secnet_types::{Genesis, MemberId, NetworkId, limits};
+use serde_json::Value;
+
+use crate::cli::Globals;
+use crate::failure::{Exit, Failure};
+use crate::files;
+use crate::keystore::{Identity, Keystore};
+use crate::output::Output;
+
+/// Where a running node is.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RemoteArgs {
+    /// Call the node at this address instead of opening the data folder.
+    #[arg(long, env = "SECNET_URL", hide_env_values = true, value_name = "URL")]
+    pub url: Option<String>,
+    /// The folder with the keys of whoever calls. Default: `keys` in the data folder.
+    #[arg(long, env = "SECNET_KEYS", hide_env_values = true, value_name = "DIR")]
+    pub keys: Option<PathBuf>,
+    /// Trust the certificates in this PEM file, and no other, for the node's TLS.
+    #[arg(long, env = "SECNET_CA", hide_env_values = true, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// Print the signed call as a curl command, good once and for a minute, instead of making it.
+    #[arg(long, requires = "url")]
+    pub print_curl: bool,
+}
+
+/// A node, and the keys to call it with.
+pub(crate) struct Remote {
+    pub client: Client,
+    pub keystore: Keystore,
+    passphrase: Zeroizing<String>,
+    /// How the network begins that the folder here belongs to.
+    pinned: PathBuf,
+}
+
+impl AsRef<Keystore> for Remote {
+    fn as_ref(&self) -> &Keystore {
+        &self.keystore
+    }
+}
+
+impl RemoteArgs {
+    /// Is a node elsewhere meant?
+    pub(crate) fn is_given(&self) -> bool {
+        self.url.is_some()
+    }
+
+    /// The node, without any keys.
+    pub(crate) fn client(&self, out: Output) -> Result<Client, Failure> {
+        let url = self.url.as_deref().unwrap_or_default();
+        let ca = self.ca.as_deref().map(|ca| files::read(ca, client::MAX_CA_BYTES)).transpose()?;
+        Client::new(url, ca.as_ref().map(|ca| ca.as_slice()), self.print_curl, out)
+    }
+
+    /// The node and the keys.
+    pub(crate) fn open(&self, globals: &Globals, out: Output) -> Result<Remote, Failure> {
+        let keys = self.keys.clone().unwrap_or_else(|| globals.dir.join("keys"));
+        let above = keys.parent().unwrap_or(Path::new(""));
+        let passphrase = globals.passphrase_of(above)?;
+        Ok(Remote {
+            client: self.client(out)?,
+            keystore: Keystore::at(&keys),
+            passphrase,
+            pinned: above.join("genesis.cbor"),
+        })
+    }
+}
+
+impl Remote {
+    /// Open the keys of whoever calls.
+    pub(crate) fn identity(&self, name: &str, session: bool) -> Result<Identity, Failure> {
+        let identity = self.keystore.open(name, &self.passphrase)?;
+        if !session {
+            return Ok(identity);
+        }
+        let key = crate::sessions::open(&self.keystore, name, &self.passphrase)?;
+        Ok(identity.signing_with(key))
+    }
+
+    /// How the node's network began: the same as of the folder that the keys are in, if that is a network's.
+    pub(crate) async fn genesis(&self) -> Result<Genesis, Failure> {
+        let told = self.client.open("/v1/network").await?;
+        let genesis = Genesis::parse(&bytes(&told, "genesis")?).map_err(|error| wrong(&error))?;
+        let known = files::read_if_present(&self.pinned, limits::MAX_GENESIS_BYTES as u64)?;
+        let known = known.and_then(|bytes| Genesis::parse(&bytes).ok());
+        if known.is_some_and(|known| known.network() != genesis.network()) {
+            return Err(Failure::new(
+                "other-network",
+                "the node belongs to another network than the keys",
+            )
+            .hint("check the address, or name other keys with --keys")
+            .exit(Exit::Verification));
+        }
+        Ok(genesis)
+    }
+
+    /// A member by the name that its card here has, or by its id.
+    pub(crate) fn member(&self, name: &str) -> Result<MemberId, Failure> {
+        if name.starts_with("snid1") {
+            return name.parse().map_err(|error: secnet_types::IdError| {
+                Failure::new("bad-id", error.to_string()).exit(Exit::Usage)
+            });
+        }
+        self.keystore.card(name)?.id()
+    }
+
+    /// The network that commands and requests are signed for.
+    pub(crate) async fn network(&self) -> Result<NetworkId, Failure> {
+        self.genesis().await.map(|genesis| genesis.network())
+    }
+}
+
+/// What the node said is not what it should be.
+pub(crate) fn wrong(error: &dyn std::error::Error) -> Failure {
+    Failure::new("bad-answer", "the node's answer cannot be used")
+        .because(error)
+        .hint("is there a SecNet node of this version at the address?")
+        .exit(Exit::Verification)
+}
+
+/// A field of an answer.
+pub(crate) fn text<'v>(answer: &'v Value, field: &str) -> Result<&'v str, Failure> {
+    answer.get(field).and_then(Value::as_str).ok_or_else(|| {
+        Failure::new("bad-answer", format!("the node's answer has no `{field}`"))
+            .hint("is there a SecNet node of this version at the address?")
+            .exit(Exit::Verification)
+    })
+}
+
+/// Bytes in a field of an answer.
+pub(crate) fn bytes(answer: &Value, field: &str) -> Result<Vec<u8>, Failure> {
+    Base64UrlUnpadded::decode_vec(text(answer, field)?).map_err(|error| wrong(&error))
+}
+
+/// Bytes for a field of a call.
+pub(crate) fn encoded(bytes: &[u8]) -> Value {
+    Base64UrlUnpadded::encode_string(bytes).into()
+}

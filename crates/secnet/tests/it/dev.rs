@@ -1,0 +1,157 @@
+//! `secnet dev`: what it prints works as it is printed, and nothing is left behind.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::support::{Run, command, finish};
+
+/// A node that runs, and what it said.
+pub(crate) struct Dev {
+    place: TempDir,
+    process: Child,
+    pub said: Value,
+}
+
+impl Dev {
+    pub(crate) fn start() -> Self {
+        let place = tempfile::tempdir().unwrap();
+        let mut dev = command(place.path());
+        dev.args(["dev", "--listen", "127.0.0.1:0", "--json"]).env("TMPDIR", place.path());
+        let mut process = dev.stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let said = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
+        Self { place, process, said }
+    }
+
+    fn word(&self, field: &str) -> String {
+        self.said[field].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) fn url(&self) -> String {
+        self.word("url")
+    }
+
+    /// A verb at the node, with the keys of its folder.
+    pub(crate) fn at(&self, args: &[&str]) -> Run {
+        let (url, keys) = (self.url(), self.word("keys"));
+        let there = ["--url", url.as_str(), "--keys", keys.as_str(), "--json"];
+        finish(command(self.place.path()).args(args).args(there))
+    }
+
+    /// Stop it as a service manager does.
+    pub(crate) fn stop(mut self) -> (i32, TempDir) {
+        let signal = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status();
+        assert!(signal.unwrap().success());
+        (self.process.wait().unwrap().code().unwrap(), self.place)
+    }
+}
+
+fn shell(cwd: &Path, line: &str) -> Run {
+    let mut shell = Command::new("sh");
+    shell.current_dir(cwd).args(["-c", line]).stdin(Stdio::null());
+    finish(&mut shell)
+}
+
+#[test]
+fn what_it_prints_works_as_printed_and_nothing_is_left() {
+    let dev = Dev::start();
+    let commands = dev.said["commands"].as_array().unwrap();
+    assert_eq!(commands.len(), 3);
+    for said in commands {
+        let run = shell(dev.place.path(), said["command"].as_str().unwrap());
+        assert_eq!(i64::from(run.code), said["exit"].as_i64().unwrap(), "{said}: {run:?}");
+    }
+    // The first one again, for programs: the records came, opened, and were paid for.
+    let first = commands[0]["command"].as_str().unwrap();
+    let run = shell(dev.place.path(), &format!("{first} --json --receipt allowed.receipt")).ok();
+    let records = run.json()["records"].as_array().unwrap().clone();
+    assert!(records.len() > 3, "{records:?}");
+    assert!(records[0]["content"].as_str().unwrap().contains("\"Observation\""));
+    assert_eq!(run.json()["price"], "0.25");
+    let genesis = format!("{}/genesis.cbor", dev.word("dir"));
+    let verify = ["receipt", "verify", "allowed.receipt", "--genesis", &genesis];
+    finish(command(dev.place.path()).args(verify)).ok();
+
+    let folder = PathBuf::from(dev.word("dir"));
+    assert!(folder.join("genesis.cbor").exists());
+    let (code, place) = dev.stop();
+    assert_eq!(code, 0);
+    assert!(!folder.exists());
+    // Nothing but the receipt is left, also not beside the folder.
+    assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn consent_is_given_and_taken_at_a_node_elsewhere() {
+    let dev = Dev::start();
+    let dataset = dev.word("dataset");
+    let read =
+        ["get", &dataset, "--as", "rita", "--purpose", "treatment", "--category", "laboratory"];
+    assert_eq!(dev.at(&read).code, 3);
+    let foreseen = dev.at(&[&read[..], &["--dry-run"]].concat()).ok().json();
+    assert_eq!(foreseen["decision"]["verdict"], "deny");
+
+    let grant = ["grant", &dataset, "--as", "ada", "--to", "rita", "--purpose", "treatment"];
+    let grant = [&grant[..], &["--category", "laboratory", "--price", "0"]].concat();
+    dev.at(&[&grant[..], &["--dry-run"]].concat()).ok();
+    assert_eq!(dev.at(&read).code, 3, "a dry run grants nothing");
+    let given = dev.at(&grant).ok().json();
+    dev.at(&read).ok();
+
+    let id = given["grant"].as_str().unwrap();
+    let revoke = ["revoke", id, "--as", "ada"];
+    dev.at(&[&revoke[..], &["--dry-run"]].concat()).ok();
+    dev.at(&read).ok();
+    dev.at(&revoke).ok();
+    assert_eq!(dev.at(&read).code, 3);
+
+    let foreign = ["grant", &dataset, "--as", "eve", "--to", "rita", "--purpose", "treatment"];
+    assert_eq!(dev.at(&foreign).error()["code"], "no-keys");
+    let group = ["grant", &dataset, "--as", "ada", "--to", "group:x", "--purpose", "treatment"];
+    assert_eq!(dev.at(&group).error()["code"], "not-remote");
+    assert_eq!(dev.stop().0, 0);
+}
+
+#[test]
+fn a_node_says_how_it_stands_and_a_printed_call_is_one() {
+    let dev = Dev::start();
+    let url = dev.url();
+    let status = ["status", "--url", &url, "--json"];
+    let said = finish(command(dev.place.path()).args(status)).ok().json();
+    assert_eq!((&said["ready"], &said["name"]), (&true.into(), &"dev".into()));
+
+    let dataset = dev.word("dataset");
+    let get = ["get", &dataset, "--as", "dr-bo", "--purpose", "treatment", "--max-price", "1"];
+    let run = dev.at(&[&get[..], &["--print-curl"]].concat()).ok();
+    let line = run.json()["curl"].as_str().unwrap().to_owned();
+    assert!(line.starts_with(&format!("curl -X POST '{url}/v1/access' -H 'content-type")));
+    if Command::new("curl").arg("--version").output().is_ok() {
+        let said = shell(dev.place.path(), &format!("{line} --noproxy '*' -s")).ok().json();
+        assert_eq!(said["price"], "0.25", "{said}");
+        // A signature is good once.
+        let again = shell(dev.place.path(), &format!("{line} --noproxy '*' -s")).ok().json();
+        assert_eq!(again["code"], "unauthenticated");
+    }
+    // Keys of another network are not used here.
+    let other = crate::support::Place::demo();
+    let keys = other.path("d/keys");
+    let wrong = ["--url", &url, "--keys", keys.to_str().unwrap(), "--json"];
+    let run = finish(command(dev.place.path()).args(get).args(wrong));
+    assert_eq!((run.code, run.error()["code"].as_str()), (7, Some("other-network")), "{run:?}");
+    assert_eq!(dev.stop().0, 0);
+    let run = finish(command(other.root()).args(["status", "--url", &url, "--json"]));
+    assert_eq!((run.code, run.error()["code"].as_str()), (6, Some("unreachable")), "{run:?}");
+}
+
+#[test]
+fn a_folder_that_is_there_is_left_alone() {
+    let place = tempfile::tempdir().unwrap();
+    let run = finish(command(place.path()).args(["--dir", ".", "dev", "--json"]));
+    assert_eq!((run.code, run.error()["code"].as_str()), (2, Some("exists")), "{run:?}");
+    assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 0);
+}

@@ -1,0 +1,283 @@
+//! `secnet up` and what surrounds it: configuration, TLS, the published log while it serves, the doctor.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::support::{Place, command, finish};
+
+fn tls(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../secnet-gateway/tests/it/tls").join(name)
+}
+
+/// A node that runs.
+struct Up {
+    process: Child,
+    said: Value,
+    _stdout: BufReader<ChildStdout>,
+}
+
+impl Up {
+    fn start(place: &Place, args: &[&str]) -> Self {
+        let mut up = command(place.root());
+        up.args(["--dir", "d", "--json", "up", "--listen", "127.0.0.1:0"]).args(args);
+        let mut process = up.stdout(Stdio::piped()).spawn().unwrap();
+        let mut stdout = BufReader::new(process.stdout.take().unwrap());
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        let said = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
+        Self { process, said, _stdout: stdout }
+    }
+
+    fn url(&self) -> String {
+        self.said["url"].as_str().unwrap().to_owned()
+    }
+
+    fn signal(&self, name: &str) {
+        let signal = Command::new("kill").args([name, &self.process.id().to_string()]).status();
+        assert!(signal.unwrap().success());
+    }
+
+    fn stop(mut self) -> i32 {
+        self.signal("-TERM");
+        self.process.wait().unwrap().code().unwrap()
+    }
+}
+
+/// Wait until it holds, for at most ten seconds.
+fn soon(what: &str, holds: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < Duration::from_secs(10), "{what} does not come");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn the_log_is_published_while_the_node_serves() {
+    let place = Place::demo();
+    let dataset = place.dataset();
+    let checkpoint = || std::fs::read_to_string(place.path("d/log/checkpoint")).unwrap();
+    let up = Up::start(&place, &[]);
+    let grant = [
+        "grant",
+        &dataset,
+        "--as",
+        "ada",
+        "--to",
+        "eve",
+        "--purpose",
+        "treatment",
+        "--url",
+        &up.url(),
+    ];
+    // The start has left one event: what must be refused was refused.
+    std::thread::sleep(Duration::from_millis(1500));
+    let before = checkpoint();
+    place.run(&grant).ok();
+    soon("the checkpoint", || checkpoint() != before);
+    assert_eq!(up.stop(), 0);
+    place.run(&["fsck"]).ok();
+}
+
+#[test]
+fn each_start_shows_that_refusing_works_and_leaves_one_denial() {
+    let place = Place::demo();
+    let events = || place.json(&["status"])["events"].as_u64().unwrap();
+    assert_eq!(Up::start(&place, &[]).stop(), 0);
+    let once = events();
+    assert_eq!(Up::start(&place, &[]).stop(), 0);
+    assert_eq!(events(), once + 1);
+}
+
+#[test]
+fn a_node_speaks_tls_and_reads_its_certificate_again() {
+    let place = Place::demo();
+    let put = |name: &str| {
+        std::fs::copy(tls(&format!("{name}.pem")), place.path("cert.pem")).unwrap();
+        std::fs::copy(tls(&format!("{name}.key")), place.path("key.pem")).unwrap();
+    };
+    put("first");
+    std::fs::write(
+        place.path("secnet.toml"),
+        "[tls]\ncertificate = \"cert.pem\"\nkey = \"key.pem\"\n",
+    )
+    .unwrap();
+    let up = Up::start(&place, &[]);
+    assert!(up.url().starts_with("https://"), "{}", up.said);
+    let status = |name: &str| {
+        let ca = tls(&format!("{name}.pem"));
+        let args = ["status", "--url", &up.url(), "--ca", ca.to_str().unwrap(), "--json"];
+        finish(command(place.root()).args(args)).code
+    };
+    assert_eq!((status("first"), status("second")), (0, 6));
+    put("second");
+    up.signal("-HUP");
+    soon("the second certificate", || status("second") == 0);
+    assert_eq!(status("first"), 6);
+    // What cannot be used is not taken.
+    std::fs::write(place.path("key.pem"), "no key").unwrap();
+    up.signal("-HUP");
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(status("second"), 0);
+    assert_eq!(up.stop(), 0);
+    let run = place.run(&["up", "--json"]);
+    assert_eq!((run.code, run.error()["code"].as_str()), (2, Some("tls")), "{run:?}");
+}
+
+#[test]
+fn a_wrong_configuration_is_told_before_anything_is_opened() {
+    let place = Place::demo();
+    std::fs::write(place.path("secnet.toml"), "listen = \"127.0.0.1:0\"\n\nlisten_on = 3\n")
+        .unwrap();
+    for verb in [&["up"][..], &["config", "check"], &["config", "show"]] {
+        let run = place.run(&[verb, &["--json"]].concat());
+        assert_eq!((run.code, run.error()["code"].as_str()), (2, Some("config")), "{run:?}");
+        let causes = run.error()["causes"].to_string();
+        assert!(causes.contains("secnet.toml:3: there is no setting `listen_on`"), "{causes}");
+    }
+    let mut run = command(place.root());
+    run.args(["config", "show", "--config", "/dev/null", "--json"]).env("SECNET_LOG_LEVEL", "info");
+    let shown = finish(&mut run).ok().json();
+    let level = shown["settings"].as_array().unwrap().iter().find(|s| s["key"] == "log.level");
+    let level = level.unwrap();
+    assert_eq!((&level["value"], &level["from"]), (&"info".into(), &"SECNET_LOG_LEVEL".into()));
+}
+
+#[test]
+fn the_doctor_says_what_is_wrong_and_what_to_do() {
+    let place = Place::demo();
+    let port = ["--set", "listen=127.0.0.1:0"];
+    let well = place.run(&[&["doctor", "--json"][..], &port].concat()).ok().json();
+    assert_eq!(well["ok"], true, "{well}");
+    let up = Up::start(&place, &[]);
+    let listen = format!("listen={}", up.url().trim_start_matches("http://"));
+    let backup = ["--set", "backup.folder=nowhere"];
+    let ill = place.run(&[&["doctor", "--json", "--set", &listen][..], &backup].concat());
+    assert_eq!((ill.code, ill.error()["code"].as_str()), (1, Some("not-well")));
+    let found = serde_json::from_str::<Value>(&ill.stdout).unwrap();
+    let wrong: Vec<&str> = found["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|finding| finding["ok"] == false)
+        .map(|finding| {
+            assert!(!finding["do"].as_str().unwrap().is_empty(), "{finding}");
+            finding["what"].as_str().unwrap()
+        })
+        .collect();
+    assert_eq!(wrong, ["free to open", "address", "backup"]);
+    let ready = ["ready", "--url", &up.url(), "--json"];
+    assert_eq!(finish(command(place.root()).args(ready)).ok().json()["ready"], true);
+    let url = up.url();
+    assert_eq!(up.stop(), 0);
+    let ready = ["ready", "--url", &url, "--json"];
+    assert_eq!(finish(command(place.root()).args(ready)).code, 6);
+}
+
+#[test]
+fn a_node_backs_itself_up_and_the_backup_restores() {
+    let place = Place::demo();
+    let up = Up::start(&place, &["--set", "backup.folder=b"]);
+    let there = || place.path("b/genesis.cbor").exists() && place.path("b/passphrase").exists();
+    soon("the backup", there);
+    assert_eq!(up.stop(), 0);
+    let restore = ["--dir", "r", "restore", "b", "--epochs", "d/keys/backup.epochs"];
+    finish(command(place.root()).args(restore)).ok();
+    finish(command(place.root()).args(["--dir", "r", "fsck"])).ok();
+}
+
+#[test]
+fn the_log_names_no_caller_and_the_metrics_are_apart() {
+    let place = Place::demo();
+    let dataset = place.dataset();
+    place.grant(&dataset, "eve");
+    let log = place.path("log.json");
+    let mut up = command(place.root());
+    up.args(["--dir", "d", "--json", "up", "--listen", "127.0.0.1:0"]);
+    up.args([
+        "--set",
+        "log.level=info",
+        "--set",
+        "log.format=json",
+        "--set",
+        "metrics.listen=127.0.0.1:0",
+    ]);
+    let mut process =
+        up.stdout(Stdio::piped()).stderr(std::fs::File::create(&log).unwrap()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let said: Value = serde_json::from_str(&line).unwrap();
+    assert!(said["metrics"].as_str().unwrap().ends_with("/metrics"), "{said}");
+    let url = said["url"].as_str().unwrap();
+    let get = ["get", &dataset, "--as", "eve", "--purpose", "treatment", "--url", url];
+    place.run(&get).ok();
+    let status = Command::new("kill").args(["-TERM", &process.id().to_string()]).status();
+    assert!(status.unwrap().success() && process.wait().unwrap().success());
+    let log = std::fs::read_to_string(log).unwrap();
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(lines.iter().any(|l| l["route"] == "/v1/access" && l["verdict"] == "allow"), "{log}");
+    assert!(!log.contains("snid1") && !log.contains(&dataset), "{log}");
+}
+
+/// A server that takes one call after the other and answers each with the next of these.
+fn receiver(answers: &'static [&'static str]) -> (String, std::sync::mpsc::Receiver<String>) {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/alerts?from=node", listener.local_addr().unwrap());
+    let (send, got) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for answer in answers {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut call = Vec::new();
+            while !call.ends_with(b"}") {
+                let mut some = [0; 4096];
+                let read = stream.read(&mut some).unwrap();
+                call.extend_from_slice(&some[..read]);
+            }
+            let head =
+                format!("HTTP/1.1 {answer}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            stream.write_all(head.as_bytes()).unwrap();
+            send.send(String::from_utf8(call).unwrap()).unwrap();
+        }
+    });
+    (url, got)
+}
+
+#[test]
+fn administrators_are_told_of_a_hold_until_they_have_heard_it() {
+    let place = Place::demo();
+    let dataset = place.dataset();
+    place.grant(&dataset, "eve");
+    let (url, got) = receiver(&["500 No", "204 Yes"]);
+    let hook = format!("webhooks.urls={url}");
+    let up = Up::start(&place, &["--set", &hook]);
+    let node = up.url();
+    let get = |purpose: &str| {
+        place.run(&["get", &dataset, "--as", "eve", "--purpose", purpose, "--url", &node]).code
+    };
+    // As many refusals as make the guard hold what comes next.
+    for _ in 0..14 {
+        assert_eq!(get("marketing"), 3);
+    }
+    assert_eq!(get("treatment"), 4);
+    let told = got.recv_timeout(Duration::from_secs(20)).unwrap();
+    // It was not heard, and the node was stopped before it tried again: the next one tells it.
+    assert_eq!(up.stop(), 0);
+    let up = Up::start(&place, &["--set", &hook]);
+    let again = got.recv_timeout(Duration::from_secs(20)).unwrap();
+    let body =
+        |call: &str| serde_json::from_str::<Value>(call.rsplit("\r\n").next().unwrap()).unwrap();
+    assert_eq!(body(&told), body(&again));
+    assert_eq!((&body(&told)["kind"], &body(&told)["reason"]), (&"held".into(), &"guard".into()));
+    assert_eq!(body(&told)["dataset"], dataset.as_str());
+    let head = again.to_lowercase();
+    assert!(head.starts_with("post /alerts?from=node http/1.1\r\n"), "{again}");
+    for field in ["content-digest: sha-256=:", "signature: secnet=:", "signature-input: secnet=("] {
+        assert!(head.contains(&format!("\r\n{field}")), "{again}");
+    }
+    assert_eq!(up.stop(), 0);
+}
