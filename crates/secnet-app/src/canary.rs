@@ -13,8 +13,8 @@ use secnet_types::{
     Signed, SignedCommand, Terms, Timestamp, encode,
 };
 
-use crate::upload::{TermsDetail, Upload, manifest_commitment};
-use crate::{AccessCall, AccessError, Door, Outcome, Pdc};
+use crate::upload::{Stated, TermsDetail, Upload};
+use crate::{AccessCall, AccessError, DatasetManifest, Door, Outcome, Pdc};
 
 /// How long the request may be answered, in milliseconds.
 const REQUEST_LIFETIME_MS: u64 = 60_000;
@@ -41,11 +41,11 @@ pub enum CanaryError {
 }
 
 impl Pdc {
-    /// Make the request that must be refused; the denial that was recorded.
+    /// Make the request that must be refused; the denial that was recorded, if it was not counted together with others.
     ///
     /// # Errors
     /// [`CanaryError`]: whatever it is, the data centre must not serve.
-    pub async fn canary(&self) -> Result<DecisionId, CanaryError> {
+    pub async fn canary(&self) -> Result<Option<DecisionId>, CanaryError> {
         let active = |view: &crate::ports::View<'_>| {
             view.state.datasets_of(self.member).find(|id| {
                 let dataset = view.state.dataset(*id);
@@ -112,11 +112,12 @@ impl Pdc {
         // The id follows from the command's author and id, so the record can be bound to it before it is signed.
         let mut command = self.sign(self.member, operation(Digest::ZERO), self.signer.as_ref());
         let dataset = DatasetId::derive(self.member, command.value.id);
-        let upload = self.seal_canary(dataset)?;
-        let manifest = core::slice::from_ref(&upload.sealed.manifest);
-        command.value.operation = operation(manifest_commitment(&self.random(), manifest));
+        let uploads = vec![self.seal_canary(dataset)?];
+        let manifest = DatasetManifest::of(self.random(), &uploads);
+        command.value.operation = operation(manifest.commitment());
         let command = SignedCommand::sign(command.value, self.signer.as_ref());
-        let (dataset, _) = self.take_in(vec![upload], &detail, &command).await?;
+        let stated = Stated { terms: detail, manifest: Some(manifest) };
+        let (dataset, _) = self.take_in(uploads, &stated, &command).await?;
         Ok(dataset)
     }
 

@@ -62,7 +62,8 @@ impl Service {
     pub(crate) async fn serve(self, node: &Node, opened: impl FnOnce()) -> Result<(), Failure> {
         let asked = Signals::listen()?;
         let denial = node.pdc.canary().await.map_err(|error| not_enforced(&error))?;
-        tracing::info!(decision = %denial, "what must be refused is refused");
+        let denial = denial.map(|denial| denial.to_string());
+        tracing::info!(decision = denial, "what must be refused is refused");
         let gateway = Gateway::new(Arc::clone(&node.pdc), self.settings.limits);
         let gateway = Arc::new(gateway.answering_to(self.authorities()));
         let (stop, stopped) = watch::channel(false);

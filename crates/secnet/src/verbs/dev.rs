@@ -146,7 +146,7 @@ impl Made {
             max_price: Amount::ZERO,
             id: actions::fresh_request(),
         };
-        let (outcome, _) = actions::get(node, &self.cast.attacker, &wanted).await?;
+        let (outcome, _) = actions::get(node, &self.cast.attacker, &wanted, |_, _| ()).await?;
         if matches!(outcome, Outcome::Denied(_)) {
             return Ok(());
         }
