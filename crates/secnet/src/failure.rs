@@ -39,10 +39,10 @@ pub(crate) struct Failure {
     pub causes: Vec<String>,
     /// What to do.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
+    pub hint: Option<Box<str>>,
     /// The request it is about, to be sent again with `secnet get --request`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub request: Option<String>,
+    pub request: Option<Box<str>>,
     /// The process's exit code.
     #[serde(serialize_with = "as_number")]
     pub exit: Exit,
@@ -67,7 +67,7 @@ impl Failure {
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(hint.into().into_boxed_str());
         self
     }
 
@@ -77,7 +77,7 @@ impl Failure {
     }
 
     pub(crate) fn request(mut self, request: RequestId) -> Self {
-        self.request = Some(request.to_string());
+        self.request = Some(request.to_string().into_boxed_str());
         self
     }
 

@@ -45,7 +45,7 @@ impl Finding {
             for cause in failure.causes {
                 said.push_str(&format!(": {cause}"));
             }
-            (said, failure.hint.unwrap_or_default())
+            (said, failure.hint.map(String::from).unwrap_or_default())
         });
         Self { what, wrong }
     }
