@@ -175,7 +175,7 @@ impl Cli {
             Verb::Doctor(args) => verbs::doctor::run(globals, out, args).await,
             Verb::Ready(args) => verbs::ready::run(out, &args).await,
             Verb::Config(args) => verbs::config::run(out, &args),
-            Verb::Dev(args) => verbs::dev::run(globals, out, args).await,
+            Verb::Dev(args) => Box::pin(verbs::dev::run(globals, out, args)).await,
             Verb::Status(args) if args.remote.is_given() => {
                 verbs::status::run_remote(out, &args).await
             }
@@ -190,40 +190,7 @@ impl Cli {
             }
             verb => {
                 let node = globals.open().await?;
-                let done = match verb {
-                    Verb::Status(_) => verbs::status::run(&node, out).await,
-                    Verb::Id(args) => verbs::id::run(&node, globals, out, args).await,
-                    Verb::Data(args) => verbs::data::run(&node, globals, out, args).await,
-                    Verb::Ask(args) => verbs::ask::run(&node, globals, out, args).await,
-                    Verb::Inbox(args) => verbs::inbox::run(&node, globals, out, args).await,
-                    Verb::Grant(args) => verbs::grant::run(&node, globals, out, args).await,
-                    Verb::Grants(args) => verbs::grants::run(&node, out, args).await,
-                    Verb::Group(args) => verbs::group::run(&node, globals, out, args).await,
-                    Verb::Deny(args) => verbs::deny::run(&node, globals, out, args).await,
-                    Verb::Revoke(args) => verbs::revoke::run(&node, globals, out, args).await,
-                    Verb::Get(args) => verbs::get::run(&node, globals, out, args).await,
-                    Verb::Log(args) => verbs::log::run(&node, out, args).await,
-                    Verb::Wallet(args) => verbs::wallet::run(&node, globals, out, args).await,
-                    Verb::Rules(args) => verbs::rules::run(&node, globals, out, args).await,
-                    Verb::Shred(args) => verbs::shred::run(&node, globals, out, args).await,
-                    Verb::Backup(args) => verbs::backup::run(&node, globals, out, args).await,
-                    // Handled above: they work without an open folder.
-                    Verb::Demo(_)
-                    | Verb::Init(_)
-                    | Verb::Receipt(_)
-                    | Verb::Bench(_)
-                    | Verb::Fsck(_)
-                    | Verb::Restore(_)
-                    | Verb::Completions(_)
-                    | Verb::Man(_)
-                    | Verb::Openapi
-                    | Verb::Dev(_)
-                    | Verb::Up(_)
-                    | Verb::Doctor(_)
-                    | Verb::Ready(_)
-                    | Verb::Config(_)
-                    | Verb::Reference(_) => Ok(()),
-                };
+                let done = verb.in_folder(&node, globals, out).await;
                 // What was decided stays decided; the guard's memory and the published log are kept also then.
                 let closed = node.close().await;
                 done.and(closed)
@@ -233,6 +200,44 @@ impl Cli {
 }
 
 impl Verb {
+    /// What needs the folder open.
+    async fn in_folder(self, node: &Node, globals: &Globals, out: Output) -> Result<(), Failure> {
+        match self {
+            Self::Status(_) => verbs::status::run(node, out).await,
+            Self::Id(args) => verbs::id::run(node, globals, out, args).await,
+            Self::Data(args) => verbs::data::run(node, globals, out, args).await,
+            Self::Ask(args) => verbs::ask::run(node, globals, out, args).await,
+            Self::Inbox(args) => verbs::inbox::run(node, globals, out, args).await,
+            Self::Grant(args) => verbs::grant::run(node, globals, out, args).await,
+            Self::Grants(args) => verbs::grants::run(node, out, args).await,
+            Self::Group(args) => verbs::group::run(node, globals, out, args).await,
+            Self::Deny(args) => verbs::deny::run(node, globals, out, args).await,
+            Self::Revoke(args) => verbs::revoke::run(node, globals, out, args).await,
+            Self::Get(args) => verbs::get::run(node, globals, out, args).await,
+            Self::Log(args) => verbs::log::run(node, out, args).await,
+            Self::Wallet(args) => verbs::wallet::run(node, globals, out, args).await,
+            Self::Rules(args) => verbs::rules::run(node, globals, out, args).await,
+            Self::Shred(args) => verbs::shred::run(node, globals, out, args).await,
+            Self::Backup(args) => verbs::backup::run(node, globals, out, args).await,
+            // Handled above: they work without an open folder.
+            Self::Demo(_)
+            | Self::Init(_)
+            | Self::Receipt(_)
+            | Self::Bench(_)
+            | Self::Fsck(_)
+            | Self::Restore(_)
+            | Self::Completions(_)
+            | Self::Man(_)
+            | Self::Openapi
+            | Self::Dev(_)
+            | Self::Up(_)
+            | Self::Doctor(_)
+            | Self::Ready(_)
+            | Self::Config(_)
+            | Self::Reference(_) => Ok(()),
+        }
+    }
+
     /// What writes files and cannot say beforehand what they would be does not pretend that it can.
     fn refuse_without_dry_run(&self) -> Result<(), Failure> {
         let what = match self {
