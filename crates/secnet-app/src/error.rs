@@ -44,6 +44,9 @@ pub enum AccessError {
     /// The archive failed.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
+    /// A member has sent as much ahead of commands as it may.
+    #[error("you have sent as much as you may that no accepted command points at yet")]
+    Quota,
     /// Something stored is damaged.
     #[error("something stored is damaged: {0}; restore a backup")]
     Damaged(String),
@@ -83,7 +86,8 @@ impl AccessError {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Malformed(_) => "malformed",
+            Self::Malformed(_) | Self::Vault(VaultError::Mismatch(_)) => "malformed",
+            Self::Quota => "quota",
             Self::Unauthenticated => "unauthenticated",
             Self::Unknown(_) => "unknown",
             Self::Rejected(rejection) | Self::Ledger(SubmitError::Rejected(rejection)) => {
@@ -111,7 +115,12 @@ impl AccessError {
     #[must_use]
     pub const fn hint(&self) -> &'static str {
         match self {
-            Self::Malformed(_) | Self::Ledger(SubmitError::Invalid(_)) => {
+            Self::Quota => {
+                "register what you sent, or wait until it is cleared away; then send again"
+            }
+            Self::Malformed(_)
+            | Self::Vault(VaultError::Mismatch(_))
+            | Self::Ledger(SubmitError::Invalid(_)) => {
                 "make it anew with a current version of this program; nothing was changed"
             }
             Self::Unauthenticated => "the member may be suspended, or its key rotated",
@@ -153,6 +162,7 @@ impl AccessError {
             | Self::Unknown(_)
             | Self::Rejected(_)
             | Self::NotReleased(_)
+            | Self::Quota
             | Self::Log(_)
             | Self::Vault(_)
             | Self::Archive(_)

@@ -53,6 +53,7 @@ pub struct Pdc {
     /// Held by whoever reads manifests and packets in order to rewrite them: two erasures in one upload would otherwise
     /// each bring back what the other destroyed.
     pub(crate) rewriting: futures::lock::Mutex<()>,
+    pub(crate) ahead: futures::lock::Mutex<crate::ahead::Ahead>,
 }
 
 /// The records in memory, and how often something was forgotten.
@@ -134,6 +135,7 @@ impl Pdc {
             consents: Mutex::new(ConsentCache::new()),
             records: Mutex::default(),
             rewriting: futures::lock::Mutex::new(()),
+            ahead: futures::lock::Mutex::default(),
             timeline: Mutex::default(),
         };
         // What cannot be finished now is finished at another start: nothing meets it until then.

@@ -77,7 +77,11 @@ impl TermsDetail {
         Digest::commit(&self.salt, &encode(self))
     }
 
-    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
+    /// Parse what a client hands in.
+    ///
+    /// # Errors
+    /// [`DecodeError`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
         decode("detailed terms", bytes, MAX_TERMS_BYTES)
     }
 }
@@ -172,13 +176,18 @@ impl Pdc {
         let rewriting = self.rewriting.lock().await;
         for upload in &uploads {
             self.check_packets(dataset, &upload.sealed).await?;
-            self.own_segments(dataset, &upload.sealed).await?;
+            self.own_segments(dataset, value.author, &upload.sealed).await?;
         }
         let name = staged_name(command);
-        let staged = Staged::of(dataset, &uploads, value);
+        let ahead = self.hold_ahead(value.author, &uploads).await?;
+        let staged = Staged::of(dataset, &uploads, value).with_ahead(value.author, &ahead);
         self.note_staged(name, &staged).await?;
         let mut changes = vec![put(EntryKind::TermsDetail, &[], &stated.detail.0, terms)];
         for upload in uploads {
+            changes.extend(claims(
+                dataset,
+                &self.own_segments(dataset, value.author, &upload.sealed).await?,
+            ));
             self.store_upload((dataset, owner, name), upload, &mut changes).await?;
         }
         self.archive.write(changes).await?;
@@ -204,8 +213,6 @@ impl Pdc {
     ) -> Result<(), AccessError> {
         let Upload { sealed, metas } = upload;
         let id: UploadId = sealed.upload;
-        let segments = self.own_segments(dataset, &sealed).await?;
-        changes.extend(claims(dataset, &segments));
         for segment in sealed.segments {
             let address = self.vault.put_segment(Bytes::from(segment.bytes)).await?;
             if address != segment.address {

@@ -11,6 +11,7 @@ mod body;
 mod deliveries;
 mod gateway;
 mod http;
+mod places;
 mod problem;
 mod rates;
 mod router;

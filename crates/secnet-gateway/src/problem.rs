@@ -83,6 +83,13 @@ impl Problem {
         )
     }
 
+    /// There is no such part of a published log.
+    pub(crate) fn not_published() -> Box<Self> {
+        let detail = "there is no such file of a published log here";
+        let hint = "see whether the node publishes its log, and how large /checkpoint says it is";
+        Self::new(StatusCode::NOT_FOUND, "not-published", detail, hint)
+    }
+
     /// The node has as much to do as it takes on.
     pub(crate) fn busy() -> Box<Self> {
         Self::new(
@@ -110,6 +117,16 @@ impl Problem {
         let mut problem = Self::new(StatusCode::FORBIDDEN, "denied", detail, hint);
         problem.refusal = Some(refusal);
         problem
+    }
+
+    /// What is wrong, and what to do about it.
+    pub(crate) fn sentence(&self) -> String {
+        format!("{}; {}", self.detail, self.hint)
+    }
+
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> &str {
+        &self.hint
     }
 
     /// The HTTP status.
@@ -158,6 +175,8 @@ impl IntoResponse for Box<Problem> {
         if self.retryable {
             headers.insert(RETRY_AFTER, HeaderValue::from(RETRY_SECONDS));
         }
+        // For whoever has to say it in another way.
+        response.extensions_mut().insert(*self);
         response
     }
 }

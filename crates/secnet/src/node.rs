@@ -408,7 +408,10 @@ pub(crate) fn access_failure(error: AccessError) -> Failure {
         AccessError::Rejected(Rejection::Denied | Rejection::NotEntitled)
         | AccessError::Unauthenticated
         | AccessError::NotReleased(_) => Exit::Denied,
-        AccessError::Rejected(_) | AccessError::Malformed(_) | AccessError::Unknown(_) => {
+        AccessError::Rejected(_)
+        | AccessError::Malformed(_)
+        | AccessError::Quota
+        | AccessError::Unknown(_) => {
             Exit::Failed
         }
         AccessError::Damaged(_) | AccessError::Vault(_) | AccessError::Archive(_) => {

@@ -15,6 +15,7 @@ use secnet_ledger::{Outcome, VerifyingPool};
 use secnet_lock::{ReleasePacket, ReleasedShares};
 use secnet_node::Solo;
 use secnet_types::*;
+use tokio::sync::watch;
 
 use crate::world::ManualClock;
 
@@ -27,13 +28,15 @@ pub(crate) struct Switched {
     pub(crate) age_ms: AtomicU64,
     fails: Mutex<Fails>,
     before: Mutex<Vec<(Fails, SignedCommand)>>,
+    grew: watch::Sender<u64>,
 }
 
 impl Switched {
     pub(crate) fn new(inner: Solo, clock: Arc<ManualClock>) -> Self {
         let fails: Fails = |_| false;
         let (age_ms, before) = (AtomicU64::new(0), Mutex::default());
-        Self { inner, clock, age_ms, fails: Mutex::new(fails), before }
+        let grew = watch::Sender::new(inner.chain().executor().log_size());
+        Self { inner, clock, age_ms, fails: Mutex::new(fails), before, grew }
     }
 
     /// One block of one command, and the header that covers it.
@@ -43,6 +46,7 @@ impl Switched {
         let verified = verified.map_err(|invalid| SubmitError::Invalid(invalid.to_string()))?;
         let done = self.inner.chain().process(self.clock.now(), &[verified], true).unwrap();
         let height = done.height;
+        self.grew.send_replace(self.inner.chain().executor().log_size());
         match done.outcomes.into_iter().next().unwrap() {
             Outcome::Applied { event } => Ok(Committed { event, height, repeated: false }),
             Outcome::Repeated { event } => Ok(Committed { event, height, repeated: true }),
@@ -88,8 +92,16 @@ impl Log for Switched {
         Ok(self.inner.chain().receipt(event).unwrap())
     }
 
+    async fn cose_receipt(&self, event: u64) -> Result<Vec<u8>, LogError> {
+        Ok(self.inner.chain().cose_receipt(event).unwrap())
+    }
+
     async fn events(&self, first: u64, limit: usize) -> Result<Vec<(u64, Vec<u8>)>, LogError> {
         self.inner.events(first, limit).await
+    }
+
+    async fn grown(&self, size: u64) -> Result<u64, LogError> {
+        Ok(*self.grew.subscribe().wait_for(|now| *now > size).await.unwrap())
     }
 
     async fn command_of(&self, event: u64) -> Result<Option<Vec<u8>>, LogError> {

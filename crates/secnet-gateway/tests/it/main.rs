@@ -8,10 +8,16 @@
 )]
 
 mod access;
+mod authzen;
 mod client;
 mod document;
+mod doors;
+mod events;
+mod own;
+mod published;
 mod sessions;
 mod signatures;
+mod uploads;
 #[path = "../../../secnet-app/tests/it/switches.rs"]
 #[allow(dead_code, reason = "shared with the flow's tests")]
 mod switches;

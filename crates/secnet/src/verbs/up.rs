@@ -31,7 +31,9 @@ pub(crate) async fn run(node: &Node, out: Output, args: UpArgs) -> Result<(), Fa
     })?;
     let address = listener.local_addr().unwrap_or(listen);
     let limits = Limits::default();
-    let gateway = Arc::new(Gateway::new(Arc::clone(&node.pdc), limits));
+    let gateway = Gateway::new(Arc::clone(&node.pdc), limits).publishing(node.dir.join("log"));
+    let gateway = Arc::new(gateway);
+    let house = Arc::clone(&gateway);
     let (stop, stopped) = watch::channel(false);
     out.result(&json!({ "url": format!("http://{address}") }), |_| {
         format!("serving on http://{address}; Ctrl-C stops")
@@ -46,5 +48,6 @@ pub(crate) async fn run(node: &Node, out: Output, args: UpArgs) -> Result<(), Fa
             served.map_err(|error| Failure::new("listen", "the door closed").because(&error))
         }
         () = interrupted => Ok(()),
+        () = house.keep_house() => Ok(()),
     }
 }
