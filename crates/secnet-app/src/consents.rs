@@ -32,6 +32,23 @@ pub struct GrantLine {
     pub detail: Option<GrantDetail>,
 }
 
+impl GrantLine {
+    /// Where it stands, in a word.
+    #[must_use]
+    pub fn status(&self) -> &'static str {
+        match self.state.status {
+            GrantStatus::Revoked => "revoked",
+            GrantStatus::Ended => "ended",
+            GrantStatus::Active if self.live => "active",
+            GrantStatus::Active if self.state.grant.uses.is_some_and(|u| self.state.used >= u) => {
+                "used-up"
+            }
+            // Not begun, or its dataset is withdrawn, expired or in other hands.
+            GrantStatus::Active => "inactive",
+        }
+    }
+}
+
 /// One denial.
 #[derive(Debug)]
 pub struct DenialLine {

@@ -47,6 +47,9 @@ pub enum AccessError {
     /// What was asked about was erased.
     #[error("{0} was erased")]
     Erased(String),
+    /// A member has sent as much ahead of commands as it may.
+    #[error("you have sent as much as you may that no accepted command points at yet")]
+    Quota,
     /// Something stored is damaged.
     #[error("something stored is damaged: {0}; restore a backup")]
     Damaged(String),
@@ -86,7 +89,8 @@ impl AccessError {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Malformed(_) => "malformed",
+            Self::Malformed(_) | Self::Vault(VaultError::Mismatch(_)) => "malformed",
+            Self::Quota => "quota",
             Self::Unauthenticated => "unauthenticated",
             Self::Unknown(_) => "unknown",
             Self::Rejected(rejection) | Self::Ledger(SubmitError::Rejected(rejection)) => {
@@ -115,7 +119,12 @@ impl AccessError {
     #[must_use]
     pub const fn hint(&self) -> &'static str {
         match self {
-            Self::Malformed(_) | Self::Ledger(SubmitError::Invalid(_)) => {
+            Self::Quota => {
+                "register what you sent, or wait until it is cleared away; then send again"
+            }
+            Self::Malformed(_)
+            | Self::Vault(VaultError::Mismatch(_))
+            | Self::Ledger(SubmitError::Invalid(_)) => {
                 "make it anew with a current version of this program; nothing was changed"
             }
             Self::Unauthenticated => "the member may be suspended, or its key rotated",
@@ -161,6 +170,7 @@ impl AccessError {
             | Self::Rejected(_)
             | Self::NotReleased(_)
             | Self::Erased(_)
+            | Self::Quota
             | Self::Log(_)
             | Self::Vault(_)
             | Self::Archive(_)

@@ -1,8 +1,8 @@
 //! What has been tried with an owner's data: every decision, refused ones too, with the reasons.
 
 use secnet_types::{
-    Cause, DatasetId, DecisionId, Effect, Event, MemberId, RequestId, Timestamp, Verdict, decode,
-    limits,
+    AskId, Cause, DatasetId, DecisionId, Effect, Event, MemberId, RequestId, Timestamp, Verdict,
+    decode, limits,
 };
 use std::collections::BTreeMap;
 
@@ -79,6 +79,10 @@ pub(crate) struct Timeline {
     /// By who owned the dataset when it was tried: what happens under a new owner is no business of the former one's, nor
     /// the other way round.
     attempts: BTreeMap<MemberId, Vec<u64>>,
+    /// Who was asked, and who asks.
+    asks: BTreeMap<AskId, [MemberId; 2]>,
+    /// Whose answer a hold waits for, who asked, and for what.
+    holds: BTreeMap<DecisionId, (MemberId, MemberId, DatasetId)>,
 }
 
 impl Timeline {
@@ -91,15 +95,39 @@ impl Timeline {
                 Effect::DatasetTransferred { dataset, to, .. } => {
                     self.owners.insert(*dataset, *to);
                 }
-                Effect::Decided { dataset, .. } | Effect::DenialsSummarised { dataset, .. } => {
+                Effect::DenialsSummarised { dataset, .. } => {
                     if let Some(owner) = self.owners.get(dataset) {
                         self.attempts.entry(*owner).or_default().push(index);
                     }
+                }
+                Effect::Decided { decision, dataset, requester, verdict, .. } => {
+                    let Some(owner) = self.owners.get(dataset) else { continue };
+                    self.attempts.entry(*owner).or_default().push(index);
+                    if let Verdict::Hold { .. } = verdict {
+                        self.holds.insert(*decision, (*owner, *requester, *dataset));
+                    }
+                }
+                Effect::AskOpened { ask, dataset, asker } => {
+                    let owner = self.owners.get(dataset).copied();
+                    self.asks.extend(owner.map(|owner| (*ask, [owner, *asker])));
                 }
                 _ => {}
             }
         }
         self.next = index.saturating_add(1);
+    }
+
+    pub(crate) fn sides_of_ask(&self, ask: AskId) -> Option<[MemberId; 2]> {
+        self.asks.get(&ask).copied()
+    }
+
+    pub(crate) fn hold(&self, decision: DecisionId) -> Option<(MemberId, MemberId, DatasetId)> {
+        self.holds.get(&decision).copied()
+    }
+
+    /// Is this event a decision on what the member owned at the time?
+    pub(crate) fn was_attempt_on(&self, owner: MemberId, event: u64) -> bool {
+        self.attempts.get(&owner).is_some_and(|all| all.binary_search(&event).is_ok())
     }
 
     /// The newest events before this one, oldest first; and whether there are earlier ones.
@@ -200,7 +228,7 @@ impl Pdc {
     }
 
     /// Bring the timeline up to the end of the log.
-    async fn catch_up(&self) -> Result<(), AccessError> {
+    pub(crate) async fn catch_up(&self) -> Result<(), AccessError> {
         loop {
             let next = self.timeline.lock().next;
             let page = self.log.events(next, PAGE).await?;
@@ -241,7 +269,7 @@ impl Pdc {
     }
 }
 
-fn parse(index: u64, bytes: &[u8]) -> Result<Event, AccessError> {
+pub(crate) fn parse(index: u64, bytes: &[u8]) -> Result<Event, AccessError> {
     decode("event", bytes, limits::MAX_EVENT_BYTES)
         .map_err(|error| LogError::Damaged(format!("event {index}: {error}")).into())
 }

@@ -2,14 +2,16 @@
 
 use secnet_ledger::{AskStatus, DecisionState};
 use secnet_types::{
-    AskId, DatasetId, DecisionId, GrantDetail, MemberId, Power, RequestId, Timestamp, Verdict,
-    decode, limits,
+    AskId, DatasetId, DecisionId, GrantDetail, MemberId, Power, RecordId, RecordMeta, RequestId,
+    Timestamp, Verdict, decode, limits,
 };
+use std::sync::Arc;
 
 use crate::AccessError;
 use crate::access::facts_name;
+use crate::facts::VisiblePage;
 use crate::notices::Notice;
-use crate::pdc::Pdc;
+use crate::pdc::{DatasetRecords, Pdc};
 use crate::ports::{EntryKind, EntryName};
 use crate::record::FactsRecord;
 
@@ -194,20 +196,48 @@ impl Pdc {
         &self,
         owner: MemberId,
         dataset: DatasetId,
-    ) -> Result<Vec<secnet_types::RecordMeta>, AccessError> {
+    ) -> Result<Vec<RecordMeta>, AccessError> {
+        Ok(self.owned_records(owner, dataset).await?.index.iter().cloned().collect())
+    }
+
+    /// As [`Pdc::records_for_owner`], a page at a time.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn owned_page(
+        &self,
+        owner: MemberId,
+        dataset: DatasetId,
+        after: Option<RecordId>,
+        limit: usize,
+    ) -> Result<VisiblePage, AccessError> {
+        let owned = self.owned_records(owner, dataset).await?;
+        let mut rest = owned.index.after(after);
+        let records: Vec<RecordMeta> = rest.by_ref().take(limit.max(1)).cloned().collect();
+        let next = records.last().map(|last| last.id).filter(|_| rest.next().is_some());
+        Ok(VisiblePage { records, next })
+    }
+
+    async fn owned_records(
+        &self,
+        owner: MemberId,
+        dataset: DatasetId,
+    ) -> Result<Arc<DatasetRecords>, AccessError> {
         let owned = self.view(|view| view.state.dataset(dataset).is_some_and(|d| d.owner == owner));
         if owned != Some(true) {
             return Err(AccessError::Unknown(format!("dataset {dataset}")));
         }
-        Ok(self.records_of(dataset).await?.index.iter().cloned().collect())
+        Ok(self.records_of(dataset).await?)
     }
 
-    /// May `author` act for `owner` at all? For doors that show an inbox to a guardian.
+    /// May `author` act for `owner` at all? For doors that show an inbox to a guardian. Block time stands still while
+    /// nothing happens, so the clock counts if it is later.
     #[must_use]
     pub fn may_act_for(&self, author: MemberId, owner: MemberId, power: Power) -> bool {
+        let now = self.clock.now();
         author == owner
             || self
-                .view(|view| view.state.has_power(author, owner, power, view.time))
+                .view(|view| view.state.has_power(author, owner, power, view.time.max(now)))
                 .unwrap_or(false)
     }
 }

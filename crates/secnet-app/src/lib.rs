@@ -6,6 +6,8 @@
 //! [`Granted`]); the vault and the release nodes accept only the last one, so forgetting a step does not compile.
 
 mod access;
+mod affairs;
+mod ahead;
 mod call;
 mod canary;
 mod catalogue;
@@ -39,6 +41,8 @@ mod vetting;
 mod what_if;
 
 pub use access::{Foreseen, Outcome, Preview, Refusal};
+pub use affairs::{Affair, AffairsPage};
+pub use ahead::{AHEAD_MS, Incoming, MAX_AHEAD_BYTES, MAX_SEGMENT_BYTES};
 pub use call::{AccessCall, Authenticated, Door};
 pub use canary::CanaryError;
 pub use catalogue::{Known, KnownPage, MAX_CATALOGUE_PAGE};

@@ -51,7 +51,11 @@ impl DatasetManifest {
         Digest::commit(&self.salt, &encode(&self.uploads))
     }
 
-    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
+    /// Reads canonical bytes.
+    ///
+    /// # Errors
+    /// [`DecodeError`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
         decode("list of uploads", bytes, MAX_MANIFEST_BYTES)
     }
 }

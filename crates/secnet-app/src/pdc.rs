@@ -57,6 +57,7 @@ pub struct Pdc {
     /// Held by whoever brings records in.
     pub(crate) taking_in: futures::lock::Mutex<()>,
     pub(crate) refusals: Refusals,
+    pub(crate) ahead: futures::lock::Mutex<crate::ahead::Ahead>,
 }
 
 /// The records in memory, and how often something was forgotten.
@@ -140,6 +141,7 @@ impl Pdc {
             rewriting: futures::lock::Mutex::new(()),
             taking_in: futures::lock::Mutex::new(()),
             refusals: Refusals::default(),
+            ahead: futures::lock::Mutex::default(),
             timeline: Mutex::default(),
         };
         // What cannot be finished now is finished at another start: nothing meets it until then.

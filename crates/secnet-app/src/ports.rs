@@ -31,11 +31,23 @@ pub trait Log: Send + Sync {
     /// [`LogError`].
     async fn receipt(&self, event: u64) -> Result<Receipt, LogError>;
 
+    /// The same receipt as a COSE Receipt (RFC 9942), for programs of others.
+    ///
+    /// # Errors
+    /// [`LogError`].
+    async fn cose_receipt(&self, event: u64) -> Result<Vec<u8>, LogError>;
+
     /// Up to `limit` events from index `first` on, in order, canonically encoded, each with its index.
     ///
     /// # Errors
     /// [`LogError`].
     async fn events(&self, first: u64, limit: usize) -> Result<Vec<(u64, Vec<u8>)>, LogError>;
+
+    /// Wait until the log has more events than this; how many it has then.
+    ///
+    /// # Errors
+    /// [`LogError::Unavailable`]: it will not grow any more.
+    async fn grown(&self, size: u64) -> Result<u64, LogError>;
 
     /// The signed command that caused the event at this index; none if a deadline did.
     ///
@@ -125,6 +137,12 @@ pub trait Vault: Send + Sync {
     /// [`VaultError`].
     async fn put_segment(&self, bytes: Bytes) -> Result<Address, VaultError>;
 
+    /// Begin a segment that comes piece by piece; memory stays flat, whatever its length.
+    ///
+    /// # Errors
+    /// [`VaultError::Storage`].
+    async fn begin_segment(&self) -> Result<Box<dyn SegmentSink>, VaultError>;
+
     /// Bytes `range` of a segment, verified against its address. A segment that does not match is quarantined.
     ///
     /// # Errors
@@ -142,6 +160,28 @@ pub trait Vault: Send + Sync {
     async fn remove_segment(&self, address: Address) -> Result<(), VaultError>;
 }
 
+/// A segment under way. Nothing of it can be read before it is finished; a dropped one leaves nothing that could be.
+#[async_trait]
+pub trait SegmentSink: Send {
+    /// Take the next bytes.
+    ///
+    /// # Errors
+    /// [`VaultError::Storage`]; give it up.
+    async fn write(&mut self, bytes: Bytes) -> Result<(), VaultError>;
+
+    /// End it. Returns when it is durable under its address.
+    ///
+    /// # Errors
+    /// [`VaultError::Mismatch`] if the bytes are others than those: nothing is stored then; [`VaultError::Storage`].
+    async fn finish(self: Box<Self>, address: Address) -> Result<(), VaultError>;
+
+    /// Give it up and remove what was sent.
+    ///
+    /// # Errors
+    /// [`VaultError::Storage`].
+    async fn abort(self: Box<Self>) -> Result<(), VaultError>;
+}
+
 /// Why the vault did not do as asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum VaultError {
@@ -153,6 +193,9 @@ pub enum VaultError {
         "segment {0} does not match its address and has been quarantined; restore it from a backup"
     )]
     Quarantined(Address),
+    /// What was written is not what the address says.
+    #[error("the bytes are not those of segment {0}; nothing was stored")]
+    Mismatch(Address),
     /// The range is outside of the segment.
     #[error("the range lies outside of segment {0}")]
     Range(Address),
@@ -253,6 +296,8 @@ pub enum EntryKind {
     DatasetManifest = 15,
     /// What a summary of denials counts; group: dataset, key: id of the command that stated it.
     DenialSummary = 16,
+    /// A segment that came ahead of its command; key: member, segment.
+    Ahead = 17,
 }
 
 /// Why the archive did not do as asked.

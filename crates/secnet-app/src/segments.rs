@@ -3,7 +3,7 @@
 
 use secnet_crypto::Address;
 use secnet_lock::SealedUpload;
-use secnet_types::DatasetId;
+use secnet_types::{DatasetId, MemberId};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,10 +23,12 @@ pub(crate) fn claims(dataset: DatasetId, segments: &BTreeSet<Address>) -> Vec<Ch
 }
 
 impl Pdc {
-    /// The segments of an upload, if it may point at all of them: they come with it or are the dataset's already.
+    /// The segments of an upload, if it may point at all of them: they come with it, its author has sent them ahead, or
+    /// they are the dataset's already.
     pub(crate) async fn own_segments(
         &self,
         dataset: DatasetId,
+        author: MemberId,
         sealed: &SealedUpload,
     ) -> Result<BTreeSet<Address>, AccessError> {
         let brought: BTreeSet<Address> =
@@ -36,7 +38,9 @@ impl Pdc {
         for segment in &all {
             let allowed = match self.dataset_of(*segment).await? {
                 Some(owner) => owner == dataset,
-                None => brought.contains(segment),
+                None => {
+                    brought.contains(segment) || self.has_room(author, *segment, sealed).await?
+                }
             };
             if !allowed {
                 return Err(AccessError::Malformed(format!(
@@ -45,6 +49,37 @@ impl Pdc {
             }
         }
         Ok(all)
+    }
+
+    /// Has the author sent this segment ahead, and are the records that are said to be in it within it?
+    async fn has_room(
+        &self,
+        author: MemberId,
+        segment: Address,
+        sealed: &SealedUpload,
+    ) -> Result<bool, AccessError> {
+        let Some(length) = self.ahead_of(author, segment).await? else { return Ok(false) };
+        let mut inside = sealed.entries.iter().map(|entry| entry.location());
+        Ok(inside.all(|at| {
+            at.segment != segment
+                || at.offset.checked_add(at.length).is_some_and(|end| end <= length)
+        }))
+    }
+
+    /// These segments are not the dataset's after all, but for those that its listed records are in.
+    pub(crate) async fn disclaim(
+        &self,
+        dataset: DatasetId,
+        segments: &BTreeSet<Address>,
+    ) -> Result<(), AccessError> {
+        let used = referenced_segments(&*self.archive, dataset).await?;
+        let mut gone = Vec::new();
+        for segment in segments.difference(&used) {
+            if self.dataset_of(*segment).await? == Some(dataset) {
+                gone.push(Change { name: owner_entry(*segment), value: None });
+            }
+        }
+        Ok(self.archive.write(gone).await?)
     }
 
     /// The dataset whose records are in a segment.

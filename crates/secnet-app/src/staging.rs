@@ -5,7 +5,9 @@ use minicbor::{Decode, Encode};
 use secnet_crypto::Address;
 use secnet_ledger::DatasetStatus;
 use secnet_lock::UploadId;
-use secnet_types::{Command, DatasetId, Digest, Operation, SignedCommand, Timestamp, decode};
+use secnet_types::{
+    Command, DatasetId, Digest, MemberId, Operation, SignedCommand, Timestamp, decode,
+};
 use std::collections::BTreeSet;
 
 use crate::AccessError;
@@ -35,6 +37,24 @@ pub(crate) struct Staged {
     /// From then on the ledger does not accept the command any more.
     #[n(5)]
     expires: Timestamp,
+    /// Segments that came ahead of the command.
+    #[n(6)]
+    ahead: Option<SentAhead>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+struct SentAhead {
+    #[n(0)]
+    author: MemberId,
+    #[n(1)]
+    segments: Vec<Place>,
+}
+
+impl SentAhead {
+    fn addresses(&self) -> BTreeSet<Address> {
+        self.segments.iter().map(|place| Address::from_bytes(place.0)).collect()
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
@@ -62,7 +82,15 @@ impl Staged {
             uploads: uploads.iter().map(|upload| upload.sealed.upload).collect(),
             segments: segments.map(|segment| Place(*segment.address.as_bytes())).collect(),
             expires: command.expires,
+            ahead: None,
         }
+    }
+
+    /// These segments came ahead of the command.
+    pub(crate) fn with_ahead(mut self, author: MemberId, segments: &BTreeSet<Address>) -> Self {
+        let segments: Vec<Place> = segments.iter().map(|at| Place(*at.as_bytes())).collect();
+        self.ahead = (!segments.is_empty()).then_some(SentAhead { author, segments });
+        self
     }
 }
 
@@ -199,6 +227,9 @@ impl Pdc {
         }
         self.archive.write(changes).await?;
         drop(rewriting);
+        if let Some(ahead) = &staged.ahead {
+            self.forget_ahead(ahead.author, &ahead.addresses()).await?;
+        }
         self.forget_records(dataset);
         // The dataset may have been erased since the ledger accepted.
         let status = self.view(|view| view.state.dataset(dataset).map(|entry| entry.status));
@@ -233,6 +264,10 @@ impl Pdc {
         let stored: BTreeSet<Address> =
             staged.segments.iter().map(|place| Address::from_bytes(place.0)).collect();
         self.free_segments(stored).await?;
+        // What came ahead stays for another command, until its time is over.
+        if let Some(ahead) = &staged.ahead {
+            self.disclaim(staged.dataset, &ahead.addresses()).await?;
+        }
         // Last, so that after an interruption the rest is cleared away by the next start.
         Ok(self.archive.write(vec![Change { name: note_name(command), value: None }]).await?)
     }

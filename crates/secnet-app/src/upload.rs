@@ -90,7 +90,11 @@ impl TermsDetail {
         Digest::commit(&self.salt, &encode(self))
     }
 
-    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
+    /// Parse what a client hands in.
+    ///
+    /// # Errors
+    /// [`DecodeError`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
         decode("detailed terms", bytes, MAX_TERMS_BYTES)
     }
 }
@@ -185,7 +189,7 @@ impl Pdc {
         let manifest = stated.manifest.as_ref();
         self.check_manifest((dataset, &value.operation), &uploads, manifest).await?;
         let staged = Staged::of(dataset, &uploads, value);
-        self.stage(uploads, stated, &staged, command).await?;
+        let staged = self.stage(uploads, stated, staged, command).await?;
         let ordered = self.log.submit(command.to_bytes()).await;
         let settled = self.settle_staged(ordered, &staged, command).await;
         drop(one_at_a_time);
@@ -197,51 +201,51 @@ impl Pdc {
         &self,
         uploads: Vec<Upload>,
         stated: &Stated,
-        staged: &Staged,
+        staged: Staged,
         command: &SignedCommand,
-    ) -> Result<(), AccessError> {
-        let (value, dataset) = (&command.value, staged.dataset());
-        let owner = match &value.operation {
+    ) -> Result<Staged, AccessError> {
+        let (author, dataset) = (command.value.author, staged.dataset());
+        let owner = match &command.value.operation {
             Operation::UpdateDataset { .. } => self
                 .view(|view| view.state.dataset(dataset).map(|entry| entry.owner))
                 .flatten()
                 .ok_or_else(|| AccessError::Unknown(format!("dataset {dataset}")))?,
-            _ => value.author,
+            _ => author,
         };
         // An erasure between the look at what is kept and the writing would be undone by it.
         let rewriting = self.rewriting.lock().await;
-        let mut parts = Vec::with_capacity(uploads.len());
-        for upload in uploads {
+        let mut checked = Vec::with_capacity(uploads.len());
+        for upload in &uploads {
             let items = upload.items(dataset)?;
             self.check_packets(dataset, &upload.sealed).await?;
-            self.own_segments(dataset, &upload.sealed).await?;
-            parts.push((upload.sealed, items));
+            checked.push((items, self.own_segments(dataset, author, &upload.sealed).await?));
         }
         let name = staged_name(command);
-        self.note_staged(name, staged).await?;
+        let ahead = self.hold_ahead(author, &uploads).await?;
+        let staged = staged.with_ahead(author, &ahead);
+        self.note_staged(name, &staged).await?;
         let terms = stated.terms.commitment();
         let mut changes = vec![put(EntryKind::TermsDetail, &[], &terms.0, &stated.terms)];
         if let Some(manifest) = &stated.manifest {
             let key = manifest.commitment();
             changes.push(put(EntryKind::DatasetManifest, &dataset.0, &key.0, manifest));
         }
-        for part in parts {
-            self.store_upload((dataset, owner, name), part, &mut changes).await?;
+        for (upload, (items, segments)) in uploads.into_iter().zip(checked) {
+            changes.extend(claims(dataset, &segments));
+            self.store_upload((owner, name), (upload.sealed, items), &mut changes).await?;
         }
         self.archive.write(changes).await?;
         drop(rewriting);
-        Ok(())
+        Ok(staged)
     }
 
     async fn store_upload(
         &self,
-        (dataset, owner, staged): (DatasetId, MemberId, Digest),
+        (owner, staged): (MemberId, Digest),
         (sealed, items): (SealedUpload, Vec<CatalogueItem>),
         changes: &mut Vec<Change>,
     ) -> Result<(), AccessError> {
         let id: UploadId = sealed.upload;
-        let segments = self.own_segments(dataset, &sealed).await?;
-        changes.extend(claims(dataset, &segments));
         for segment in sealed.segments {
             let address = self.vault.put_segment(Bytes::from(segment.bytes)).await?;
             if address != segment.address {

@@ -18,22 +18,25 @@ use crate::Problem;
 pub(crate) const MAX_JSON_BYTES: usize = 4 * 1024 * 1024;
 /// How long a whole JSON body may take.
 const JSON_TIME: Duration = Duration::from_secs(10);
+/// The same where longer ones are taken.
+const LONG_JSON_TIME: Duration = Duration::from_secs(60);
 
 /// The SHA-256 that the caller has signed for the body.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Expected(pub [u8; 32]);
 
-/// A JSON body, strictly read.
+/// A JSON body of at most so many bytes, strictly read.
 #[derive(Debug)]
-pub(crate) struct Json<T>(pub T);
+pub(crate) struct Json<T, const MAX: usize = MAX_JSON_BYTES>(pub T);
 
-impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Json<T> {
+impl<T: DeserializeOwned, S: Sync, const MAX: usize> FromRequest<S> for Json<T, MAX> {
     type Rejection = Box<Problem>;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Box<Problem>> {
         let (parts, body) = request.into_parts();
         of_type(&parts, "application/json")?;
-        let bytes = collect(&parts, body, MAX_JSON_BYTES, JSON_TIME).await?;
+        let time = if MAX > MAX_JSON_BYTES { LONG_JSON_TIME } else { JSON_TIME };
+        let bytes = collect(&parts, body, MAX, time).await?;
         let value = serde_json::from_slice(&bytes);
         value.map(Self).map_err(|error| Problem::malformed(format!("the body: {error}")))
     }
@@ -64,16 +67,19 @@ pub(crate) async fn collect(
     time: Duration,
 ) -> Result<Bytes, Box<Problem>> {
     let collected = tokio::time::timeout(time, frames(body, limit)).await;
-    let bytes = collected.map_err(|_| {
-        let hint = "send it at once, over a faster connection";
-        Problem::new(StatusCode::REQUEST_TIMEOUT, "too-slow", "the body took too long", hint)
-    })??;
+    let bytes = collected.map_err(|_| too_slow())??;
     match parts.extensions.get::<Expected>() {
         Some(Expected(digest)) if Sha256::digest(&bytes).as_slice() != digest => {
             Err(wrong_digest())
         }
         _ => Ok(bytes),
     }
+}
+
+/// The body did not come in time.
+pub(crate) fn too_slow() -> Box<Problem> {
+    let hint = "send it at once, over a faster connection";
+    Problem::new(StatusCode::REQUEST_TIMEOUT, "too-slow", "the body took too long", hint)
 }
 
 /// What arrived is not what was signed.

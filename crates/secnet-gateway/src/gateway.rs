@@ -1,14 +1,25 @@
 //! What all doors of a node share.
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use secnet_app::Pdc;
-use secnet_types::{MemberId, Timestamp};
+use secnet_types::{MemberId, Power, Timestamp};
+use tokio::sync::Semaphore;
 
+use crate::Problem;
 use crate::auth::{Caller, Nonces, Sessions};
 use crate::deliveries::Deliveries;
+use crate::http::{MAX_FEEDS, MAX_FEEDS_PER_MEMBER, MAX_INCOMING, MAX_INCOMING_PER_MEMBER, Whose};
 use crate::metrics::Metrics;
+use crate::places::Places;
 use crate::rates::{Rate, Rates};
+
+/// Answers at once for which a whole log or a whole dataset is gone through.
+const MAX_WALKS: usize = 4;
+/// Pause between two looks at what was never claimed.
+const HOUSEKEEPING: Duration = Duration::from_secs(300);
 
 /// How much the doors take on.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +53,11 @@ pub struct Gateway {
     pub metrics: Arc<Metrics>,
     /// The names that calls may be made to; any if there is none.
     authorities: Vec<String>,
+    pub(crate) walks: Semaphore,
+    pub(crate) incoming: Arc<Places>,
+    pub(crate) feeds: Arc<Places>,
+    pub(crate) public_url: Option<String>,
+    pub(crate) published_log: Option<PathBuf>,
 }
 
 impl Gateway {
@@ -58,6 +74,49 @@ impl Gateway {
             deliveries: Deliveries::default(),
             metrics: Arc::default(),
             authorities: Vec::new(),
+            walks: Semaphore::new(MAX_WALKS),
+            incoming: Places::new(MAX_INCOMING, MAX_INCOMING_PER_MEMBER),
+            feeds: Places::new(MAX_FEEDS, MAX_FEEDS_PER_MEMBER),
+            public_url: None,
+            published_log: None,
+        }
+    }
+
+    /// Under which address others reach the doors, such as `https://node.example`; without one, callers are told the
+    /// address that they called.
+    #[must_use]
+    pub fn known_as(mut self, url: impl Into<String>) -> Self {
+        self.public_url = Some(url.into());
+        self
+    }
+
+    /// Serve checkpoint and tiles from the folder that the log is exported to.
+    #[must_use]
+    pub fn publishing(mut self, log: PathBuf) -> Self {
+        self.published_log = Some(log);
+        self
+    }
+
+    /// Clear away, from time to time, what was sent and never claimed. Ends only when it is dropped.
+    pub async fn keep_house(&self) {
+        loop {
+            // What fails now is tried again; the call that meets the failure is told of it.
+            self.pdc.clear_ahead().await.ok();
+            tokio::time::sleep(HOUSEKEEPING).await;
+        }
+    }
+
+    /// As whom the caller reads: as itself, or as an owner that lets it grant.
+    pub(crate) fn reads_as(
+        &self,
+        caller: &Caller,
+        whose: &Whose,
+    ) -> Result<MemberId, Box<Problem>> {
+        let owner = crate::http::optional("as", whose.owner.as_deref())?.unwrap_or(caller.member);
+        if self.pdc.may_act_for(caller.member, owner, Power::Grant) {
+            Ok(owner)
+        } else {
+            Err(Problem::not_visible())
         }
     }
 
@@ -78,6 +137,13 @@ impl Gateway {
     /// The member's own key as of now.
     pub(crate) fn key_of(&self, member: MemberId) -> Option<[u8; 32]> {
         self.pdc.view(|view| view.state.member(member).map(|member| member.key)).flatten()
+    }
+
+    /// May a call that lasts go on: is its session open, and the key behind it still the member's?
+    pub(crate) fn goes_on(&self, caller: &Caller) -> bool {
+        let now = self.pdc.clock.now();
+        let open = caller.session.is_none_or(|session| self.sessions.is_open(session, now));
+        open && self.holds(caller, now)
     }
 
     /// Is the key that the caller has shown the member's, and the member active? Block time stands still while nothing

@@ -12,6 +12,7 @@ mod deliveries;
 mod gateway;
 mod http;
 mod metrics;
+mod places;
 mod problem;
 mod rates;
 mod router;

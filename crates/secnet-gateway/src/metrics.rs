@@ -30,10 +30,6 @@ impl Closed {
     }
 }
 
-/// The code of the problem that an answer is.
-#[derive(Debug, Clone)]
-pub(crate) struct ProblemCode(pub String);
-
 /// The decision that an answer tells of: verdict, and reason if it is a refusal.
 #[derive(Debug, Clone)]
 pub(crate) struct Decided(pub &'static str, pub String);

@@ -9,7 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::http::Refused;
-use crate::metrics::{Decided, ProblemCode};
+use crate::metrics::Decided;
 
 /// Seconds after which whoever was turned away for load may come again.
 const RETRY_SECONDS: u32 = 1;
@@ -84,6 +84,13 @@ impl Problem {
         )
     }
 
+    /// There is no such part of a published log.
+    pub(crate) fn not_published() -> Box<Self> {
+        let detail = "there is no such file of a published log here";
+        let hint = "see whether the node publishes its log, and how large /checkpoint says it is";
+        Self::new(StatusCode::NOT_FOUND, "not-published", detail, hint)
+    }
+
     /// The node has as much to do as it takes on.
     pub(crate) fn busy() -> Box<Self> {
         Self::new(
@@ -121,6 +128,16 @@ impl Problem {
         let mut problem = Self::new(StatusCode::FORBIDDEN, "denied", detail, hint);
         problem.refusal = Some(refusal);
         problem
+    }
+
+    /// What is wrong, and what to do about it.
+    pub(crate) fn sentence(&self) -> String {
+        format!("{}; {}", self.detail, self.hint)
+    }
+
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> &str {
+        &self.hint
     }
 
     /// The HTTP status.
@@ -164,7 +181,6 @@ impl IntoResponse for Box<Problem> {
         if let Some(refusal) = &self.refusal {
             response.extensions_mut().insert(Decided("deny", refusal.reason.clone()));
         }
-        response.extensions_mut().insert(ProblemCode(self.code.clone()));
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if status == StatusCode::UNAUTHORIZED {
@@ -173,6 +189,8 @@ impl IntoResponse for Box<Problem> {
         if self.retryable {
             headers.insert(RETRY_AFTER, HeaderValue::from(RETRY_SECONDS));
         }
+        // For whoever has to say it in another way.
+        response.extensions_mut().insert(*self);
         response
     }
 }

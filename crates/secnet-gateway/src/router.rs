@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::HOST;
+use axum::http::header::{HOST, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -16,11 +16,13 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::auth::authenticate;
-use crate::metrics::{Answered, Decided, ProblemCode};
+use crate::metrics::{Answered, Decided};
 use crate::{Gateway, Problem, http};
 
 /// The name of the answer's own id, for logs.
 const REQUEST_ID: &str = "x-request-id";
+/// Longest id of a caller's that is given back, in bytes.
+const MAX_REQUEST_ID: usize = 128;
 
 #[derive(OpenApi)]
 #[openapi(info(
@@ -33,7 +35,7 @@ struct Document;
 
 fn routes() -> OpenApiRouter<Arc<Gateway>> {
     let open = OpenApiRouter::with_openapi(Document::openapi()).merge(http::open());
-    open.merge(http::for_members())
+    open.merge(http::for_members()).merge(http::authzen())
 }
 
 /// The document: OpenAPI 3.1, from the code.
@@ -48,7 +50,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     );
     let components = document.components.get_or_insert_default();
     components.add_security_scheme("session", scheme);
-    let members = http::for_members().into_openapi();
+    let members = http::for_members().merge(http::authzen()).into_openapi();
     for path in members.paths.paths.keys() {
         if let Some(item) = document.paths.paths.get_mut(path) {
             let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete];
@@ -65,11 +67,16 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 pub fn router(gateway: Arc<Gateway>) -> Router {
     let (open, _) = http::open().split_for_parts();
     let (members, _) = http::for_members().split_for_parts();
-    let members =
-        members.route_layer(middleware::from_fn_with_state(Arc::clone(&gateway), authenticate));
+    let (authzen, _) = http::authzen().split_for_parts();
+    let authentic = || middleware::from_fn_with_state(Arc::clone(&gateway), authenticate);
+    let members = members.route_layer(authentic());
+    let authzen =
+        authzen.route_layer(authentic()).route_layer(middleware::from_fn(errors_in_a_sentence));
     let document = openapi().to_json().unwrap_or_default();
     let calls = Arc::new(Semaphore::new(gateway.limits.calls));
     open.merge(members)
+        .merge(authzen)
+        .route("/tile/{*tile}", get(http::published::tile))
         .route("/openapi.json", get(move || document_answer(document.clone())))
         .method_not_allowed_fallback(wrong_method)
         .fallback(unknown_path)
@@ -148,20 +155,50 @@ async fn within_limits(
     }
 }
 
-/// Every answer has an id of its own, which is in the log too: whoever complains names it. Counted and told are route,
-/// status and code: nothing that a caller wrote, and nobody's id.
+/// Where another standard says how errors look.
+async fn errors_in_a_sentence(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    match response.extensions_mut().remove::<Problem>() {
+        Some(problem) => {
+            let mut said = http::in_a_sentence(&problem).into_response();
+            let kept = [WWW_AUTHENTICATE, RETRY_AFTER];
+            let kept = kept.into_iter().filter_map(|name| {
+                let value = response.headers().get(&name)?.clone();
+                Some((name, value))
+            });
+            said.headers_mut().extend(kept);
+            said.extensions_mut().insert(problem);
+            said
+        }
+        None => response,
+    }
+}
+
+/// The caller's id for its call, or one of the node's.
+fn id_of(request: &Request) -> String {
+    let given = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok());
+    given.filter(|id| id.len() <= MAX_REQUEST_ID).map_or_else(
+        || {
+            let mut id = [0_u8; 8];
+            // Without randomness the id is zero, which hurts nobody.
+            getrandom::fill(&mut id).ok();
+            format!("{:016x}", u64::from_be_bytes(id))
+        },
+        str::to_owned,
+    )
+}
+
+/// Every answer has an id, which is in the log too: whoever complains names it. Counted and told are route, status and
+/// code: nothing else that a caller wrote, and nobody's id.
 async fn observed(State(gateway): State<Arc<Gateway>>, request: Request, next: Next) -> Response {
     let begun = Instant::now();
-    let mut id = [0_u8; 8];
-    // Without randomness the id is zero, which hurts nobody.
-    getrandom::fill(&mut id).ok();
-    let id = format!("{:016x}", u64::from_be_bytes(id));
+    let id = id_of(&request);
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let mut response = next.run(request).await;
     let route = route.as_ref().map_or("unknown", MatchedPath::as_str);
     let (status, took) = (response.status(), begun.elapsed());
-    let problem = response.extensions().get::<ProblemCode>().map(|code| code.0.as_str());
+    let problem = response.extensions().get::<Problem>().map(Problem::code);
     let decided = response.extensions().get::<Decided>();
     gateway.metrics.answered(&Answered { method: &method, route, status, problem, decided, took });
     let told = (
@@ -174,11 +211,8 @@ async fn observed(State(gateway): State<Arc<Gateway>>, request: Request, next: N
         verdict = told.1, micros = told.2, "answered"
     );
     let headers = response.headers_mut();
-    headers.extend(
-        HeaderValue::try_from(id)
-            .ok()
-            .map(|id| (axum::http::HeaderName::from_static(REQUEST_ID), id)),
-    );
+    let id = HeaderValue::try_from(id).ok();
+    headers.extend(id.map(|id| (axum::http::HeaderName::from_static(REQUEST_ID), id)));
     headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
     response
 }

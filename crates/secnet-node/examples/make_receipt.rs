@@ -2,7 +2,7 @@
 //!
 //! A chain of one sequencer in a temporary folder: an owner registers a dataset and grants, a requester asks, the data
 //! centre records the decision and the charge is paid out. What lands in FOLDER: `genesis.cbor`, `receipt.cbor` (of the
-//! decision), `checkpoint.txt` (of the newest header) and `checkpoint-same.txt` (of the receipt's own header). Keys
+//! decision), `receipt.cose` (the same as a COSE Receipt), `checkpoint.txt` (of the newest header) and `checkpoint-same.txt` (of the receipt's own header). Keys
 //! come from fixed seeds and time stands still, so that two runs write the same bytes.
 
 use std::error::Error;
@@ -59,6 +59,7 @@ fn main() -> Result<(), Failure> {
         .sign(&name, &key("sequencer"))?;
     std::fs::write(folder.join("genesis.cbor"), encode(&genesis))?;
     std::fs::write(folder.join("receipt.cbor"), receipt.to_bytes())?;
+    std::fs::write(folder.join("receipt.cose"), world.chain.cose_receipt(decided)?)?;
     std::fs::write(folder.join("checkpoint.txt"), world.chain.checkpoint()?.1)?;
     std::fs::write(folder.join("checkpoint-same.txt"), same.to_text())?;
     Ok(())

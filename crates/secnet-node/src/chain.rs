@@ -17,6 +17,7 @@ use secnet_types::{
 };
 
 use crate::check::Closed;
+use crate::cose_receipt::cose_receipt;
 use crate::store::{BlockRecord, Commit, EntryKey, Leaf, Options, Store, StoreError, proof};
 
 /// Meta value: the genesis, canonically encoded.
@@ -275,6 +276,15 @@ impl Chain {
             path: path.into_iter().map(Digest).collect(),
             header: SealedHeader { header, certificate },
         })
+    }
+
+    /// The receipt of a command as a COSE Receipt (RFC 9942), which others verify with the event as the leaf.
+    ///
+    /// # Errors
+    /// As [`Self::receipt`]; [`ChainError::ReadOnly`].
+    pub fn cose_receipt(&self, index: u64) -> Result<Vec<u8>, ChainError> {
+        let key = self.key.as_ref().ok_or(ChainError::ReadOnly)?;
+        Ok(cose_receipt(&self.receipt(index)?, &origin(&self.genesis), key))
     }
 
     /// An event, as bytes and parsed.

@@ -21,6 +21,7 @@
 
 mod chain;
 mod check;
+mod cose_receipt;
 mod kept;
 mod solo;
 mod steady;

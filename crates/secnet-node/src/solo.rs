@@ -163,6 +163,12 @@ impl Log for Solo {
         }
     }
 
+    async fn cose_receipt(&self, event: u64) -> Result<Vec<u8>, LogError> {
+        // Waits until the event is covered.
+        self.receipt(event).await?;
+        self.chain.cose_receipt(event).map_err(log_error)
+    }
+
     async fn events(&self, first: u64, limit: usize) -> Result<Vec<(u64, Vec<u8>)>, LogError> {
         let size = self.chain.store().log_size().map_err(|e| log_error(e.into()))?;
         let end = first.saturating_add(limit as u64).min(size);
@@ -171,6 +177,20 @@ impl Log for Solo {
                 self.chain.event(index).map(|(bytes, _)| (index, bytes)).map_err(log_error)
             })
             .collect()
+    }
+
+    async fn grown(&self, size: u64) -> Result<u64, LogError> {
+        let mut health = self.health.clone();
+        loop {
+            // Marked as seen before the log is looked at, so that no block in between is missed.
+            drop(health.borrow_and_update());
+            let now = self.chain.executor().log_size();
+            if now > size {
+                return Ok(now);
+            }
+            let changed = health.changed().await;
+            changed.map_err(|_| LogError::Unavailable("the ledger has stopped".into()))?;
+        }
     }
 
     async fn command_of(&self, event: u64) -> Result<Option<Vec<u8>>, LogError> {

@@ -105,6 +105,12 @@ impl RecordIndex {
         self.records.values()
     }
 
+    /// Those after this one, in the order of ids; all without one.
+    pub fn after(&self, id: Option<RecordId>) -> impl Iterator<Item = &RecordMeta> {
+        let start = id.map_or(Unbounded, Excluded);
+        self.records.range((start, Unbounded)).map(|(_, record)| record)
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -275,6 +275,12 @@ impl Log for SimLog {
         self.chain.receipt(event).map_err(log_error)
     }
 
+    async fn cose_receipt(&self, event: u64) -> Result<Vec<u8>, LogError> {
+        // Covers the event.
+        self.receipt(event).await?;
+        self.chain.cose_receipt(event).map_err(log_error)
+    }
+
     async fn events(&self, first: u64, limit: usize) -> Result<Vec<(u64, Vec<u8>)>, LogError> {
         self.gate.pass().await;
         let size = self.chain.store().log_size().map_err(|e| log_error(e.into()))?;
@@ -284,6 +290,17 @@ impl Log for SimLog {
             .filter(|index| !left_out(index))
             .map(|index| self.chain.event(index).map(|e| (index, e.0)).map_err(log_error))
             .collect()
+    }
+
+    async fn grown(&self, size: u64) -> Result<u64, LogError> {
+        loop {
+            // Others go on meanwhile.
+            self.gate.pass().await;
+            let now = self.chain.executor().log_size();
+            if now > size {
+                return Ok(now);
+            }
+        }
     }
 
     async fn command_of(&self, event: u64) -> Result<Option<Vec<u8>>, LogError> {

@@ -10,7 +10,7 @@ use object_store::{
     local::LocalFileSystem, memory::InMemory,
 };
 use parking_lot::Mutex;
-use secnet_app::ports::{Vault, VaultError};
+use secnet_app::ports::{SegmentSink, Vault, VaultError};
 use secnet_crypto::{Address, GROUP_LEN, Outboard, OutboardBuilder};
 
 use crate::{
@@ -288,6 +288,10 @@ impl Vault for SegmentVault {
         put.map_err(|e| storage(&e))?;
         self.remember(&Arc::new(outboard));
         Ok(address)
+    }
+
+    async fn begin_segment(&self) -> Result<Box<dyn SegmentSink>, VaultError> {
+        Ok(Box::new(self.write().await?))
     }
 
     async fn get_segment(&self, address: Address, range: Range<u64>) -> Result<Bytes, VaultError> {

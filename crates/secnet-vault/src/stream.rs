@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use object_store::{MultipartUpload, ObjectStoreExt as _, PutPayload, path::Path};
-use secnet_app::ports::VaultError;
+use secnet_app::ports::{SegmentSink, VaultError};
 use secnet_crypto::{Address, Outboard, OutboardBuilder, rand_core::Rng as _};
 use tokio::runtime::Handle;
 
@@ -77,12 +78,29 @@ impl SegmentWriter {
     /// # Errors
     /// [`VaultError::Storage`].
     pub async fn finish(mut self) -> Result<Arc<Outboard>, VaultError> {
+        let outboard = std::mem::take(&mut self.builder).finish();
+        self.store(Arc::new(outboard)).await
+    }
+
+    /// As [`Self::finish`], if the segment is the one of this address; given up if it is not.
+    ///
+    /// # Errors
+    /// [`VaultError::Mismatch`], [`VaultError::Storage`].
+    pub async fn finish_as(mut self, address: Address) -> Result<Arc<Outboard>, VaultError> {
+        let outboard = std::mem::take(&mut self.builder).finish();
+        if outboard.address() != address {
+            self.abort().await?;
+            return Err(VaultError::Mismatch(address));
+        }
+        self.store(Arc::new(outboard)).await
+    }
+
+    async fn store(mut self, outboard: Arc<Outboard>) -> Result<Arc<Outboard>, VaultError> {
         if self.pending_len > 0 || self.sent.is_none() {
             self.send_part().await?;
         }
         self.settle().await?;
         self.upload.complete().await.map_err(|e| storage(&e))?;
-        let outboard = Arc::new(self.builder.finish());
         self.vault.put_outboard(&outboard).await?;
         let target = paths::segment(outboard.address());
         let moved = self.vault.store().rename(&self.staging, &target).await;
@@ -129,6 +147,21 @@ impl SegmentWriter {
                 Err(lost) => Err(VaultError::Storage(lost.to_string())),
             },
         }
+    }
+}
+
+#[async_trait]
+impl SegmentSink for SegmentWriter {
+    async fn write(&mut self, bytes: Bytes) -> Result<(), VaultError> {
+        Self::write(self, bytes).await
+    }
+
+    async fn finish(self: Box<Self>, address: Address) -> Result<(), VaultError> {
+        self.finish_as(address).await.map(drop)
+    }
+
+    async fn abort(self: Box<Self>) -> Result<(), VaultError> {
+        Self::abort(*self).await
     }
 }
 

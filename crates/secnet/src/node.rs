@@ -462,6 +462,7 @@ pub(crate) fn access_failure(error: AccessError) -> Failure {
         | AccessError::NotReleased(_) => Exit::Denied,
         AccessError::Rejected(_)
         | AccessError::Malformed(_)
+        | AccessError::Quota
         | AccessError::Unknown(_)
         | AccessError::Erased(_) => Exit::Failed,
         AccessError::Damaged(_) | AccessError::Vault(_) | AccessError::Archive(_) => {

@@ -15,6 +15,7 @@ use secnet_ledger::{Outcome, Rejection, Verified, VerifyingPool};
 use secnet_lock::{ReleasePacket, ReleasedShares};
 use secnet_node::Solo;
 use secnet_types::*;
+use tokio::sync::watch;
 
 use crate::world::ManualClock;
 
@@ -29,6 +30,7 @@ pub(crate) struct Switched {
     before: Mutex<Vec<(Fails, SignedCommand)>>,
     /// How often a command lets others go on before it is ordered.
     pub(crate) pauses: AtomicU64,
+    grew: watch::Sender<u64>,
 }
 
 impl Switched {
@@ -36,7 +38,8 @@ impl Switched {
         let fails: Fails = |_| false;
         let (age_ms, before) = (AtomicU64::new(0), Mutex::default());
         let pauses = AtomicU64::new(0);
-        Self { inner, clock, age_ms, fails: Mutex::new(fails), before, pauses }
+        let grew = watch::Sender::new(inner.chain().executor().log_size());
+        Self { inner, clock, age_ms, fails: Mutex::new(fails), before, pauses, grew }
     }
 
     /// One block of one command, and the header that covers it.
@@ -46,6 +49,7 @@ impl Switched {
         let verified = verified.map_err(|invalid| SubmitError::Invalid(invalid.to_string()))?;
         let done = self.inner.chain().process(self.clock.now(), &[verified], true).unwrap();
         let height = done.height;
+        self.grew.send_replace(self.inner.chain().executor().log_size());
         match done.outcomes.into_iter().next().unwrap() {
             Outcome::Applied { event } => Ok(Committed { event, height, repeated: false }),
             Outcome::Repeated { event } => Ok(Committed { event, height, repeated: true }),
@@ -98,8 +102,16 @@ impl Log for Switched {
         Ok(self.inner.chain().receipt(event).unwrap())
     }
 
+    async fn cose_receipt(&self, event: u64) -> Result<Vec<u8>, LogError> {
+        Ok(self.inner.chain().cose_receipt(event).unwrap())
+    }
+
     async fn events(&self, first: u64, limit: usize) -> Result<Vec<(u64, Vec<u8>)>, LogError> {
         self.inner.events(first, limit).await
+    }
+
+    async fn grown(&self, size: u64) -> Result<u64, LogError> {
+        Ok(*self.grew.subscribe().wait_for(|now| *now > size).await.unwrap())
     }
 
     async fn command_of(&self, event: u64) -> Result<Option<Vec<u8>>, LogError> {

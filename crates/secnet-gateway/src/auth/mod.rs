@@ -11,7 +11,7 @@ use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use secnet_crypto::sign::verify_zip215;
-use secnet_types::MemberId;
+use secnet_types::{Digest, MemberId};
 use std::sync::Arc;
 
 pub(crate) use nonces::Nonces;
@@ -30,8 +30,20 @@ pub(crate) struct Caller {
     /// The key that showed it: the member's own, or one it delegated on the ledger. What is signed within the call must be
     /// signed by this key too.
     pub key: [u8; 32],
-    /// Has this very call been signed, or is it made in a session?
-    pub signed: bool,
+    /// The session that the call is made in, by its token's digest; none if this very call has been signed.
+    pub session: Option<Digest>,
+}
+
+impl Caller {
+    /// A session will not do for this call.
+    pub(crate) fn must_sign(&self) -> Result<(), Box<Problem>> {
+        if self.session.is_none() {
+            return Ok(());
+        }
+        let hint = "sign this call with the key that opened the session";
+        let detail = "a session is not enough for this";
+        Err(Problem::new(axum::http::StatusCode::FORBIDDEN, "must-be-signed", detail, hint))
+    }
 }
 
 impl<S: Sync> FromRequestParts<S> for Caller {
@@ -64,10 +76,10 @@ fn caller(gateway: &Gateway, parts: &mut Parts) -> Result<Caller, Box<Problem>> 
     let now = gateway.pdc.clock.now();
     if let Some(value) = parts.headers.get(AUTHORIZATION) {
         let token = value.to_str().ok().and_then(Token::from_header);
-        let (member, key) = token
-            .and_then(|token| gateway.sessions.find(&token, now))
-            .ok_or_else(Problem::unauthenticated)?;
-        let caller = Caller { member, key, signed: false };
+        let token = token.ok_or_else(Problem::unauthenticated)?;
+        let found = gateway.sessions.find(&token, now);
+        let (member, key) = found.ok_or_else(Problem::unauthenticated)?;
+        let caller = Caller { member, key, session: Some(token.digest()) };
         return if gateway.holds(&caller, now) {
             Ok(caller)
         } else {
@@ -86,7 +98,7 @@ fn caller(gateway: &Gateway, parts: &mut Parts) -> Result<Caller, Box<Problem>> 
     })?;
     let key = signed.session_key.or_else(|| gateway.key_of(signed.member));
     let key = key.ok_or_else(Problem::unauthenticated)?;
-    let caller = Caller { member: signed.member, key, signed: true };
+    let caller = Caller { member: signed.member, key, session: None };
     let genuine = gateway.holds(&caller, now)
         && verify_zip215(&caller.key, signed.base.as_bytes(), &signed.signature);
     if !genuine {

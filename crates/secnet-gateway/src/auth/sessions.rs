@@ -6,6 +6,7 @@ use std::fmt;
 
 use parking_lot::Mutex;
 use secnet_types::{Digest, MemberId, Timestamp};
+use tokio::sync::watch;
 
 use crate::base64;
 
@@ -39,7 +40,7 @@ impl Token {
     }
 
     /// Sessions are found by this, so that neither timing nor a memory dump gives a token away.
-    fn digest(&self) -> Digest {
+    pub(crate) fn digest(&self) -> Digest {
         Digest::of(self.0.as_bytes())
     }
 }
@@ -59,7 +60,11 @@ struct Session {
 
 /// The open sessions.
 #[derive(Debug, Default)]
-pub(crate) struct Sessions(Mutex<BTreeMap<Digest, Session>>);
+pub(crate) struct Sessions {
+    open: Mutex<BTreeMap<Digest, Session>>,
+    /// How often sessions were ended.
+    ended: watch::Sender<u64>,
+}
 
 impl Sessions {
     /// Open one, until the returned moment. None if there are too many.
@@ -69,7 +74,7 @@ impl Sessions {
         token: &Token,
         now: Timestamp,
     ) -> Option<Timestamp> {
-        let mut sessions = self.0.lock();
+        let mut sessions = self.open.lock();
         sessions.retain(|_, session| session.until > now);
         let mut own: Vec<_> = sessions
             .iter()
@@ -92,14 +97,25 @@ impl Sessions {
 
     /// Whose session it is, and by which key it was opened.
     pub(crate) fn find(&self, token: &Token, now: Timestamp) -> Option<(MemberId, [u8; 32])> {
-        let sessions = self.0.lock();
+        let sessions = self.open.lock();
         let session = sessions.get(&token.digest()).filter(|session| session.until > now)?;
         Some((session.member, session.key))
     }
 
     /// End all sessions that a key has opened for a member.
     pub(crate) fn end(&self, member: MemberId, key: [u8; 32]) {
-        self.0.lock().retain(|_, session| (session.member, session.key) != (member, key));
+        self.open.lock().retain(|_, session| (session.member, session.key) != (member, key));
+        self.ended.send_modify(|times| *times = times.wrapping_add(1));
+    }
+
+    /// Is the session of this token's digest still open?
+    pub(crate) fn is_open(&self, token: Digest, now: Timestamp) -> bool {
+        self.open.lock().get(&token).is_some_and(|session| session.until > now)
+    }
+
+    /// Changes when sessions are ended before their time.
+    pub(crate) fn watch(&self) -> watch::Receiver<u64> {
+        self.ended.subscribe()
     }
 }
 

@@ -90,11 +90,7 @@ pub(crate) async fn forecast(
 
 impl CommandBody {
     fn parse(self, caller: &Caller) -> Result<(SignedCommand, Enclosures), Box<Problem>> {
-        let command = SignedCommand::parse(&self.command.0)
-            .map_err(|error| Problem::malformed(format!("the command: {error}")))?;
-        if (command.value.author, command.envelope.key) != (caller.member, caller.key) {
-            return Err(other_key());
-        }
+        let command = own_command(caller, &self.command)?;
         if matches!(
             command.value.operation,
             Operation::RegisterDataset { .. }
@@ -112,6 +108,20 @@ impl CommandBody {
         });
         let enclosures = Enclosures { detail: detail.transpose()?, wraps: wraps.transpose()? };
         Ok((command, enclosures))
+    }
+}
+
+/// A command that is signed by the caller's key.
+pub(crate) fn own_command(
+    caller: &Caller,
+    command: &Base64,
+) -> Result<SignedCommand, Box<Problem>> {
+    let command = SignedCommand::parse(&command.0)
+        .map_err(|error| Problem::malformed(format!("the command: {error}")))?;
+    if (command.value.author, command.envelope.key) == (caller.member, caller.key) {
+        Ok(command)
+    } else {
+        Err(other_key())
     }
 }
 

@@ -11,14 +11,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::auth::Caller;
-use crate::http::query::{At, Query, optional, parse};
+use crate::http::query::{At, Query, limited, optional, parse};
 use crate::http::shapes::Record;
 use crate::{Gateway, Problem};
 
-/// Entries in a page unless the caller says otherwise.
-const PAGE: usize = 100;
 /// Most records in a page.
-const MAX_RECORDS_PAGE: usize = 1000;
+pub(crate) const MAX_RECORDS_PAGE: usize = 1000;
 
 /// One dataset.
 #[derive(Debug, Serialize, ToSchema)]
@@ -97,7 +95,7 @@ pub(crate) async fn catalogue(
     Query(page): Query<Page>,
 ) -> Result<JsonAnswer<Datasets>, Box<Problem>> {
     let after = optional::<DatasetId>("after", page.after.as_deref())?;
-    let limit = limit(page.limit, secnet_app::MAX_CATALOGUE_PAGE)?;
+    let limit = limited(page.limit, secnet_app::MAX_CATALOGUE_PAGE)?;
     let page = gateway.pdc.catalogue(caller.member, after, limit).await?;
     Ok(JsonAnswer(Datasets {
         datasets: page.datasets.into_iter().map(Dataset::from).collect(),
@@ -141,11 +139,11 @@ pub(crate) struct Wanted {
 /// A page of records, in the order of ids.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Records {
-    /// Those that consent covers now. There is no total.
-    records: Vec<Record>,
+    /// Those that consent covers now, or all to whoever owns them. There is no total.
+    pub records: Vec<Record>,
     /// Give it as `after` to go on; absent at the end.
     #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<String>,
+    pub next: Option<String>,
 }
 
 /// The records of a dataset that the caller could ask for. Each page is decided on the consent of its own moment.
@@ -169,18 +167,10 @@ pub(crate) async fn records(
         action: optional("action", wanted.action.as_deref())?.unwrap_or(Action::Read),
     };
     let after = optional::<RecordId>("after", wanted.after.as_deref())?;
-    let limit = limit(wanted.limit, MAX_RECORDS_PAGE)?;
+    let limit = limited(wanted.limit, MAX_RECORDS_PAGE)?;
     let page = gateway.pdc.visible(wish, after, limit).await?.ok_or_else(Problem::not_visible)?;
     Ok(JsonAnswer(Records {
         records: page.records.iter().map(Record::from).collect(),
         next: page.next.map(|next| next.to_string()),
     }))
-}
-
-fn limit(given: Option<usize>, most: usize) -> Result<usize, Box<Problem>> {
-    match given {
-        None => Ok(PAGE),
-        Some(limit) if (1..=most).contains(&limit) => Ok(limit),
-        Some(_) => Err(Problem::malformed(format!("`limit` is from 1 to {most}"))),
-    }
 }

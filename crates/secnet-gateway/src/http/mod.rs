@@ -2,15 +2,29 @@
 //! in UTC, bytes base64url without padding: as `secnet --json` prints them.
 
 mod access;
+mod authzen;
 mod commands;
+mod consent_shapes;
+mod consents;
 mod datasets;
+mod effects;
+mod events;
 mod health;
+mod history;
+mod inbox;
 mod network;
+pub(crate) mod published;
 mod query;
 mod receipts;
+mod segments;
 mod sessions;
 mod shapes;
+mod uploads;
 
+pub(crate) use authzen::in_a_sentence;
+pub(crate) use events::{MAX_FEEDS, MAX_FEEDS_PER_MEMBER};
+pub(crate) use query::{Whose, optional};
+pub(crate) use segments::{MAX_INCOMING, MAX_INCOMING_PER_MEMBER};
 pub(crate) use shapes::Refused;
 
 use std::sync::Arc;
@@ -26,6 +40,16 @@ pub(crate) fn open() -> OpenApiRouter<Arc<Gateway>> {
         .routes(routes!(health::alive))
         .routes(routes!(health::ready))
         .routes(routes!(network::network))
+        .routes(routes!(authzen::configuration))
+        .routes(routes!(published::checkpoint))
+}
+
+/// The decision API of AuthZEN, for members.
+pub(crate) fn authzen() -> OpenApiRouter<Arc<Gateway>> {
+    OpenApiRouter::new()
+        .routes(routes!(authzen::evaluation))
+        .routes(routes!(authzen::evaluations))
+        .routes(routes!(authzen::search::search_resource))
 }
 
 /// What only a member may ask.
@@ -39,8 +63,17 @@ pub(crate) fn for_members() -> OpenApiRouter<Arc<Gateway>> {
         .routes(routes!(access::access))
         .routes(routes!(access::preview))
         .routes(routes!(access::download))
-        .routes(routes!(datasets::catalogue))
+        .routes(routes!(datasets::catalogue, uploads::take_in))
+        .routes(routes!(segments::put))
+        .routes(routes!(events::events))
         .routes(routes!(datasets::dataset))
         .routes(routes!(datasets::records))
+        .routes(routes!(inbox::inbox))
+        .routes(routes!(inbox::put_aside))
+        .routes(routes!(history::history))
+        .routes(routes!(history::statement))
+        .routes(routes!(consents::consents))
+        .routes(routes!(consents::seers))
+        .routes(routes!(consents::contents))
         .routes(routes!(receipts::receipt))
 }

@@ -5,9 +5,24 @@ use core::str::FromStr;
 
 use axum::extract::{FromRequestParts, Query as AxumQuery, RawPathParams};
 use axum::http::request::Parts;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use utoipa::IntoParams;
 
 use crate::Problem;
+
+/// Entries in a page unless the caller says otherwise.
+pub(crate) const PAGE: usize = 100;
+
+/// In whose name something is read.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Whose {
+    /// An owner that lets the caller grant; absent for the caller.
+    #[serde(rename = "as")]
+    pub owner: Option<String>,
+}
 
 /// One value in the path.
 #[derive(Debug)]
@@ -85,4 +100,13 @@ pub(crate) fn optional<T: FromStr<Err: Display>>(
     text: Option<&str>,
 ) -> Result<Option<T>, Box<Problem>> {
     text.map(|text| parse(name, text)).transpose()
+}
+
+/// How many entries a page has at most.
+pub(crate) fn limited(given: Option<usize>, most: usize) -> Result<usize, Box<Problem>> {
+    match given {
+        None => Ok(PAGE),
+        Some(limit) if (1..=most).contains(&limit) => Ok(limit),
+        Some(_) => Err(Problem::malformed(format!("`limit` is from 1 to {most}"))),
+    }
 }

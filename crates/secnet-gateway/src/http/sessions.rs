@@ -32,11 +32,7 @@ pub(crate) async fn open(
     State(gateway): State<Arc<Gateway>>,
     caller: Caller,
 ) -> Result<(StatusCode, [(HeaderName, &'static str); 1], JsonAnswer<Opened>), Box<Problem>> {
-    if !caller.signed {
-        let hint = "sign this call with the key that the session is to be of";
-        let detail = "a session does not open another";
-        return Err(Problem::new(StatusCode::FORBIDDEN, "session-by-session", detail, hint));
-    }
+    caller.must_sign()?;
     let mut secret = [0; 32];
     gateway.pdc.entropy.fill(&mut secret);
     let token = Token::new(&secret);

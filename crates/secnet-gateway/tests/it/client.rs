@@ -35,8 +35,16 @@ impl Node {
     }
 
     pub(crate) async fn with(seed: u64, limits: Limits) -> Self {
+        Self::made(seed, limits, |gateway| gateway).await
+    }
+
+    pub(crate) async fn made(
+        seed: u64,
+        limits: Limits,
+        make: impl FnOnce(Gateway) -> Gateway,
+    ) -> Self {
         let world = World::new(seed).await;
-        let gateway = Arc::new(Gateway::new(Arc::clone(&world.pdc), limits));
+        let gateway = Arc::new(make(Gateway::new(Arc::clone(&world.pdc), limits)));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let authority = listener.local_addr().unwrap().to_string();
         let (stop, stopped) = watch::channel(false);

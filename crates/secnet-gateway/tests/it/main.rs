@@ -8,14 +8,20 @@
 )]
 
 mod access;
+mod authzen;
 mod client;
 mod document;
+mod doors;
+mod events;
+mod own;
+mod published;
 mod serving;
 mod sessions;
 mod signatures;
 #[path = "../../../secnet-app/tests/it/switches.rs"]
 #[allow(dead_code, reason = "shared with the flow's tests")]
 mod switches;
+mod uploads;
 #[path = "../../../secnet-app/tests/it/world.rs"]
 #[allow(dead_code, reason = "shared with the flow's tests")]
 mod world;

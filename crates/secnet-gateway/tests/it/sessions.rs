@@ -32,7 +32,7 @@ async fn a_session_reads_until_it_ends_and_opens_no_other() {
     let token = opened(&node, node.signed(&bo, "POST", "/v1/sessions", None)).await;
     assert_eq!(with(&node, &token, "GET", "/v1/datasets", None).await.status, StatusCode::OK);
     let second = with(&node, &token, "POST", "/v1/sessions", None).await;
-    assert_eq!(second.body["code"], "session-by-session");
+    assert_eq!(second.body["code"], "must-be-signed");
     node.world.clock.advance(HOUR / 4);
     let late = with(&node, &token, "GET", "/v1/datasets", None).await;
     assert_eq!(late.status, StatusCode::UNAUTHORIZED);

@@ -65,7 +65,9 @@ impl Service {
         let denial = denial.map(|denial| denial.to_string());
         tracing::info!(decision = denial, "what must be refused is refused");
         let gateway = Gateway::new(Arc::clone(&node.pdc), self.settings.limits);
-        let gateway = Arc::new(gateway.answering_to(self.authorities()));
+        let gateway = gateway.answering_to(self.authorities()).publishing(node.dir.join("log"));
+        let gateway = Arc::new(gateway);
+        let house = Arc::clone(&gateway);
         let (stop, stopped) = watch::channel(false);
         let certificates = self.tls.as_ref().map(tls::Files::current);
         let serving = self.serving(&gateway, certificates);
@@ -74,6 +76,7 @@ impl Service {
         let beside = async {
             tokio::join!(
                 chores::run(node, &self.settings),
+                house.keep_house(),
                 webhooks::run(node, &self.settings.webhooks),
                 tls::follow(self.tls),
                 metrics(self.metrics, gateway, stopped),

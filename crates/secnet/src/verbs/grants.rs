@@ -2,7 +2,6 @@
 
 use clap::Args;
 use secnet_app::{DenialLine, GrantLine};
-use secnet_ledger::GrantStatus;
 use secnet_types::DatasetId;
 use serde_json::{Value, json};
 
@@ -63,25 +62,12 @@ pub(crate) async fn run(node: &Node, out: Output, args: GrantsArgs) -> Result<()
     Ok(())
 }
 
-fn status(line: &GrantLine) -> &'static str {
-    match line.state.status {
-        GrantStatus::Revoked => "revoked",
-        GrantStatus::Ended => "ended",
-        GrantStatus::Active if line.live => "active",
-        GrantStatus::Active if line.state.grant.uses.is_some_and(|u| line.state.used >= u) => {
-            "used-up"
-        }
-        // Not begun, or its dataset is withdrawn, expired or in other hands.
-        GrantStatus::Active => "inactive",
-    }
-}
-
 fn grant_value(line: &GrantLine) -> Value {
     let grant = &line.state.grant;
     json!({
         "grant": line.id.to_string(), "dataset": grant.dataset.to_string(),
         "owner": line.state.owner.to_string(), "to": command::party(grant.grantee),
-        "status": status(line), "price": grant.price.to_string(), "uses": grant.uses,
+        "status": line.status(), "price": grant.price.to_string(), "uses": grant.uses,
         "used": grant.uses.map(|_| line.state.used), "emergency": grant.emergency, "window": command::window(grant.window),
         "set_aside": line.escrow.map(|escrow| escrow.amount.to_string()),
         "detail": line.detail.as_ref().map(command::detail),
@@ -109,7 +95,7 @@ fn grant_text(names: &Names, line: &GrantLine, how: &str, who: &str) -> Vec<Stri
         format!(
             "grant   {}  {} {how} {}{emergency}",
             line.id,
-            status(line),
+            line.status(),
             names.say(&who.into())
         ),
         format!(

@@ -1,0 +1,224 @@
+//! What waits for an owner.
+
+use std::sync::Arc;
+
+use axum::Json as JsonAnswer;
+use axum::extract::State;
+use axum::http::StatusCode;
+use secnet_app::{InboxAsk, InboxHold, InboxReview, Notice};
+use secnet_ledger::AskStatus;
+use secnet_types::DecisionId;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::auth::Caller;
+use crate::http::consent_shapes::{Detail, Window, party};
+use crate::http::query::{At, Query, Whose};
+use crate::{Gateway, Problem};
+
+/// Everything that waits for an answer, at most 1,000 of each kind: answering some brings the next.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Inbox {
+    /// Wishes for grants.
+    asks: Vec<Ask>,
+    /// Requests that wait for the owner's answer.
+    holds: Vec<Hold>,
+    /// Emergency uses to be reviewed.
+    reviews: Vec<Review>,
+    /// Uses that went ahead and that the owner is to know of.
+    notices: Vec<Told>,
+    /// What could not be read of all this, one sentence each.
+    damaged: Vec<String>,
+}
+
+/// One wish for a grant.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Ask {
+    /// Its id.
+    ask: String,
+    /// Who asks.
+    from: String,
+    /// Who would be granted, as in a grant's `to`.
+    to: String,
+    /// Of what dataset.
+    dataset: String,
+    /// `open`, `countered` or `agreed`.
+    status: &'static str,
+    /// What is offered for one use.
+    price: String,
+    /// How many uses; absent for any number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uses: Option<u32>,
+    /// When the grant should hold.
+    window: Window,
+    /// By when to answer.
+    answer_by: String,
+    /// What it should cover, if that was handed in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<Detail>,
+}
+
+impl From<&InboxAsk> for Ask {
+    fn from(waiting: &InboxAsk) -> Self {
+        let (ask, asker) = (&waiting.state.ask, waiting.state.asker);
+        let (mut price, mut uses, mut window) = (ask.price, ask.uses, ask.window);
+        let status = match waiting.state.status {
+            AskStatus::Countered(_) => "countered",
+            AskStatus::Agreed(bargain) => {
+                (price, uses, window) = (bargain.price, bargain.uses, bargain.window);
+                "agreed"
+            }
+            AskStatus::Open | AskStatus::Approved(_) | AskStatus::Refused => "open",
+        };
+        Self {
+            ask: waiting.id.to_string(),
+            from: asker.to_string(),
+            to: party(ask.grantee),
+            dataset: ask.dataset.to_string(),
+            status,
+            price: price.to_string(),
+            uses,
+            window: window.into(),
+            answer_by: ask.deadline.to_string(),
+            detail: waiting.detail.as_ref().map(Detail::from),
+        }
+    }
+}
+
+/// One held request.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Hold {
+    /// The decision.
+    decision: String,
+    /// Who asked.
+    requester: String,
+    /// The request.
+    request: String,
+    /// Of what dataset.
+    dataset: String,
+    /// By when to answer.
+    answer_by: String,
+    /// What for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    purpose: Option<&'static str>,
+    /// Why it is held, in sentences.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasons: Option<Vec<String>>,
+}
+
+impl From<InboxHold> for Hold {
+    fn from(hold: InboxHold) -> Self {
+        Self {
+            decision: hold.decision.to_string(),
+            requester: hold.requester.to_string(),
+            request: hold.request.to_string(),
+            dataset: hold.dataset.to_string(),
+            answer_by: hold.answer_by.to_string(),
+            purpose: hold.facts.as_ref().map(|facts| facts.detail.purpose.as_str()),
+            reasons: hold.facts.map(|facts| facts.reasons),
+        }
+    }
+}
+
+/// One emergency use.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Review {
+    /// Who used it.
+    requester: String,
+    /// The request.
+    request: String,
+    /// Of what dataset.
+    dataset: String,
+    /// By when it is to be reviewed.
+    due: String,
+    /// It is too late already.
+    overdue: bool,
+}
+
+impl From<InboxReview> for Review {
+    fn from(review: InboxReview) -> Self {
+        Self {
+            requester: review.requester.to_string(),
+            request: review.request.to_string(),
+            dataset: review.dataset.to_string(),
+            due: review.due.to_string(),
+            overdue: review.overdue,
+        }
+    }
+}
+
+/// One use that went ahead.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Told {
+    /// The decision that allowed it.
+    decision: String,
+    /// Who.
+    requester: String,
+    /// The request.
+    request: String,
+    /// Of what dataset.
+    dataset: String,
+    /// When.
+    time: String,
+    /// Something was wrong with it: look at it.
+    review: bool,
+    /// Why, in sentences.
+    reasons: Vec<String>,
+}
+
+impl From<Notice> for Told {
+    fn from(notice: Notice) -> Self {
+        Self {
+            decision: notice.decision.to_string(),
+            requester: notice.requester.to_string(),
+            request: notice.request.to_string(),
+            dataset: notice.dataset.to_string(),
+            time: notice.time.to_string(),
+            review: notice.review,
+            reasons: notice.reasons,
+        }
+    }
+}
+
+/// What waits for the caller, or for an owner that lets the caller grant.
+#[utoipa::path(get, path = "/v1/inbox", tag = "owners", params(Whose), responses(
+    (status = 200, description = "What waits.", body = Inbox),
+    (status = 404, description = "The caller may not act for that member, whether it exists or not.", body = Problem, content_type = "application/problem+json"),
+    (status = "default", description = "A problem.", body = Problem, content_type = "application/problem+json"),
+))]
+pub(crate) async fn inbox(
+    State(gateway): State<Arc<Gateway>>,
+    caller: Caller,
+    Query(whose): Query<Whose>,
+) -> Result<JsonAnswer<Inbox>, Box<Problem>> {
+    let owner = gateway.reads_as(&caller, &whose)?;
+    let inbox = gateway.pdc.inbox(owner).await?;
+    Ok(JsonAnswer(Inbox {
+        asks: inbox.asks.iter().map(Ask::from).collect(),
+        holds: inbox.holds.into_iter().map(Hold::from).collect(),
+        reviews: inbox.reviews.into_iter().map(Review::from).collect(),
+        notices: inbox.notices.into_iter().map(Told::from).collect(),
+        damaged: inbox.damaged,
+    }))
+}
+
+/// Put a notice aside that has been read. The decision itself stays in the history. The call must be signed: who only has a
+/// session must not keep an owner from knowing.
+#[utoipa::path(delete, path = "/v1/inbox/notices/{decision}", tag = "owners",
+    params(("decision" = String, Path, description = "The decision that it is about."), Whose),
+    responses(
+        (status = 204, description = "It is not in the inbox, whether it was there or not."),
+        (status = 404, description = "The caller may not act for that member, whether it exists or not.", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "A problem.", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn put_aside(
+    State(gateway): State<Arc<Gateway>>,
+    caller: Caller,
+    At(decision): At<DecisionId>,
+    Query(whose): Query<Whose>,
+) -> Result<StatusCode, Box<Problem>> {
+    caller.must_sign()?;
+    let owner = gateway.reads_as(&caller, &whose)?;
+    gateway.pdc.put_aside(owner, decision).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
