@@ -175,7 +175,7 @@ impl Cli {
             Verb::Doctor(args) => verbs::doctor::run(globals, out, args).await,
             Verb::Ready(args) => verbs::ready::run(out, &args).await,
             Verb::Config(args) => verbs::config::run(out, &args),
-            Verb::Dev(args) => verbs::dev::run(globals, out, args).await,
+            Verb::Dev(args) => Box::pin(verbs::dev::run(globals, out, args)).await,
             Verb::Status(args) if args.remote.is_given() => {
                 verbs::status::run_remote(out, &args).await
             }
@@ -188,51 +188,54 @@ impl Cli {
             Verb::Revoke(args) if args.remote.is_given() => {
                 verbs::revoke::run_remote(globals, out, args).await
             }
-            verb => {
-                let node = globals.open().await?;
-                let done = match verb {
-                    Verb::Status(_) => verbs::status::run(&node, out).await,
-                    Verb::Id(args) => verbs::id::run(&node, globals, out, args).await,
-                    Verb::Data(args) => verbs::data::run(&node, globals, out, args).await,
-                    Verb::Ask(args) => verbs::ask::run(&node, globals, out, args).await,
-                    Verb::Inbox(args) => verbs::inbox::run(&node, globals, out, args).await,
-                    Verb::Grant(args) => verbs::grant::run(&node, globals, out, args).await,
-                    Verb::Grants(args) => verbs::grants::run(&node, out, args).await,
-                    Verb::Group(args) => verbs::group::run(&node, globals, out, args).await,
-                    Verb::Deny(args) => verbs::deny::run(&node, globals, out, args).await,
-                    Verb::Revoke(args) => verbs::revoke::run(&node, globals, out, args).await,
-                    Verb::Get(args) => verbs::get::run(&node, globals, out, args).await,
-                    Verb::Log(args) => verbs::log::run(&node, out, args).await,
-                    Verb::Wallet(args) => verbs::wallet::run(&node, globals, out, args).await,
-                    Verb::Rules(args) => verbs::rules::run(&node, globals, out, args).await,
-                    Verb::Shred(args) => verbs::shred::run(&node, globals, out, args).await,
-                    Verb::Backup(args) => verbs::backup::run(&node, globals, out, args).await,
-                    // Handled above: they work without an open folder.
-                    Verb::Demo(_)
-                    | Verb::Init(_)
-                    | Verb::Receipt(_)
-                    | Verb::Bench(_)
-                    | Verb::Fsck(_)
-                    | Verb::Restore(_)
-                    | Verb::Completions(_)
-                    | Verb::Man(_)
-                    | Verb::Openapi
-                    | Verb::Dev(_)
-                    | Verb::Up(_)
-                    | Verb::Doctor(_)
-                    | Verb::Ready(_)
-                    | Verb::Config(_)
-                    | Verb::Reference(_) => Ok(()),
-                };
-                // What was decided stays decided; the guard's memory and the published log are kept also then.
-                let closed = node.close().await;
-                done.and(closed)
-            }
+            verb => verb.run_in_folder(globals, out).await,
         }
     }
 }
 
 impl Verb {
+    /// What works on an open folder.
+    async fn run_in_folder(self, globals: &Globals, out: Output) -> Result<(), Failure> {
+        let node = globals.open().await?;
+        let done = match self {
+            Verb::Status(_) => verbs::status::run(&node, out).await,
+            Verb::Id(args) => verbs::id::run(&node, globals, out, args).await,
+            Verb::Data(args) => verbs::data::run(&node, globals, out, args).await,
+            Verb::Ask(args) => verbs::ask::run(&node, globals, out, args).await,
+            Verb::Inbox(args) => verbs::inbox::run(&node, globals, out, args).await,
+            Verb::Grant(args) => verbs::grant::run(&node, globals, out, args).await,
+            Verb::Grants(args) => verbs::grants::run(&node, out, args).await,
+            Verb::Group(args) => verbs::group::run(&node, globals, out, args).await,
+            Verb::Deny(args) => verbs::deny::run(&node, globals, out, args).await,
+            Verb::Revoke(args) => verbs::revoke::run(&node, globals, out, args).await,
+            Verb::Get(args) => verbs::get::run(&node, globals, out, args).await,
+            Verb::Log(args) => verbs::log::run(&node, out, args).await,
+            Verb::Wallet(args) => verbs::wallet::run(&node, globals, out, args).await,
+            Verb::Rules(args) => verbs::rules::run(&node, globals, out, args).await,
+            Verb::Shred(args) => verbs::shred::run(&node, globals, out, args).await,
+            Verb::Backup(args) => verbs::backup::run(&node, globals, out, args).await,
+            // Handled above: they work without an open folder.
+            Verb::Demo(_)
+            | Verb::Init(_)
+            | Verb::Receipt(_)
+            | Verb::Bench(_)
+            | Verb::Fsck(_)
+            | Verb::Restore(_)
+            | Verb::Completions(_)
+            | Verb::Man(_)
+            | Verb::Openapi
+            | Verb::Dev(_)
+            | Verb::Up(_)
+            | Verb::Doctor(_)
+            | Verb::Ready(_)
+            | Verb::Config(_)
+            | Verb::Reference(_) => Ok(()),
+        };
+        // What was decided stays decided; the guard's memory and the published log are kept also then.
+        let closed = node.close().await;
+        done.and(closed)
+    }
+
     /// What writes files and cannot say beforehand what they would be does not pretend that it can.
     fn refuse_without_dry_run(&self) -> Result<(), Failure> {
         let what = match self {

@@ -42,7 +42,7 @@ pub(crate) struct Failure {
     pub hint: Option<String>,
     /// The request it is about, to be sent again with `secnet get --request`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub request: Option<String>,
+    pub request: Option<Box<str>>,
     /// The process's exit code.
     #[serde(serialize_with = "as_number")]
     pub exit: Exit,
@@ -77,7 +77,7 @@ impl Failure {
     }
 
     pub(crate) fn request(mut self, request: RequestId) -> Self {
-        self.request = Some(request.to_string());
+        self.request = Some(request.to_string().into());
         self
     }
 
