@@ -2,17 +2,17 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{Run, command, finish};
+use crate::support::{Run, Running, command, finish};
 
 /// A node that runs, and what it said.
 pub(crate) struct Dev {
     place: TempDir,
-    process: Child,
+    process: Running,
     pub said: Value,
 }
 
@@ -21,9 +21,9 @@ impl Dev {
         let place = tempfile::tempdir().unwrap();
         let mut dev = command(place.path());
         dev.args(["dev", "--listen", "127.0.0.1:0", "--json"]).env("TMPDIR", place.path());
-        let mut process = dev.stdout(Stdio::piped()).spawn().unwrap();
+        let mut process = Running(dev.stdout(Stdio::piped()).spawn().unwrap());
         let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        BufReader::new(process.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let said = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
         Self { place, process, said }
     }
@@ -44,10 +44,8 @@ impl Dev {
     }
 
     /// Stop it as a service manager does.
-    pub(crate) fn stop(mut self) -> (i32, TempDir) {
-        let signal = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status();
-        assert!(signal.unwrap().success());
-        (self.process.wait().unwrap().code().unwrap(), self.place)
+    pub(crate) fn stop(self) -> (i32, TempDir) {
+        (self.process.stop(), self.place)
     }
 }
 

@@ -3,13 +3,13 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use serde_json::Value;
 
 use crate::contract::{Contract, verbs};
 use crate::dev::Dev;
-use crate::support::{Place, Run, command, finish};
+use crate::support::{Place, Run, Running, command, finish};
 
 const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../samples/patients");
 const RULE: &str = "@action(\"hold\")\nforbid (principal, action, resource)\nwhen { context has requests_last_minute && context.requests_last_minute > 5 };\n";
@@ -334,13 +334,12 @@ fn serving(s: &mut Story) {
     s.tells("doctor", &["doctor", "--set", "listen=127.0.0.1:0"]);
     let mut up = command(s.place.root());
     up.args(["--dir", "d", "up", "--listen", "127.0.0.1:0", "--json"]);
-    let mut node = up.stdout(Stdio::piped()).spawn().unwrap();
-    let mut stdout = BufReader::new(node.stdout.take().unwrap());
+    let mut node = Running(up.stdout(Stdio::piped()).spawn().unwrap());
+    let mut stdout = BufReader::new(node.0.stdout.take().unwrap());
     let mut first = String::new();
     stdout.read_line(&mut first).unwrap();
-    let interrupted = Command::new("kill").args(["-INT", &node.id().to_string()]).status();
-    assert!(interrupted.unwrap().success());
-    let code = node.wait().unwrap().code().unwrap();
+    node.signal("-INT");
+    let code = node.0.wait().unwrap().code().unwrap();
     let mut rest = String::new();
     stdout.read_to_string(&mut rest).unwrap();
     assert_eq!(rest, "");

@@ -2,12 +2,12 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{ChildStdout, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::{Place, command, finish};
+use crate::support::{Place, Running, command, finish};
 
 fn tls(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../secnet-gateway/tests/it/tls").join(name)
@@ -15,7 +15,7 @@ fn tls(name: &str) -> PathBuf {
 
 /// A node that runs.
 struct Up {
-    process: Child,
+    process: Running,
     said: Value,
     _stdout: BufReader<ChildStdout>,
 }
@@ -24,8 +24,8 @@ impl Up {
     fn start(place: &Place, args: &[&str]) -> Self {
         let mut up = command(place.root());
         up.args(["--dir", "d", "--json", "up", "--listen", "127.0.0.1:0"]).args(args);
-        let mut process = up.stdout(Stdio::piped()).spawn().unwrap();
-        let mut stdout = BufReader::new(process.stdout.take().unwrap());
+        let mut process = Running(up.stdout(Stdio::piped()).spawn().unwrap());
+        let mut stdout = BufReader::new(process.0.stdout.take().unwrap());
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
         let said = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
@@ -37,13 +37,11 @@ impl Up {
     }
 
     fn signal(&self, name: &str) {
-        let signal = Command::new("kill").args([name, &self.process.id().to_string()]).status();
-        assert!(signal.unwrap().success());
+        self.process.signal(name);
     }
 
-    fn stop(mut self) -> i32 {
-        self.signal("-TERM");
-        self.process.wait().unwrap().code().unwrap()
+    fn stop(self) -> i32 {
+        self.process.stop()
     }
 }
 
@@ -206,17 +204,16 @@ fn the_log_names_no_caller_and_the_metrics_are_apart() {
         "--set",
         "metrics.listen=127.0.0.1:0",
     ]);
-    let mut process =
-        up.stdout(Stdio::piped()).stderr(std::fs::File::create(&log).unwrap()).spawn().unwrap();
+    up.stdout(Stdio::piped()).stderr(std::fs::File::create(&log).unwrap());
+    let mut process = Running(up.spawn().unwrap());
     let mut line = String::new();
-    BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    BufReader::new(process.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let said: Value = serde_json::from_str(&line).unwrap();
     assert!(said["metrics"].as_str().unwrap().ends_with("/metrics"), "{said}");
     let url = said["url"].as_str().unwrap();
     let get = ["get", &dataset, "--as", "eve", "--purpose", "treatment", "--url", url];
     place.run(&get).ok();
-    let status = Command::new("kill").args(["-TERM", &process.id().to_string()]).status();
-    assert!(status.unwrap().success() && process.wait().unwrap().success());
+    assert_eq!(process.stop(), 0);
     let log = std::fs::read_to_string(log).unwrap();
     let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(lines.iter().any(|l| l["route"] == "/v1/access" && l["verdict"] == "allow"), "{log}");

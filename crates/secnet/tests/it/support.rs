@@ -9,6 +9,31 @@ use tempfile::TempDir;
 
 pub(crate) const SECNET: &str = env!("CARGO_BIN_EXE_secnet");
 
+/// A process that does not outlive the test, also if that fails.
+pub(crate) struct Running(pub std::process::Child);
+
+impl Running {
+    /// Send a signal, such as `-TERM`.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([name, &self.0.id().to_string()]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Stop it as a service manager does; its exit code.
+    pub(crate) fn stop(mut self) -> i32 {
+        self.signal("-TERM");
+        self.0.wait().unwrap().code().unwrap()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Whoever has ended already cannot be killed, which is as well.
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
 /// What a run left.
 #[derive(Debug)]
 pub(crate) struct Run {
