@@ -77,15 +77,19 @@ impl Pdc {
             return Ok(self.log.submit(command.to_bytes()).await?);
         }
         self.signed_by_member(command)?;
+        // Two commands may enclose the same: what one of them kept and lost must not be taken from the other.
+        let one_at_a_time = self.enclosing.lock().await;
         let fresh = self.keep(kept).await?;
-        match self.log.submit(command.to_bytes()).await {
+        let ordered = match self.log.submit(command.to_bytes()).await {
             Err(SubmitError::Rejected(rejection)) => {
                 let gone = fresh.into_iter().map(|name| Change { name, value: None });
                 self.archive.write(gone.collect()).await?;
                 Err(rejection.into())
             }
             ordered => Ok(ordered?),
-        }
+        };
+        drop(one_at_a_time);
+        ordered
     }
 
     /// Keep these entries; the names of those that were not there before.

@@ -56,6 +56,8 @@ pub struct Pdc {
     pub(crate) rewriting: futures::lock::Mutex<()>,
     /// Held by whoever brings records in.
     pub(crate) taking_in: futures::lock::Mutex<()>,
+    /// Held by whoever hands in what a command commits to.
+    pub(crate) enclosing: futures::lock::Mutex<()>,
     pub(crate) refusals: Refusals,
     pub(crate) ahead: futures::lock::Mutex<crate::ahead::Ahead>,
 }
@@ -140,6 +142,7 @@ impl Pdc {
             records: Mutex::default(),
             rewriting: futures::lock::Mutex::new(()),
             taking_in: futures::lock::Mutex::new(()),
+            enclosing: futures::lock::Mutex::new(()),
             refusals: Refusals::default(),
             ahead: futures::lock::Mutex::default(),
             timeline: Mutex::default(),

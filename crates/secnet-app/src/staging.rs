@@ -3,7 +3,7 @@
 
 use minicbor::{Decode, Encode};
 use secnet_crypto::Address;
-use secnet_ledger::DatasetStatus;
+use secnet_ledger::{DatasetStatus, Rejection};
 use secnet_lock::UploadId;
 use secnet_types::{
     Command, DatasetId, Digest, MemberId, Operation, SignedCommand, Timestamp, decode,
@@ -142,6 +142,9 @@ impl Pdc {
         if applied.is_some_and(|applied| applied.digest == name) {
             return Ok(true);
         }
+        if self.is_erased(dataset) {
+            return Err(Rejection::DatasetNotActive.into());
+        }
         for upload in uploads {
             let id = upload.sealed.upload;
             let listed = EntryName::new(EntryKind::Manifest, &dataset.0, &id.0);
@@ -207,6 +210,11 @@ impl Pdc {
         staged: &Staged,
     ) -> Result<(), AccessError> {
         let dataset = staged.dataset;
+        if self.is_erased(dataset) {
+            // Listed and then destroyed, it would stay after an interruption between the two.
+            self.destroy(dataset, &BTreeSet::new(), true).await?;
+            return self.clear_staged(command, staged).await;
+        }
         let rewriting = self.rewriting.lock().await;
         if self.archive.get(&note_name(command)).await?.is_none() {
             return Ok(());
@@ -231,9 +239,8 @@ impl Pdc {
             self.forget_ahead(ahead.author, &ahead.addresses()).await?;
         }
         self.forget_records(dataset);
-        // The dataset may have been erased since the ledger accepted.
-        let status = self.view(|view| view.state.dataset(dataset).map(|entry| entry.status));
-        if status.flatten() == Some(DatasetStatus::Erased) {
+        // The dataset may have been erased meanwhile.
+        if self.is_erased(dataset) {
             self.destroy(dataset, &BTreeSet::new(), true).await?;
         }
         Ok(())
@@ -317,6 +324,11 @@ impl Pdc {
             }
         }
         Ok(())
+    }
+
+    fn is_erased(&self, dataset: DatasetId) -> bool {
+        let status = self.view(|view| view.state.dataset(dataset).map(|entry| entry.status));
+        status.flatten() == Some(DatasetStatus::Erased)
     }
 
     fn is_accepted(&self, staged: &Staged) -> bool {
