@@ -122,7 +122,7 @@ fn is_what_it_says(sealed: &SealedUpload) -> bool {
 }
 
 impl Pdc {
-    /// What the ledger's commitment to a dataset's records stands for now.
+    /// What the ledger's commitment to a dataset's records stands for at this moment.
     ///
     /// # Errors
     /// [`AccessError::Unknown`]; [`AccessError::Damaged`] if it is not kept here.

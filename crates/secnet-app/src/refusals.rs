@@ -257,7 +257,7 @@ impl Pdc {
         done
     }
 
-    /// Close the batch, if nobody did, and sign what it comes to. None if the quota leaves no summary for now.
+    /// Close the batch, if nobody did, and sign what it comes to. None if the quota has no summary left in this window.
     fn close(&self, (requester, dataset): Key, pair: &Pair, batch: &Batch) -> Option<Stage> {
         let stage = batch.0.lock().clone();
         if !matches!(stage, Stage::Open(_)) {

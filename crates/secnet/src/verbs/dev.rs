@@ -248,7 +248,7 @@ mod tests {
 
     #[test]
     fn a_word_stays_one_word_for_a_shell() {
-        assert_eq!(quoted("/tmp/secnet-dev-x1"), "/tmp/secnet-dev-x1");
+        assert_eq!(quoted("/data/clinic-1"), "/data/clinic-1");
         assert_eq!(quoted("my folder"), "'my folder'");
         assert_eq!(quoted("it's"), "'it'\\''s'");
     }
