@@ -53,7 +53,7 @@ pub use error::AccessError;
 pub use facts::{Seer, VisiblePage, Wish};
 pub use granted::{Granted, MAX_VIEW_AGE_MS};
 pub use history::{Attempt, AttemptVerdict, HistoryPage, MAX_HISTORY_PAGE, Summarised};
-pub use inbox::{Inbox, InboxAsk, InboxHold, InboxReview, MAX_INBOX_ENTRIES};
+pub use inbox::{Asked, Inbox, InboxAsk, InboxHold, InboxReview, MAX_INBOX_ENTRIES};
 pub use kept::{Amiss, Kept, kept_of_decision, missing_of, must_be_kept, still_listed};
 pub use manifest::{DatasetManifest, MAX_UPLOADS_OF_DATASET};
 pub use notices::Notice;

@@ -182,6 +182,15 @@ impl Cli {
             Verb::Get(args) if args.remote.is_given() => {
                 verbs::get::run_remote(globals, out, args).await
             }
+            Verb::Ask(args) if args.remote.is_given() => {
+                verbs::ask::run_remote(globals, out, args).await
+            }
+            Verb::Inbox(args) if args.remote.is_given() => {
+                verbs::inbox::run_remote(globals, out, args).await
+            }
+            Verb::Deny(args) if args.remote.is_given() => {
+                verbs::deny::run_remote(globals, out, args).await
+            }
             Verb::Grant(args) if args.remote.is_given() => {
                 verbs::grant::run_remote(globals, out, args).await
             }

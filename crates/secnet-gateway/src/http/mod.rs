@@ -69,6 +69,7 @@ pub(crate) fn for_members() -> OpenApiRouter<Arc<Gateway>> {
         .routes(routes!(datasets::dataset))
         .routes(routes!(datasets::records))
         .routes(routes!(inbox::inbox))
+        .routes(routes!(inbox::asks))
         .routes(routes!(inbox::put_aside))
         .routes(routes!(history::history))
         .routes(routes!(history::statement))

@@ -1,11 +1,13 @@
 //! A node elsewhere, over HTTP: the keys stay here, and only what is signed with them goes over.
 
+mod change;
 mod client;
 mod consent;
 mod get;
 
+pub(crate) use change::{Change, How, order};
 pub(crate) use client::{Answer, Client};
-pub(crate) use consent::{How, foreseen, grant, party, revoke};
+pub(crate) use consent::{approve, asked, grant, groups_stay, listed, party};
 pub(crate) use get::{Got, Released, foresee, get};
 
 use std::path::{Path, PathBuf};
@@ -107,6 +109,12 @@ impl Remote {
             .exit(Exit::Verification));
         }
         Ok(genesis)
+    }
+
+    /// What its card here calls a member, else its id.
+    pub(crate) fn name_of(&self, id: &str) -> String {
+        let cards = self.keystore.cards().unwrap_or_default();
+        cards.into_iter().find(|card| card.member == id).map_or_else(|| id.to_owned(), |c| c.name)
     }
 
     /// A member by the name that its card here has, or by its id.
