@@ -167,7 +167,7 @@ impl Pdc {
     ///
     /// # Errors
     /// The archive cannot be read.
-    pub async fn asked(&self, asker: MemberId) -> Result<Asked, AccessError> {
+    pub async fn asks_of(&self, asker: MemberId) -> Result<Asked, AccessError> {
         let asks = self.view(|view| {
             let ahead = |(_, ask): &(AskId, &AskState)| ask.ask.deadline > view.time;
             let asks = view.state.asks_by(asker).filter(ahead).take(MAX_INBOX_ENTRIES);

@@ -24,7 +24,8 @@ Begin with `secnet demo`.";
 
 /// Share data under consent: decided, recorded and paid before anything leaves.
 #[derive(Debug, Parser)]
-#[command(name = "secnet", version, propagate_version = true, after_help = AFTER_HELP)]
+#[command(name = "secnet", version, propagate_version = true, arg_required_else_help = true)]
+#[command(after_help = AFTER_HELP)]
 pub(crate) struct Cli {
     #[command(flatten)]
     globals: Globals,

@@ -265,7 +265,7 @@ pub(crate) async fn asks(
     State(gateway): State<Arc<Gateway>>,
     caller: Caller,
 ) -> Result<JsonAnswer<Asks>, Box<Problem>> {
-    let asked = gateway.pdc.asked(caller.member).await?;
+    let asked = gateway.pdc.asks_of(caller.member).await?;
     let asks = asked.asks.iter().map(Ask::from).collect();
     Ok(JsonAnswer(Asks { asks, damaged: asked.damaged }))
 }

@@ -28,16 +28,16 @@ use crate::output::Output;
 #[derive(Debug, Clone, Args)]
 pub(crate) struct RemoteArgs {
     /// Call the node at this address instead of opening the data folder.
-    #[arg(long, env = "SECNET_URL", hide_env_values = true, value_name = "URL")]
+    #[arg(long, global = true, env = "SECNET_URL", hide_env_values = true, value_name = "URL")]
     pub url: Option<String>,
     /// The folder with the keys of whoever calls. Default: `keys` in the data folder.
-    #[arg(long, env = "SECNET_KEYS", hide_env_values = true, value_name = "DIR")]
+    #[arg(long, global = true, env = "SECNET_KEYS", hide_env_values = true, value_name = "DIR")]
     pub keys: Option<PathBuf>,
     /// Trust the certificates in this PEM file, and no other, for the node's TLS.
-    #[arg(long, env = "SECNET_CA", hide_env_values = true, value_name = "FILE")]
+    #[arg(long, global = true, env = "SECNET_CA", hide_env_values = true, value_name = "FILE")]
     pub ca: Option<PathBuf>,
     /// Print the signed call as a curl command, good once and for a minute, instead of making it.
-    #[arg(long, requires = "url")]
+    #[arg(long, global = true, requires = "url")]
     pub print_curl: bool,
 }
 

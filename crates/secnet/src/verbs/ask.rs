@@ -186,7 +186,8 @@ pub(crate) async fn run_remote(
         Some(price) => price,
         None => {
             let listed = remote::listed(&remote, &asker, args.dataset()?).await;
-            let unknown = "who has nothing to do with a dataset is not told what it costs: offer a --price";
+            let unknown =
+                "who has nothing to do with a dataset is not told what it costs: offer a --price";
             listed.map_err(|failure| failure.hint(unknown))?.1
         }
     };

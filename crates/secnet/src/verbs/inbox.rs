@@ -262,7 +262,7 @@ async fn look(
     let inbox = node.pdc.inbox(whose).await.map_err(access_failure)?;
     // What somebody asked others for is shown to no delegate.
     let asked = match whose == who.member() {
-        true => node.pdc.asked(whose).await.map_err(access_failure)?,
+        true => node.pdc.asks_of(whose).await.map_err(access_failure)?,
         false => Asked::default(),
     };
     out.result(&show::here(node, &inbox, &asked), show::text);

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::node::Node;
 use crate::remote::Remote;
+use crate::show;
 
 /// An inbox here, with what its owner asked others for.
 pub(super) fn here(node: &Node, inbox: &Inbox, asked: &Asked) -> Value {
@@ -50,10 +51,7 @@ fn ask(node: &Node, waiting: &InboxAsk) -> Value {
         AskStatus::Countered(bargain) => {
             counter = Some(json!({
                 "price": bargain.price.to_string(), "uses": bargain.uses,
-                "window": {
-                    "from": bargain.window.from.to_string(),
-                    "until": bargain.window.until.to_string(),
-                },
+                "window": show::command::window(bargain.window),
             }));
             "countered"
         }
