@@ -48,7 +48,9 @@ pub use canary::CanaryError;
 pub use catalogue::{Known, KnownPage, MAX_CATALOGUE_PAGE};
 pub use collect::Delivery;
 pub use consent::Enclosures;
-pub use consents::{Consents, DenialLine, GrantLine};
+pub use consents::{
+    ConsentPlace, Consents, ConsentsPage, DenialLine, GrantLine, MAX_CONSENTS_PAGE, Which,
+};
 pub use error::AccessError;
 pub use facts::{Seer, VisiblePage, Wish};
 pub use granted::{Granted, MAX_VIEW_AGE_MS};
