@@ -37,6 +37,7 @@ mod shred;
 mod staging;
 mod statement;
 mod upload;
+mod veil;
 mod vetting;
 mod what_if;
 
