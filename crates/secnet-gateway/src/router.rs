@@ -1,21 +1,19 @@
-//! All routes of the HTTP door, and the document that describes them.
+//! All routes of the HTTP door, and what every call passes before it meets one.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{HOST, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{CONTENT_TYPE, HOST, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::sync::Semaphore;
-use utoipa::OpenApi;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
-use utoipa_axum::router::OpenApiRouter;
 
 use crate::auth::authenticate;
+use crate::document::openapi;
 use crate::metrics::{Answered, Decided};
 use crate::{Gateway, Problem, http};
 
@@ -23,45 +21,6 @@ use crate::{Gateway, Problem, http};
 const REQUEST_ID: &str = "x-request-id";
 /// Longest id of a caller's that is given back, in bytes.
 const MAX_REQUEST_ID: usize = 128;
-
-#[derive(OpenApi)]
-#[openapi(info(
-    title = "SecNet node",
-    description = "Ask for data under consent; every decision is on the ledger before it is answered. Calls are signed \
-                   (RFC 9421) or made in a session that a signed call has opened.",
-    license(name = "Apache-2.0", identifier = "Apache-2.0"),
-))]
-struct Document;
-
-fn routes() -> OpenApiRouter<Arc<Gateway>> {
-    let open = OpenApiRouter::with_openapi(Document::openapi()).merge(http::open());
-    open.merge(http::for_members()).merge(http::authzen())
-}
-
-/// The document: OpenAPI 3.1, from the code.
-#[must_use]
-pub fn openapi() -> utoipa::openapi::OpenApi {
-    let mut document = routes().into_openapi();
-    let scheme = SecurityScheme::Http(
-        HttpBuilder::new()
-            .scheme(HttpAuthScheme::Bearer)
-            .description(Some("A session's token. In its place a call can be signed (RFC 9421)."))
-            .build(),
-    );
-    let components = document.components.get_or_insert_default();
-    components.add_security_scheme("session", scheme);
-    let members = http::for_members().merge(http::authzen()).into_openapi();
-    for path in members.paths.paths.keys() {
-        if let Some(item) = document.paths.paths.get_mut(path) {
-            let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete];
-            for operation in operations.into_iter().flatten() {
-                operation.security =
-                    Some(vec![SecurityRequirement::new("session", Vec::<String>::new())]);
-            }
-        }
-    }
-    document
-}
 
 /// The HTTP door.
 pub fn router(gateway: Arc<Gateway>) -> Router {
@@ -109,7 +68,7 @@ async fn metrics(State(gateway): State<Arc<Gateway>>) -> impl IntoResponse {
         ]
     });
     let text = gateway.metrics.text(seen.as_ref().map_or(&[][..], |gauges| gauges.as_slice()));
-    ([(axum::http::header::CONTENT_TYPE, "text/plain; version=0.0.4")], text)
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text)
 }
 
 /// Signatures cover the name that a call is made to: a call for another node stays without effect here. Whether the node is
@@ -130,7 +89,7 @@ async fn for_this_node(
 }
 
 async fn document_answer(document: String) -> impl IntoResponse {
-    ([(axum::http::header::CONTENT_TYPE, "application/json")], document)
+    ([(CONTENT_TYPE, "application/json")], document)
 }
 
 async fn unknown_path(uri: Uri) -> Box<Problem> {

@@ -13,6 +13,8 @@ mod client;
 mod document;
 mod doors;
 mod events;
+mod features;
+mod hidden;
 mod own;
 mod published;
 mod serving;
