@@ -5,8 +5,11 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{CONTENT_TYPE, HOST, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderValue, StatusCode, Uri};
+use axum::http::header::{
+    AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, RANGE, RETRY_AFTER, TRANSFER_ENCODING,
+    WWW_AUTHENTICATE,
+};
+use axum::http::{HeaderName, HeaderValue, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -21,6 +24,16 @@ use crate::{Gateway, Problem, http};
 const REQUEST_ID: &str = "x-request-id";
 /// Longest id of a caller's that is given back, in bytes.
 const MAX_REQUEST_ID: usize = 128;
+/// Headers that mean one thing. Of two, whoever forwards a call might read one and this node the other.
+const SINGLE: [HeaderName; 7] = [
+    AUTHORIZATION,
+    CONTENT_ENCODING,
+    CONTENT_TYPE,
+    RANGE,
+    TRANSFER_ENCODING,
+    HeaderName::from_static(http::LAST_EVENT_ID),
+    HeaderName::from_static(http::IDEMPOTENCY_KEY),
+];
 
 /// The HTTP door.
 pub fn router(gateway: Arc<Gateway>) -> Router {
@@ -39,6 +52,7 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
         .route("/openapi.json", get(move || document_answer(document.clone())))
         .method_not_allowed_fallback(wrong_method)
         .fallback(unknown_path)
+        .layer(middleware::from_fn(unambiguous))
         .layer(middleware::from_fn_with_state(calls, within_limits))
         .layer(middleware::from_fn_with_state(Arc::clone(&gateway), for_this_node))
         .layer(middleware::from_fn_with_state(Arc::clone(&gateway), observed))
@@ -82,10 +96,30 @@ async fn for_this_node(
     let mut hosts = request.headers().get_all(HOST).iter();
     let host = hosts.next().and_then(|host| host.to_str().ok());
     let one = hosts.next().is_none();
-    if one && (health || host.is_some_and(|host| gateway.answers_to(host))) {
+    // A target with a name of its own goes before the header (RFC 9112, section 3.2.2): they must be the same.
+    let target = request.uri().authority().map(|authority| authority.as_str());
+    let agrees = target.is_none_or(|target| host.is_some_and(|h| h.eq_ignore_ascii_case(target)));
+    if one && agrees && (health || host.is_some_and(|host| gateway.answers_to(host))) {
         return next.run(request).await;
     }
     Problem::misdirected().into_response()
+}
+
+/// Nothing that could be read in two ways goes on. Where a body ends is settled before: lengths that differ are refused, and of
+/// a length beside chunks the chunks count, and the connection with it.
+async fn unambiguous(request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let mut single = SINGLE.into_iter();
+    if let Some(name) = single.find(|name| headers.get_all(name).iter().nth(1).is_some()) {
+        let detail = format!("the header `{name}` is there more than once");
+        return Problem::malformed(detail).into_response();
+    }
+    let coding = headers.get(TRANSFER_ENCODING);
+    if coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked")) {
+        return Problem::malformed("the only transfer coding that is taken is `chunked`")
+            .into_response();
+    }
+    next.run(request).await
 }
 
 async fn document_answer(document: String) -> impl IntoResponse {

@@ -9,6 +9,7 @@
 
 mod access;
 mod authzen;
+mod bad_input;
 mod client;
 mod document;
 mod doors;
