@@ -327,7 +327,7 @@ impl Snapshot {
         uses_left: Option<u32>,
     ) {
         let current =
-            view.state.dataset(grant.grant.dataset).is_some_and(|d| d.tenure == grant.tenure);
+            view.state.dataset(grant.grant.dataset).is_some_and(|d| d.tenure == grant.grant.tenure);
         if grant.status == secnet_ledger::GrantStatus::Revoked || !current {
             return;
         }

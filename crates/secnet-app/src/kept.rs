@@ -75,8 +75,9 @@ pub fn must_be_kept(state: &State, pdc: MemberId) -> Vec<Kept> {
 fn of_dataset(state: &State, id: DatasetId, dataset: &Dataset, all: &mut Vec<Kept>) {
     let what = format!("the detailed terms of dataset {id}");
     all.push(Kept::new(EntryKind::TermsDetail, dataset.terms.detail, what));
-    let live =
-        |state: &GrantState| state.status == GrantStatus::Active && state.tenure == dataset.tenure;
+    let live = |state: &GrantState| {
+        state.status == GrantStatus::Active && state.grant.tenure == dataset.tenure
+    };
     for (id, grant) in state.grants_on(id).filter(|(_, grant)| live(grant)) {
         let (detail, wraps) = (grant.grant.detail, grant.grant.wraps);
         all.push(Kept::new(EntryKind::ConsentDetail, detail, format!("the detail of grant {id}")));

@@ -213,6 +213,7 @@ fn main() {
             emergency: false,
             detail: Digest::of(&n.to_be_bytes()),
             wraps: Digest::of(&n.to_le_bytes()),
+            tenure: 0,
         };
         let (command, bytes) = network.sign(2, Operation::Grant { grant });
         grants.push(GrantId::derive(network.ids[2], command));

@@ -168,14 +168,11 @@ pub struct GrantState {
     /// Whose data it is.
     #[n(1)]
     pub owner: MemberId,
-    /// The dataset's tenure it was made in.
-    #[n(2)]
-    pub tenure: u32,
     /// Uses so far.
-    #[n(3)]
+    #[n(2)]
     pub used: u32,
     /// Where it stands.
-    #[n(4)]
+    #[n(3)]
     pub status: GrantStatus,
 }
 

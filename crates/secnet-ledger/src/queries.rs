@@ -242,7 +242,7 @@ impl State {
         state.status == GrantStatus::Active
             && state.grant.window.contains(time)
             && dataset.is_some_and(|d| {
-                d.tenure == state.tenure
+                d.tenure == state.grant.tenure
                     && d.status == DatasetStatus::Active
                     && d.terms.expires > time
             })

@@ -103,6 +103,7 @@ rejections! {
     OfferChanged = 66 "offer-changed" "the counter-offer is not the one that the author accepts" hint "look at the owner's latest offer, and accept that one if it suits",
     DatasetBusy = 67 "dataset-busy" "as many asks or holds on the dataset wait for its owner as can wait" hint "try again when the owner has answered some",
     ConsentEnded = 68 "consent-ended" "the consent that the charge was for has ended since the decision" hint "report that it cannot be served, so that the charge goes back; ask again under a new grant",
+    OtherTenure { given: u32, now: u32 } = 69 "other-tenure" "the grant is given in tenure {given} of the dataset, which is in tenure {now}" hint "all grants ended or the dataset changed hands meanwhile: look at it and sign a new grant",
 }
 
 impl From<MoneyError> for Rejection {

@@ -125,6 +125,7 @@ fn granted(dataset: DatasetId) -> Operation {
         emergency: false,
         detail: digest("purposes, actions and scope, salted"),
         wraps: digest("sealed packets"),
+        tenure: 0,
     };
     Operation::Grant { grant }
 }

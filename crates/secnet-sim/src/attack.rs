@@ -89,8 +89,9 @@ impl World {
     fn grant_to_attacker(&mut self) -> Option<Grant> {
         let active = self.active();
         let now = self.now();
+        let (dataset, _) = self.chance.pick(&active)?;
         Some(Grant {
-            dataset: self.chance.pick(&active)?.0,
+            dataset,
             grantee: Party::Member(self.id_of(ATTACKER)?),
             window: Window { from: now, until: now.plus_ms(3_600_000) },
             uses: None,
@@ -98,6 +99,7 @@ impl World {
             emergency: false,
             detail: Digest(self.chance.bytes()),
             wraps: Digest(self.chance.bytes()),
+            tenure: self.tenure_of(dataset),
         })
     }
 

@@ -142,6 +142,10 @@ pub struct Grant {
     /// Digest of the sealed packets that carry the grantee's half of the lock.
     #[n(7)]
     pub wraps: WrapDigest,
+    /// The tenure of the dataset that it is given in. The packets hold keys of that tenure's owner, so a grant that is
+    /// ordered after a hand-over would open nothing.
+    #[n(8)]
+    pub tenure: u32,
 }
 
 /// The detailed part of a grant or a denial; it stays in the PDC.

@@ -51,6 +51,7 @@ async fn a_node_that_would_release_it_is_told_not_to_serve() {
         emergency: false,
         detail: detail.commitment(),
         wraps: wraps.digest(),
+        tenure: 0,
     };
     let command = world.sign(&world.node, Operation::Grant { grant });
     let enclosures = Enclosures { detail: Some(detail), wraps: Some(wraps) };

@@ -198,6 +198,7 @@ impl Ledger {
                     emergency,
                     detail: detail.commitment(),
                     wraps: Digest::ZERO,
+                    tenure: 0,
                 };
                 if let Ok(command) = self.send("ada", Operation::Grant { grant }) {
                     let grant = GrantId::derive(id("ada"), command);
@@ -239,7 +240,7 @@ impl Ledger {
         let mut used_up = BTreeSet::new();
         let mut grants = Vec::new();
         for (id, grant) in state.grants_on(self.dataset) {
-            if grant.status == GrantStatus::Revoked || grant.tenure != entry.tenure {
+            if grant.status == GrantStatus::Revoked || grant.grant.tenure != entry.tenure {
                 continue;
             }
             if !concerns(&grant.grant.grantee) {

@@ -246,6 +246,7 @@ impl World {
             emergency: false,
             detail: detail.commitment(),
             wraps: wraps.digest(),
+            tenure: 0,
         };
         (grant, wraps)
     }

@@ -28,6 +28,8 @@ pub(crate) struct Dataset {
     title: Option<String>,
     /// Whose it is.
     owner: String,
+    /// Grows whenever all grants on it end at once; a grant names the tenure that it is given in.
+    tenure: u32,
     /// `active`, `withdrawn` or `erased`.
     status: &'static str,
     /// What one use costs unless a grant says otherwise.
@@ -46,6 +48,7 @@ impl From<Known> for Dataset {
             dataset: id.to_string(),
             title,
             owner: dataset.owner.to_string(),
+            tenure: dataset.tenure,
             status: match dataset.status {
                 DatasetStatus::Active => "active",
                 DatasetStatus::Withdrawn => "withdrawn",

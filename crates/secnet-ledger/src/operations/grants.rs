@@ -18,8 +18,11 @@ impl State {
         context: &mut Context,
     ) -> Result<GrantId, Rejection> {
         let dataset = self.usable_dataset(grant.dataset)?;
-        let (owner, tenure) = (dataset.owner, dataset.tenure);
+        let owner = dataset.owner;
         self.entitled(author, owner, Some(grant.dataset), Power::Grant, context.time)?;
+        if grant.tenure != dataset.tenure {
+            return Err(Rejection::OtherTenure { given: grant.tenure, now: dataset.tenure });
+        }
         check_window(grant.window, context.time)?;
         self.check_party(grant.grantee)?;
         self.not_suspended(grant.grantee)?;
@@ -38,13 +41,8 @@ impl State {
         if self.grants.contains(&key) {
             return Err(Rejection::AlreadyExists);
         }
-        let state = GrantState {
-            grant: grant.clone(),
-            owner,
-            tenure,
-            used: 0,
-            status: GrantStatus::Active,
-        };
+        let state =
+            GrantState { grant: grant.clone(), owner, used: 0, status: GrantStatus::Active };
         self.grants.put(key, state);
         context.tell(Effect::Granted { grant: key, dataset: grant.dataset, by: author });
         Ok(key)

@@ -103,6 +103,30 @@ pub(crate) fn a_transfer_of_ownership_ends_every_grant() {
     assert_eq!(w.balance("bo"), 1000 * UNIT);
 }
 
+/// Who may grant for the former and the new owner alike could else bring a grant with the former's keys past a hand-over.
+#[test]
+pub(crate) fn a_grant_is_good_in_the_tenure_that_it_names_alone() {
+    let (mut w, dataset) = World::furnished();
+    for owner in ["ada", "cy"] {
+        let powers = Powers::default().with(Power::Grant);
+        let window = Window { from: w.now(), until: w.at(DAY) };
+        let delegation = Delegation { delegate: id("dan"), powers, dataset: None, window };
+        w.ok(owner, Operation::Delegate { delegation });
+    }
+    let before = w.grant_of(dataset, "bo");
+    w.granted(dataset, "bo");
+    w.ok("ada", Operation::OfferDataset { dataset, to: Some(id("cy")) });
+    let terms = w.terms(UNIT);
+    w.ok("cy", Operation::AcceptDataset { dataset, pdc: id("pdc2"), terms, manifest: digest(3) });
+    for author in ["dan", "cy"] {
+        w.refused(author, Operation::Grant { grant: before.clone() }, "other-tenure");
+        let early = Grant { tenure: 2, ..before.clone() };
+        w.refused(author, Operation::Grant { grant: early }, "other-tenure");
+    }
+    let now = w.grant_of(dataset, "bo");
+    w.ok("dan", Operation::Grant { grant: now });
+}
+
 fn effects_of(block: &secnet_ledger::ExecutedBlock) -> Vec<Effect> {
     let event = |bytes: &Vec<u8>| decode::<Event>("event", bytes, limits::MAX_EVENT_BYTES).unwrap();
     block.events.iter().flat_map(|bytes| event(bytes).effects).collect()
@@ -371,6 +395,7 @@ fn w_grant(dataset: DatasetId, window: Window) -> Grant {
         emergency: false,
         detail: digest(3),
         wraps: digest(4),
+        tenure: 0,
     }
 }
 

@@ -26,6 +26,7 @@ const CASES: &[fn()] = &[
     consent::terms_must_hold_together,
     consent::a_dataset_is_its_owners,
     consent::a_transfer_of_ownership_ends_every_grant,
+    consent::a_grant_is_good_in_the_tenure_that_it_names_alone,
     consent::asks_and_holds_lapse_when_a_dataset_changes_hands_or_is_gone,
     consent::so_many_asks_and_holds_wait_for_an_owner_at_most,
     consent::erasure_is_stated_once_for_the_whole,

@@ -27,6 +27,8 @@ struct Data {
     withdrawn: bool,
     erased: bool,
     offered: Option<MemberId>,
+    /// How often it changed hands.
+    hands: u32,
 }
 
 #[derive(Debug, Clone)]
@@ -456,6 +458,7 @@ impl Model {
                     withdrawn: false,
                     erased: false,
                     offered: None,
+                    hands: 0,
                 });
             }
             Operation::UpdateDataset { dataset, pdc, terms, .. } => {
@@ -484,6 +487,7 @@ impl Model {
                 self.statement(terms)?;
                 let d = self.data.iter_mut().find(|d| d.id == *dataset)?;
                 (d.owner, d.pdc, d.terms, d.offered) = (author, *pdc, terms.clone(), None);
+                d.hands += 1;
                 self.orphan(*dataset);
             }
             Operation::Grant { grant } => self.grant(author, cid, grant)?,
@@ -636,6 +640,7 @@ impl Model {
     fn grant(&mut self, author: MemberId, cid: CommandId, grant: &Grant) -> Answered {
         let data = self.active(grant.dataset)?;
         when(self.may(author, data.owner, Some(grant.dataset), Power::Grant))?;
+        when(grant.tenure == data.hands)?;
         self.window(grant.window)?;
         self.known(grant.grantee)?;
         self.not_suspended(grant.grantee)?;

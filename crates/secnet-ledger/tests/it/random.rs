@@ -137,13 +137,15 @@ impl Player {
     }
 
     fn grant(&self, dataset: DatasetId, p: [u8; 6]) -> Grant {
+        let sound = self.w.grant_of(dataset, "bo");
         Grant {
             grantee: self.party(p[1], p[2]),
             window: self.window(p[3]),
             uses: Self::uses(p[4]),
             price: Self::price(p[5]),
             emergency: p[5] % 10 == 0,
-            ..self.w.grant_of(dataset, "bo")
+            tenure: sound.tenure + u32::from(p[2] % 16 == 9),
+            ..sound
         }
     }
 

@@ -308,6 +308,7 @@ impl World {
             emergency: false,
             detail: digest(3),
             wraps: digest(4),
+            tenure: self.executor.state().dataset(dataset).map_or(0, |d| d.tenure),
         }
     }
 

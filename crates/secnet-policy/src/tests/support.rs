@@ -63,6 +63,7 @@ pub(super) fn grant(n: u8, grantee: Party, price: u64, detail: GrantDetail) -> G
             emergency: false,
             detail: detail.commitment(),
             wraps: Digest::ZERO,
+            tenure: 0,
         },
         detail,
         uses_left: None,

@@ -71,6 +71,7 @@ impl World {
             emergency,
             detail: commitment,
             wraps: wraps.digest(),
+            tenure: self.tenure_of(dataset),
         };
         let author = if self.chance.one_in(6) { GUARDIAN } else { owner };
         let id = CommandId(self.chance.bytes());

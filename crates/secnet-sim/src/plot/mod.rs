@@ -138,6 +138,11 @@ impl World {
         .unwrap_or_default()
     }
 
+    /// The tenure that a grant signed now is given in.
+    pub(crate) fn tenure_of(&self, dataset: DatasetId) -> u32 {
+        self.view(|view| view.state.dataset(dataset).map(|d| d.tenure)).flatten().unwrap_or(0)
+    }
+
     pub(crate) fn salt(&mut self) -> [u8; 32] {
         let salt = self.chance.bytes();
         self.known.secrets.push(("a salt", salt.to_vec()));

@@ -19,7 +19,7 @@ fn every_seed_keeps_all_promises() {
 /// cleared away when its retry was refused as expired.
 #[test]
 fn seeds_that_once_failed_keep_all_promises() {
-    for seed in [39, 91, 301, 1075, 1166] {
+    for seed in [39, 91, 301, 1075, 1166, 2303] {
         if let Err(failure) = run(seed..seed + 1, &Settings::default()) {
             panic!("{failure}");
         }

@@ -160,7 +160,7 @@ fields! {
     Window { from, until }
     Bargain { price, uses, window }
     Ask { dataset, grantee, price, uses, window, deadline, detail }
-    Grant { dataset, grantee, window, uses, price, emergency, detail, wraps }
+    Grant { dataset, grantee, window, uses, price, emergency, detail, wraps, tenure }
     GrantDetail { purposes, actions, scope, salt }
     Denial { dataset, party, window, even_in_emergency, detail }
     Delegation { delegate, powers, dataset, window }

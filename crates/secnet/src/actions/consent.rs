@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use secnet_app::Enclosures;
-use secnet_app::ports::Clock as _;
+use secnet_app::ports::{Clock as _, View};
 use secnet_lock::{CompartmentKeys, GrantBinding, compartments_for, wrap_for_grantee};
 use secnet_types::{
     Action, Amount, Answer, Ask, AskId, Category, DatasetId, Grant, GrantDetail, GrantId, Labels,
@@ -33,10 +33,13 @@ pub(crate) struct Permission {
 }
 
 /// Only the owner has the keys of its records: what anybody else seals for a grantee opens nothing, and is paid for.
-fn require_keys(node: &Node, owner: &Identity, dataset: DatasetId) -> Result<(), Failure> {
-    let whose = node.pdc.view(|view| view.state.dataset(dataset).map(|d| d.owner)).flatten();
-    if whose.is_none_or(|whose| whose == owner.member()) {
-        return Ok(());
+/// The tenure of the dataset that the keys are of; what the ledger does not know it refuses by itself.
+fn tenure_of_keys(node: &Node, owner: &Identity, dataset: DatasetId) -> Result<u32, Failure> {
+    let known = |view: &View<'_>| view.state.dataset(dataset).map(|d| (d.owner, d.tenure));
+    match node.pdc.view(known).flatten() {
+        Some((whose, tenure)) if whose == owner.member() => return Ok(tenure),
+        None => return Ok(0),
+        Some(_) => {}
     }
     let name = &owner.card.name;
     Err(Failure::new("no-keys", format!("`{name}` has no keys of the records of {dataset} to hand on"))
@@ -49,7 +52,7 @@ pub(crate) async fn prepare_grant(
     owner: &Identity,
     permission: &Permission,
 ) -> Result<(Grant, Enclosures), Failure> {
-    require_keys(node, owner, permission.dataset)?;
+    let tenure = tenure_of_keys(node, owner, permission.dataset)?;
     let detail = GrantDetail {
         purposes: permission.purposes.clone(),
         actions: permission.actions.clone(),
@@ -77,6 +80,7 @@ pub(crate) async fn prepare_grant(
         emergency: permission.emergency,
         detail: commitment,
         wraps: wraps.digest(),
+        tenure,
     };
     Ok((grant, Enclosures { detail: Some(detail), wraps: Some(wraps) }))
 }
@@ -98,7 +102,7 @@ pub(crate) async fn grant(
     permission: &Permission,
     ask: Option<AskId>,
 ) -> Result<GrantId, Failure> {
-    require_keys(node, owner, permission.dataset)?;
+    tenure_of_keys(node, owner, permission.dataset)?;
     // What is sealed to the grantee must still be known when later records are sealed.
     save_compartments(&node.keystore, owner, &keys_for(node, owner, &permission.scope)?)?;
     let (grant, enclosures) = prepare_grant(node, owner, permission).await?;

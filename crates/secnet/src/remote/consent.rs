@@ -9,7 +9,7 @@ use secnet_types::{
 };
 use serde_json::{Value, json};
 
-use super::{Answer, Remote, bytes, encoded, text, wrong};
+use super::{Answer, Remote, bytes, encoded, number, text, wrong};
 use crate::actions::{self, Permission};
 use crate::failure::{Exit, Failure};
 use crate::keystore::Identity;
@@ -84,7 +84,8 @@ pub(crate) async fn grant(
         Party::Group(_) => return Err(groups_stay()),
     };
     let sealing = sealing_key(remote, owner, grantee).await?;
-    let (grant, detail, wraps) = sealed(remote, owner, permission, (price, &sealing), how)?;
+    let terms = (price, number(&dataset, "tenure")?);
+    let (grant, detail, wraps) = sealed(remote, owner, permission, terms, &sealing, how)?;
     let command = command(remote, owner, Operation::Grant { grant }).await?;
     let body = json!({
         "command": encoded(&command.to_bytes()), "detail": encoded(&encode(&detail)),
@@ -116,7 +117,8 @@ fn sealed(
     remote: &Remote,
     owner: &Identity,
     permission: &Permission,
-    (price, sealing): (Amount, &SealPublicKey),
+    (price, tenure): (Amount, u32),
+    sealing: &SealPublicKey,
     how: How,
 ) -> Result<(Grant, GrantDetail, Vec<u8>), Failure> {
     let detail = GrantDetail {
@@ -148,6 +150,7 @@ fn sealed(
         emergency: permission.emergency,
         detail: detail.commitment(),
         wraps: wraps.digest(),
+        tenure,
     };
     Ok((grant, detail, wraps.to_bytes()))
 }

@@ -135,11 +135,19 @@ pub(crate) fn wrong(error: &dyn std::error::Error) -> Failure {
 
 /// A field of an answer.
 pub(crate) fn text<'v>(answer: &'v Value, field: &str) -> Result<&'v str, Failure> {
-    answer.get(field).and_then(Value::as_str).ok_or_else(|| {
-        Failure::new("bad-answer", format!("the node's answer has no `{field}`"))
-            .hint("is there a SecNet node of this version at the address?")
-            .exit(Exit::Verification)
-    })
+    answer.get(field).and_then(Value::as_str).ok_or_else(|| missing(field))
+}
+
+/// A whole number in a field of an answer.
+pub(crate) fn number(answer: &Value, field: &str) -> Result<u32, Failure> {
+    let number = answer.get(field).and_then(Value::as_u64);
+    number.and_then(|number| u32::try_from(number).ok()).ok_or_else(|| missing(field))
+}
+
+fn missing(field: &str) -> Failure {
+    Failure::new("bad-answer", format!("the node's answer has no `{field}`"))
+        .hint("is there a SecNet node of this version at the address?")
+        .exit(Exit::Verification)
 }
 
 /// Bytes in a field of an answer.

@@ -120,6 +120,7 @@ pub(super) fn grant(dataset: DatasetId, grantee: Party) -> Operation {
         emergency: false,
         detail: Digest(random()),
         wraps: Digest(random()),
+        tenure: 0,
     };
     Operation::Grant { grant }
 }

@@ -171,6 +171,7 @@ fn grant(n: usize) -> GrantFact {
             emergency: false,
             detail: detail.commitment(),
             wraps: Digest::ZERO,
+            tenure: 0,
         },
         detail,
         uses_left: None,
