@@ -229,7 +229,6 @@ impl From<Notice> for Told {
 #[utoipa::path(get, path = "/v1/inbox", tag = "owners", params(Whose), responses(
     (status = 200, description = "What waits.", body = Inbox),
     (status = 404, description = "The caller may not act for that member, whether it exists or not.", body = Problem, content_type = "application/problem+json"),
-    (status = "default", description = "A problem.", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn inbox(
     State(gateway): State<Arc<Gateway>>,
@@ -276,8 +275,8 @@ pub(crate) async fn asks(
     params(("decision" = String, Path, description = "The decision that it is about."), Whose),
     responses(
         (status = 204, description = "It is not in the inbox, whether it was there or not."),
+        (status = 403, description = "A session is not enough for this.", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "The caller may not act for that member, whether it exists or not.", body = Problem, content_type = "application/problem+json"),
-        (status = "default", description = "A problem.", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn put_aside(
     State(gateway): State<Arc<Gateway>>,
