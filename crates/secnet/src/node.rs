@@ -1,6 +1,7 @@
 //! A data folder, opened: ledger, vault, archive, keys, and the data centre on top.
 //!
 //! ```text
+//! DIR/format         which form the folder has
 //! DIR/genesis.cbor   how the network began
 //! DIR/ledger/        the ledger
 //! DIR/log/           checkpoint and tiles, plain files for anybody
@@ -29,6 +30,7 @@ use secnet_vault::{BackupEpochs, BackupError, PrivateArchive, SegmentVault, Stor
 use crate::evidence;
 use crate::failure::{Exit, Failure};
 use crate::files;
+use crate::format;
 use crate::keystore::{Identity, Keystore, open_key_file};
 use crate::system::{SystemClock, SystemEntropy, random, rng};
 
@@ -124,6 +126,7 @@ impl Node {
             .map_err(|error| ledger_failure(&error))?;
         let chain = Chain::create(store, genesis.clone(), Arc::clone(&keys.sequencer))
             .map_err(|error| ledger_failure(&error))?;
+        format::write(dir, format::FORMAT)?;
         // Last, because its presence says that the folder is complete.
         files::write_private(&dir.join("genesis.cbor"), &encode(&genesis))?;
         let mut node = Self::assemble(dir, chain, keys, passphrase).await?;
@@ -139,6 +142,10 @@ impl Node {
         let store = Store::open(&dir.join("ledger"), store_options(false))
             .map_err(|error| store_failure(&error))?;
         not_behind(dir, &store)?;
+        // The ledger's lock is held: nobody else does the same.
+        for what in format::upgrade(dir)? {
+            tracing::info!(what, "the folder was brought to a newer form");
+        }
         let chain = Chain::open(store, Some(Arc::clone(&keys.sequencer)))
             .map_err(|error| ledger_failure(&error))?;
         // The ledger's lock is held, so nobody else writes here.
@@ -365,6 +372,12 @@ pub(crate) fn store_failure(error: &StoreError) -> Failure {
         .because(error)
         .hint("`secnet fsck` names what is wrong; `secnet restore` puts a backup in another folder")
         .exit(Exit::Verification),
+        StoreError::NewerFormat { .. } => {
+            Failure::new("newer-folder", "the ledger was written by a newer program")
+                .because(error)
+                .hint("use the newer program that wrote it; nothing was changed")
+                .exit(Exit::Usage)
+        }
         error => ledger_failure(error),
     }
 }
@@ -386,10 +399,10 @@ fn not_behind(dir: &Path, store: &Store) -> Result<(), Failure> {
     }
 }
 
-/// Is there a network in the folder?
+/// Is there a network in the folder, in a form that this program knows?
 pub(crate) fn require(dir: &Path) -> Result<(), Failure> {
     if dir.join("genesis.cbor").exists() {
-        return Ok(());
+        return format::check(dir).map(drop);
     }
     Err(Failure::new("no-network", format!("there is no network in `{}`", dir.display())).hint(
         "make one with `secnet init`, see one with `secnet demo`, or name its folder with --dir",
