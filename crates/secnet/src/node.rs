@@ -15,12 +15,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use secnet_app::ports::{Clock as _, SubmitError};
+use secnet_app::ports::{ArchiveError, Clock as _, SubmitError, VaultError};
 use secnet_app::{AccessError, LocalRelease, Parts, Pdc};
 use secnet_crypto::keyfile;
 use secnet_crypto::{KeyFileParams, SealKeyPair, SigningKey, Zeroizing};
 use secnet_node::store::{Exporter, Store, StoreError};
-use secnet_node::{Against, Chain, Solo, agrees, store_options};
+use secnet_node::{Against, Chain, Reserve, Solo, agrees, store_options};
 use secnet_types::{
     Change, CommandId, Digest, Founder, Genesis, GovernorApproval, MemberId, MemberKind, Operation,
     Parameters, Proposal, SignedCommand, encode,
@@ -34,6 +34,8 @@ use crate::format;
 use crate::keystore::{Identity, Keystore, open_key_file};
 use crate::system::{SystemClock, SystemEntropy, random, rng};
 
+/// The ledger, in a data folder.
+pub(crate) const LEDGER: &str = "ledger";
 /// The identity that governs a solo network.
 pub(crate) const GOVERNOR: &str = "governor";
 /// The keys of backups, in the keys folder, and the note of what was erased. Not in the backups themselves, or the keys
@@ -122,7 +124,7 @@ impl Node {
             parameters: Parameters::default(),
             predecessor: None,
         };
-        let store = Store::open(&dir.join("ledger"), store_options(true))
+        let store = Store::open(&dir.join(LEDGER), store_options(true))
             .map_err(|error| ledger_failure(&error))?;
         let chain = Chain::create(store, genesis.clone(), Arc::clone(&keys.sequencer))
             .map_err(|error| ledger_failure(&error))?;
@@ -139,7 +141,7 @@ impl Node {
     pub(crate) async fn open(dir: &Path, passphrase: &str) -> Result<Self, Failure> {
         require(dir)?;
         let keys = NodeKeys::load(&dir.join("keys"), passphrase)?;
-        let store = Store::open(&dir.join("ledger"), store_options(false))
+        let store = Store::open(&dir.join(LEDGER), store_options(false))
             .map_err(|error| store_failure(&error))?;
         not_behind(dir, &store)?;
         // The ledger's lock is held: nobody else does the same.
@@ -165,7 +167,9 @@ impl Node {
     ) -> Result<Self, Failure> {
         let clock = Arc::new(SystemClock);
         let entropy = Arc::new(SystemEntropy);
-        let solo = Solo::start(chain, clock.clone())
+        // A reserve that a node has left serves verbs as well.
+        let room = Box::new(Reserve::there(&dir.join(LEDGER)));
+        let solo = Solo::start_in(chain, clock.clone(), room)
             .map_err(|error| Failure::new("threads", "cannot start the ledger").because(&error))?;
         let solo = Arc::new(solo);
         let vault = SegmentVault::local(&dir.join("vault"))
@@ -478,6 +482,10 @@ pub(crate) fn access_failure(error: AccessError) -> Failure {
         | AccessError::Quota
         | AccessError::Unknown(_)
         | AccessError::Erased(_) => Exit::Failed,
+        AccessError::Vault(VaultError::NoRoom | VaultError::Storage(_))
+        | AccessError::Archive(ArchiveError::NoRoom | ArchiveError::Storage(_)) => {
+            Exit::Unreachable
+        }
         AccessError::Damaged(_) | AccessError::Vault(_) | AccessError::Archive(_) => {
             Exit::Verification
         }
@@ -503,6 +511,7 @@ mod tests {
         for (error, code, exit) in [
             (SubmitError::Invalid("cut off".into()), "invalid-command", Exit::Failed),
             (SubmitError::Busy, "busy", Exit::Unreachable),
+            (SubmitError::NoRoom, "disk-full", Exit::Unreachable),
             (SubmitError::Unavailable("disk full".into()), "unavailable", Exit::Unreachable),
         ] {
             let failure = access_failure(error.into());
