@@ -297,11 +297,11 @@ impl Pdc {
         self.archive.write(changes).await?;
         match self.log.submit(command.to_bytes()).await {
             Ok(committed) => Ok(committed),
-            Err(SubmitError::Rejected(rejection)) => {
+            Err(error @ (SubmitError::Rejected(_) | SubmitError::NoRoom)) => {
                 // There is no such decision and never will be.
                 let gone = names.into_iter().map(|name| Change { name, value: None });
                 self.archive.write(gone.collect()).await?;
-                Err(rejection.into())
+                Err(error.into())
             }
             Err(error) => Err(error.into()),
         }

@@ -84,10 +84,13 @@ impl Pdc {
         let one_at_a_time = self.enclosing.lock().await;
         let fresh = self.keep(kept).await?;
         let ordered = match self.log.submit(command.to_bytes()).await {
-            Err(SubmitError::Rejected(rejection)) => {
+            Err(error @ (SubmitError::Rejected(_) | SubmitError::NoRoom)) => {
                 let gone = fresh.into_iter().map(|name| Change { name, value: None });
                 self.archive.write(gone.collect()).await?;
-                Err(self.veiled(command, rejection).into())
+                Err(match error {
+                    SubmitError::Rejected(rejection) => self.veiled(command, rejection).into(),
+                    error => error.into(),
+                })
             }
             ordered => Ok(ordered?),
         };

@@ -27,7 +27,7 @@ pub enum AccessError {
     #[error(transparent)]
     Log(#[from] LogError),
     /// The view of the ledger is too old to release anything on.
-    #[error("the ledger was last heard of {age_ms} ms ago; nothing is released on a view that old")]
+    #[error("{}", stale(*age_ms))]
     StaleLedger {
         /// How old.
         age_ms: u64,
@@ -56,6 +56,16 @@ pub enum AccessError {
     /// Something stored is damaged.
     #[error("something stored is damaged: {0}; restore a backup")]
     Damaged(String),
+}
+
+/// A ledger that cannot write has no age.
+fn stale(age_ms: u64) -> String {
+    match age_ms {
+        u64::MAX => "the ledger cannot be written; nothing is released meanwhile".into(),
+        _ => format!(
+            "the ledger was last heard of {age_ms} ms ago; nothing is released on a view that old"
+        ),
+    }
 }
 
 impl From<SubmitError> for AccessError {
@@ -102,6 +112,9 @@ impl AccessError {
             }
             Self::Ledger(SubmitError::Invalid(_)) => "invalid-command",
             Self::Ledger(SubmitError::Busy) => "busy",
+            Self::Ledger(SubmitError::NoRoom)
+            | Self::Vault(VaultError::NoRoom)
+            | Self::Archive(ArchiveError::NoRoom) => "disk-full",
             Self::Log(LogError::NoSuchEvent(_)) => "no-such-event",
             Self::Log(LogError::NotACommand(_)) => "no-receipt",
             Self::Ledger(SubmitError::Unavailable(_))
@@ -138,6 +151,11 @@ impl AccessError {
                 rejection.hint()
             }
             Self::Ledger(SubmitError::Busy) => "try again in a moment",
+            Self::Ledger(SubmitError::NoRoom)
+            | Self::Vault(VaultError::NoRoom)
+            | Self::Archive(ArchiveError::NoRoom) => {
+                "make room on the data centre's disk: it goes on by itself; what ends rights or destroys data is taken meanwhile"
+            }
             Self::Log(LogError::NotACommand(_)) => "ask for the receipt of the command before it",
             Self::Ledger(SubmitError::Unavailable(_))
             | Self::Log(LogError::Unavailable(_))
@@ -162,13 +180,13 @@ impl AccessError {
     #[must_use]
     pub fn retryable(&self) -> bool {
         match self {
-            Self::Ledger(SubmitError::Busy | SubmitError::Unavailable(_))
+            Self::Ledger(SubmitError::Busy | SubmitError::NoRoom | SubmitError::Unavailable(_))
             | Self::StaleLedger { .. }
             | Self::TooOften
             | Self::Release(_)
             | Self::Log(LogError::Unavailable(_))
-            | Self::Vault(VaultError::Storage(_))
-            | Self::Archive(ArchiveError::Storage(_)) => true,
+            | Self::Vault(VaultError::NoRoom | VaultError::Storage(_))
+            | Self::Archive(ArchiveError::NoRoom | ArchiveError::Storage(_)) => true,
             Self::Ledger(_)
             | Self::Malformed(_)
             | Self::Unauthenticated

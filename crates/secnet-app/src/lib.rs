@@ -35,6 +35,7 @@ mod rules;
 mod segments;
 mod settle;
 mod shred;
+mod sparing;
 mod staging;
 mod statement;
 mod upload;

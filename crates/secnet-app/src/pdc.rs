@@ -25,6 +25,7 @@ use crate::previews::PreviewCounts;
 use crate::refusals::Refusals;
 use crate::release::Release;
 use crate::rules::RulesHere;
+use crate::sparing::Sparing;
 
 /// Datasets whose records are kept in memory at once.
 const MAX_INDEXED_DATASETS: usize = 4096;
@@ -131,6 +132,8 @@ impl Pdc {
             None => Guard::new(model),
         };
         let learning = Mutex::new(Learning::new(guard, clock.now()));
+        let archive: Arc<dyn Archive> = Arc::new(Sparing::new(archive, &log));
+        let vault: Arc<dyn Vault> = Arc::new(Sparing::new(vault, &log));
         let pdc = Self {
             log,
             vault,

@@ -19,6 +19,9 @@ pub trait Log: Send + Sync {
     /// Show one consistent snapshot, that of the last durable block. `reader` must be quick: blocks wait for it.
     fn read(&self, reader: &mut dyn FnMut(&View<'_>));
 
+    /// Can it write, and where?
+    fn standing(&self) -> Standing;
+
     /// What a command would change if it were ordered now, alone. It leaves no trace.
     ///
     /// # Errors
@@ -83,6 +86,38 @@ impl View<'_> {
     }
 }
 
+/// How a ledger is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Standing {
+    /// What is wrong, if anything is. Nothing is released meanwhile.
+    pub trouble: Option<Trouble>,
+    /// Bytes that can still be written besides the reserve, if that is known.
+    pub free: Option<u64>,
+    /// Bytes kept for what is ordered when there is no room otherwise.
+    pub reserve: u64,
+}
+
+impl Standing {
+    /// Is there room only for what takes something away?
+    #[must_use]
+    pub fn lacks_room(&self) -> bool {
+        matches!(self.trouble, Some(Trouble::NoRoom))
+    }
+}
+
+/// Why a ledger orders nothing, or not everything.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Trouble {
+    /// The disk is full, or nearly: only commands are ordered that take something away.
+    #[error(
+        "the disk is full: no data is released, and only what ends rights or destroys data is taken until there is room"
+    )]
+    NoRoom,
+    /// It cannot write.
+    #[error("the ledger cannot write, so nothing is released: {0}")]
+    Failing(String),
+}
+
 /// Where a command ended up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Committed {
@@ -106,7 +141,12 @@ pub enum SubmitError {
     /// More commands wait than may.
     #[error("the ledger is busy; try again in a moment")]
     Busy,
-    /// The ledger cannot write: disk full or broken. Nothing is released while this lasts.
+    /// There is room only for what takes something away. Nothing is released while this lasts.
+    #[error(
+        "the disk is full: only what ends rights or destroys data is taken until there is room"
+    )]
+    NoRoom,
+    /// The ledger cannot write. Nothing is released while this lasts.
     #[error("the ledger cannot write: {0}")]
     Unavailable(String),
 }
@@ -196,6 +236,9 @@ pub enum VaultError {
     /// What was written is not what the address says.
     #[error("the bytes are not those of segment {0}; nothing was stored")]
     Mismatch(Address),
+    /// The disk is full, and what is left is for the ledger.
+    #[error("the disk is full: no segment is stored until there is room")]
+    NoRoom,
     /// The range is outside of the segment.
     #[error("the range lies outside of segment {0}")]
     Range(Address),
@@ -308,6 +351,9 @@ pub enum ArchiveError {
     /// An entry is damaged.
     #[error("an entry of the archive is damaged ({0}); restore a backup")]
     Damaged(String),
+    /// The disk is full, and what is left is for what ends rights or destroys data.
+    #[error("the disk is full: nothing is put into the archive until there is room")]
+    NoRoom,
     /// The storage failed.
     #[error("the archive's storage failed: {0}")]
     Storage(String),

@@ -160,7 +160,7 @@ impl From<AccessError> for Box<Problem> {
             "malformed" | "invalid-command" => StatusCode::BAD_REQUEST,
             "unauthenticated" => return Problem::unauthenticated(),
             "unknown" => return Problem::not_visible(),
-            "busy" | "unavailable" => StatusCode::SERVICE_UNAVAILABLE,
+            "busy" | "unavailable" | "disk-full" => StatusCode::SERVICE_UNAVAILABLE,
             "no-such-event" | "no-receipt" => StatusCode::NOT_FOUND,
             "not-entitled" | "not-released" => StatusCode::FORBIDDEN,
             "too-often" => StatusCode::TOO_MANY_REQUESTS,

@@ -81,7 +81,23 @@ async fn metrics(State(gateway): State<Arc<Gateway>>) -> impl IntoResponse {
             ("secnet_grants", "Grants on the ledger.", count(grants)),
         ]
     });
-    let text = gateway.metrics.text(seen.as_ref().map_or(&[][..], |gauges| gauges.as_slice()));
+    let standing = gateway.pdc.log.standing();
+    let mut gauges = seen.map(Vec::from).unwrap_or_default();
+    gauges.extend([
+        (
+            "secnet_ledger_disk_full",
+            "1 while there is room only for what ends rights or destroys data.",
+            u64::from(standing.lacks_room()),
+        ),
+        (
+            "secnet_ledger_reserve_bytes",
+            "Bytes that are kept for what ends rights or destroys data.",
+            standing.reserve,
+        ),
+    ]);
+    let help = "Bytes that can still be written to the ledger's disk, besides the reserve.";
+    gauges.extend(standing.free.map(|free| ("secnet_ledger_free_bytes", help, free)));
+    let text = gateway.metrics.text(&gauges);
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text)
 }
 

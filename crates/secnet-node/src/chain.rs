@@ -4,6 +4,7 @@
 //! calls it step by step.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::{RwLock, RwLockReadGuard};
 use secnet_crypto::{Checkpoint, SigningKey};
@@ -91,6 +92,8 @@ pub struct Chain {
     executor: RwLock<Executor>,
     store: Store,
     key: Option<Arc<SigningKey>>,
+    /// Memory is ahead of the disk, since what is durable could not be read.
+    ahead: AtomicBool,
 }
 
 /// The options a ledger's store is opened with: state tables get names in messages.
@@ -150,7 +153,13 @@ impl Chain {
             ],
             ..Commit::default()
         })?;
-        Ok(Self { genesis, executor: RwLock::new(executor), store, key: Some(key) })
+        Ok(Self {
+            genesis,
+            executor: RwLock::new(executor),
+            store,
+            key: Some(key),
+            ahead: AtomicBool::new(false),
+        })
     }
 
     /// Go on with a stored chain; without the key, for reading only. The whole state is loaded and compared with the
@@ -164,7 +173,13 @@ impl Chain {
             check_key(&genesis, key)?;
         }
         let executor = load(&store)?;
-        Ok(Self { genesis, executor: RwLock::new(executor), store, key })
+        Ok(Self {
+            genesis,
+            executor: RwLock::new(executor),
+            store,
+            key,
+            ahead: AtomicBool::new(false),
+        })
     }
 
     /// How the network began.
@@ -207,6 +222,9 @@ impl Chain {
         // Held until the blocks are durable: a reader that saw a decision before that could release on it, and a crash
         // would leave a release without a decision.
         let mut executor = self.executor.write();
+        if self.ahead.load(Ordering::Acquire) {
+            return Err(StoreError::Poisoned.into());
+        }
         let before = executor.time();
         // Whoever continues a closed chain names its end: once that is certified, nothing follows it, no deadline either.
         let ended = executor.state().is_closed() && self.tip_is_cover(&executor);
@@ -232,12 +250,31 @@ impl Chain {
         if let Err(error) = self.store.commit(commit_of(blocks, &position, key)) {
             // Memory is ahead of the disk; go back to what is durable. If even that cannot be read, every later call
             // fails on the store as well, so nothing is released.
-            if let Ok(durable) = load(&self.store) {
-                *executor = durable;
-            }
+            drop(self.go_back(&mut executor));
             return Err(error.into());
         }
         Ok(Processed { outcomes, height, wrote: true })
+    }
+
+    /// Go on after a write that found no room: open the store anew, and go back to what is durable. Without such a
+    /// failure nothing happens.
+    ///
+    /// # Errors
+    /// [`StoreError::Poisoned`] if more than room was lacking; what is stored cannot be read.
+    pub fn recover(&self) -> Result<(), ChainError> {
+        let mut executor = self.executor.write();
+        if self.store.is_poisoned() || self.ahead.load(Ordering::Acquire) {
+            self.store.reopen()?;
+            self.go_back(&mut executor)?;
+        }
+        Ok(())
+    }
+
+    fn go_back(&self, executor: &mut Executor) -> Result<(), ChainError> {
+        self.ahead.store(true, Ordering::Release);
+        *executor = load(&self.store)?;
+        self.ahead.store(false, Ordering::Release);
+        Ok(())
     }
 
     /// Does the last header's log hold every event there is?

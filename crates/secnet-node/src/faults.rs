@@ -4,14 +4,18 @@
 //! written since, chosen sector by sector; the length is the synced one or any set since. That
 //! covers dropped, kept, reordered and torn writes at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redb::StorageBackend;
 
+use crate::room::Room;
+
 /// What a disk writes in one piece.
 pub const SECTOR_BYTES: usize = 512;
+/// What a file takes room in: a part of it that nothing was written to takes none.
+const PAGE_BYTES: usize = 4096;
 
 /// How a [`FaultyDisk`] behaves.
 #[derive(Clone, Copy, Debug, Default)]
@@ -42,6 +46,12 @@ struct Disk {
     durable: Vec<u8>,
     /// What came since, in order.
     pending: Vec<Change>,
+    /// Pages that something was written to.
+    pages: BTreeSet<usize>,
+    /// Bytes that the disk has; none if they do not end.
+    room: Option<u64>,
+    /// Bytes of them that a reserve holds.
+    reserve: u64,
 }
 
 enum Change {
@@ -77,6 +87,9 @@ impl FaultyDisk {
             current: image.clone(),
             durable: image,
             pending: Vec::new(),
+            pages: BTreeSet::new(),
+            room: None,
+            reserve: 0,
         };
         Self { disk: Arc::new(Mutex::new(disk)) }
     }
@@ -85,6 +98,20 @@ impl FaultyDisk {
     #[must_use]
     pub fn operations(&self) -> u64 {
         self.lock().operations
+    }
+
+    /// From now on so many bytes can be written besides what is there; without a number, as many as one likes.
+    pub fn leave_room(&self, bytes: Option<u64>) {
+        let mut disk = self.lock();
+        let taken = disk.taken();
+        disk.room = bytes.map(|bytes| taken.saturating_add(bytes));
+    }
+
+    /// Bytes that can still be written; none if they do not end.
+    #[must_use]
+    pub fn free(&self) -> Option<u64> {
+        let disk = self.lock();
+        disk.room.map(|room| room.saturating_sub(disk.taken()))
     }
 
     /// Whether the crash has happened.
@@ -120,6 +147,24 @@ impl Disk {
         self.check()?;
         self.crashed = self.plan.crash_at == Some(self.operations);
         self.operations = self.operations.saturating_add(1);
+        Ok(())
+    }
+
+    /// Bytes that file and reserve take.
+    fn taken(&self) -> u64 {
+        (self.pages.len() as u64).saturating_mul(PAGE_BYTES as u64).saturating_add(self.reserve)
+    }
+
+    /// Take the room for a write.
+    fn take_room(&mut self, offset: usize, len: usize) -> io::Result<()> {
+        let last = offset.saturating_add(len).saturating_sub(1);
+        let pages = || offset / PAGE_BYTES..=last / PAGE_BYTES;
+        let fresh = pages().filter(|page| !self.pages.contains(page)).count() as u64;
+        let needs = self.taken().saturating_add(fresh.saturating_mul(PAGE_BYTES as u64));
+        if fresh > 0 && self.room.is_some_and(|room| needs > room) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.pages.extend(pages());
         Ok(())
     }
 
@@ -207,6 +252,7 @@ impl StorageBackend for FaultyDisk {
         if len > disk.current.len() {
             disk.check_space()?;
         }
+        disk.pages.retain(|page| page.saturating_mul(PAGE_BYTES) < len);
         let change = Change::Length(len);
         apply(&mut disk.current, &change);
         disk.pending.push(change);
@@ -235,10 +281,63 @@ impl StorageBackend for FaultyDisk {
         if offset.checked_add(data.len()).is_none_or(|end| end > disk.current.len()) {
             return Err(beyond());
         }
+        disk.take_room(offset, data.len())?;
         let change = Change::Write { offset, data: data.to_vec() };
         apply(&mut disk.current, &change);
         disk.pending.push(change);
         disk.check()
+    }
+}
+
+/// The room on a faulty disk, with a reserve of it.
+#[derive(Debug)]
+pub struct DiskRoom {
+    disk: FaultyDisk,
+    wanted: u64,
+    /// Does it tell how much is free?
+    tells: bool,
+}
+
+impl DiskRoom {
+    /// Room that tells how much is free.
+    #[must_use]
+    pub fn of(disk: &FaultyDisk, wanted: u64) -> Self {
+        Self { disk: disk.clone(), wanted, tells: true }
+    }
+
+    /// Room of which only a failed write tells that there is none.
+    #[must_use]
+    pub fn silent(disk: &FaultyDisk, wanted: u64) -> Self {
+        Self { tells: false, ..Self::of(disk, wanted) }
+    }
+}
+
+impl Room for DiskRoom {
+    fn free(&self) -> Option<u64> {
+        self.disk.free().filter(|_| self.tells)
+    }
+
+    fn wanted(&self) -> u64 {
+        self.wanted
+    }
+
+    fn kept(&self) -> u64 {
+        self.disk.lock().reserve
+    }
+
+    fn keep(&mut self) -> io::Result<()> {
+        let mut disk = self.disk.lock();
+        let needs = disk.taken().saturating_sub(disk.reserve).saturating_add(self.wanted);
+        if disk.room.is_some_and(|room| needs > room) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        disk.reserve = self.wanted;
+        Ok(())
+    }
+
+    fn give_back(&mut self) -> io::Result<()> {
+        self.disk.lock().reserve = 0;
+        Ok(())
     }
 }
 

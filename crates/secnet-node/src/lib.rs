@@ -21,8 +21,10 @@
 
 mod chain;
 mod check;
+mod committer;
 mod cose_receipt;
 mod kept;
+mod room;
 mod solo;
 mod steady;
 pub mod store;
@@ -30,6 +32,7 @@ pub mod store;
 pub use chain::{Chain, ChainError, Processed, origin, store_options, stored_genesis};
 pub use check::{Closed, NotClosed, check_chain, check_chain_from};
 pub use kept::{Against, Disagreement, agrees};
+pub use room::{LOW_BYTES, RESERVE_FILE, Reserve, Room, Unwatched, free_bytes};
 pub use solo::Solo;
 
 #[cfg(feature = "faults")]

@@ -1,22 +1,24 @@
 //! The solo ledger: one sequencer, group commit.
 //!
 //! Two threads. The first collects waiting commands and verifies their signatures, in one batch split over two
-//! processors; the second executes what is verified and makes it durable. While the second waits for the disk, the
-//! first verifies the next batch. Nobody is answered before the fsync.
+//! processors; the second, in `committer.rs`, executes what is verified and makes it durable. While the second waits for
+//! the disk, the first verifies the next batch. Nobody is answered before the fsync.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use secnet_app::ports::{Clock, Committed, Log, LogError, SubmitError, View};
-use secnet_ledger::{Invalid, Outcome, Rejection, Verified, VerifyingPool};
+use parking_lot::Mutex;
+use secnet_app::ports::{Clock, Committed, Log, LogError, Standing, SubmitError, View};
+use secnet_ledger::{Invalid, Rejection, Verified, VerifyingPool};
 use secnet_types::{Effect, Genesis, Receipt, Timestamp, limits};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::chain::{Chain, ChainError, Processed};
-use crate::steady::SteadyClock;
+use crate::chain::{Chain, ChainError};
+use crate::committer::{Batch, Committer, Health};
+use crate::room::{Room, Unwatched};
 
 /// Commands that may wait.
 const MAX_WAITING: usize = 16_384;
@@ -24,29 +26,12 @@ const MAX_WAITING: usize = 16_384;
 const MAX_BATCH: usize = 2048;
 /// From here on a batch is verified on two processors.
 const MIN_SPLIT: usize = 32;
-/// How often deadlines are looked at when nothing happens.
-const TICK: Duration = Duration::from_millis(500);
 
-type Reply = oneshot::Sender<Result<Committed, SubmitError>>;
+pub(crate) type Reply = oneshot::Sender<Result<Committed, SubmitError>>;
 
 struct Waiting {
     command: Vec<u8>,
     reply: Reply,
-}
-
-struct Batch {
-    verified: Vec<(Verified, Reply)>,
-    /// Nothing else waited when the batch was taken.
-    last: bool,
-}
-
-/// How the ledger is.
-#[derive(Debug, Clone)]
-struct Health {
-    /// Height of what is durable.
-    height: u64,
-    /// Why it cannot write now. Nothing may be released meanwhile: a revocation could not be ordered.
-    failing: Option<String>,
 }
 
 /// The solo ledger behind the [`Log`] port.
@@ -54,6 +39,9 @@ pub struct Solo {
     chain: Arc<Chain>,
     queue: Option<mpsc::Sender<Waiting>>,
     health: watch::Receiver<Health>,
+    room: Arc<Mutex<Box<dyn Room>>>,
+    /// Bytes that were free when it was looked last; the largest number if that is not known.
+    free: Arc<AtomicU64>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -64,34 +52,48 @@ impl core::fmt::Debug for Solo {
 }
 
 impl Solo {
-    /// Start sequencing.
+    /// Start sequencing, in room of which nothing is known.
     ///
     /// # Errors
     /// A thread cannot be started.
     pub fn start(chain: Chain, clock: Arc<dyn Clock>) -> std::io::Result<Self> {
+        Self::start_in(chain, clock, Box::new(Unwatched))
+    }
+
+    /// Start sequencing in this room.
+    ///
+    /// # Errors
+    /// A thread cannot be started.
+    pub fn start_in(
+        chain: Chain,
+        clock: Arc<dyn Clock>,
+        room: Box<dyn Room>,
+    ) -> std::io::Result<Self> {
         let chain = Arc::new(chain);
         let (queue, waiting) = mpsc::channel(MAX_WAITING);
         let (batches, to_commit) = sync_channel(1);
         let height = chain.executor().height();
-        let (announce, health) = watch::channel(Health { height, failing: None });
+        let begun = Health { height, trouble: None, reserve: room.kept() };
+        let (announce, health) = watch::channel(begun);
+        let free = Arc::new(AtomicU64::new(room.free().unwrap_or(u64::MAX)));
+        let room = Arc::new(Mutex::new(room));
         let verifier = thread::Builder::new()
             .name("ledger-verify".into())
             .spawn(move || verify_batches(waiting, &batches))?;
         let committer = {
-            let mut committer = Committer {
-                chain: Arc::clone(&chain),
-                clock,
-                steady: SteadyClock::default(),
-                height,
-                broken: None,
-                jump: None,
-                announce,
-            };
+            let place = (Arc::clone(&room), Arc::clone(&free));
+            let mut committer = Committer::new(Arc::clone(&chain), clock, place, announce);
             thread::Builder::new()
                 .name("ledger-commit".into())
                 .spawn(move || committer.run(&to_commit))?
         };
-        Ok(Self { chain, queue: Some(queue), health, threads: vec![verifier, committer] })
+        let threads = vec![verifier, committer];
+        Ok(Self { chain, queue: Some(queue), health, room, free, threads })
+    }
+
+    /// Go on in this room, with its reserve. It is taken within a moment, if there is room for it.
+    pub fn move_to(&self, room: Box<dyn Room>) {
+        *self.room.lock() = room;
     }
 
     /// The chain beneath.
@@ -140,8 +142,14 @@ impl Log for Solo {
             time: executor.time(),
             log_size: executor.log_size(),
             // A ledger that cannot write is as good as not heard of.
-            age_ms: if self.health.borrow().failing.is_some() { u64::MAX } else { 0 },
+            age_ms: if self.health.borrow().trouble.is_some() { u64::MAX } else { 0 },
         });
+    }
+
+    fn standing(&self) -> Standing {
+        let health = self.health.borrow().clone();
+        let free = Some(self.free.load(Ordering::Relaxed)).filter(|free| *free != u64::MAX);
+        Standing { trouble: health.trouble, free, reserve: health.reserve }
     }
 
     fn forecast(&self, command: &Verified, now: Timestamp) -> Result<Vec<Effect>, Rejection> {
@@ -153,12 +161,14 @@ impl Log for Solo {
         // The header that covers the event is made as soon as nothing else waits, or with the next batch.
         let mut health = self.health.clone();
         let reached = health
-            .wait_for(|health| health.height > at.height || health.failing.is_some())
+            .wait_for(|health| health.height > at.height || health.failing().is_some())
             .await
             .map_err(|_| LogError::Unavailable("the ledger has stopped".into()))?
             .clone();
-        match reached.failing {
-            Some(problem) if reached.height <= at.height => Err(LogError::Unavailable(problem)),
+        match reached.failing() {
+            Some(problem) if reached.height <= at.height => {
+                Err(LogError::Unavailable(problem.to_owned()))
+            }
             _ => self.chain.receipt(event).map_err(log_error),
         }
     }
@@ -266,102 +276,4 @@ pub(crate) fn verify_split(mut commands: Vec<Vec<u8>>) -> Vec<Result<Verified, I
 
 fn rng() -> impl secnet_crypto::CryptoRng {
     secnet_crypto::rand_core::UnwrapErr(getrandom::SysRng)
-}
-
-/// The second thread.
-struct Committer {
-    chain: Arc<Chain>,
-    clock: Arc<dyn Clock>,
-    steady: SteadyClock,
-    height: u64,
-    /// Why the last write failed.
-    broken: Option<String>,
-    /// Why the clock is not believed.
-    jump: Option<String>,
-    announce: watch::Sender<Health>,
-}
-
-impl Committer {
-    fn run(&mut self, batches: &Receiver<Batch>) {
-        let mut sealed = true;
-        loop {
-            let (commands, replies, last) = match batches.recv_timeout(TICK) {
-                Ok(batch) => {
-                    let (commands, replies): (Vec<_>, Vec<_>) = batch.verified.into_iter().unzip();
-                    (commands, replies, batch.last)
-                }
-                Err(RecvTimeoutError::Timeout) => {
-                    if !self.idle(sealed) {
-                        continue;
-                    }
-                    (Vec::new(), Vec::new(), true)
-                }
-                Err(RecvTimeoutError::Disconnected) => return,
-            };
-            match self.commit(&commands, last) {
-                Ok(processed) => {
-                    sealed = last;
-                    for (outcome, reply) in processed.outcomes.into_iter().zip(replies) {
-                        drop(reply.send(answer(outcome, processed.height)));
-                    }
-                }
-                Err(problem) => {
-                    for reply in replies {
-                        drop(reply.send(Err(SubmitError::Unavailable(problem.clone()))));
-                    }
-                }
-            }
-        }
-    }
-
-    /// Nobody asks for anything: has a deadline passed, or does a last block wait for its cover?
-    fn idle(&mut self, sealed: bool) -> bool {
-        match self.now() {
-            Ok(now) => !sealed || self.chain.executor().next_deadline().is_some_and(|at| at <= now),
-            Err(_) => false,
-        }
-    }
-
-    /// The time, if the clock is to be believed.
-    fn now(&mut self) -> Result<Timestamp, String> {
-        let now = self.steady.believe(Instant::now(), self.clock.now());
-        let jump = now.err().map(|jump| jump.to_string());
-        if jump != self.jump {
-            self.jump = jump;
-            self.tell();
-        }
-        now.map_err(|jump| jump.to_string())
-    }
-
-    fn commit(&mut self, commands: &[Verified], last: bool) -> Result<Processed, String> {
-        let now = self.now()?;
-        let processed = self.chain.process(now, commands, last);
-        match &processed {
-            // Only a write shows that the store works: a refused command says nothing about the disk.
-            Ok(Processed { wrote: false, .. }) => {}
-            Ok(Processed { height, .. }) => {
-                self.broken = None;
-                self.height = *height;
-                self.tell();
-            }
-            Err(error) => {
-                self.broken = Some(error.to_string());
-                self.tell();
-            }
-        }
-        processed.map_err(|error| error.to_string())
-    }
-
-    fn tell(&self) {
-        let failing = self.broken.clone().or_else(|| self.jump.clone());
-        self.announce.send_replace(Health { height: self.height, failing });
-    }
-}
-
-fn answer(outcome: Outcome, height: u64) -> Result<Committed, SubmitError> {
-    match outcome {
-        Outcome::Applied { event } => Ok(Committed { event, height, repeated: false }),
-        Outcome::Repeated { event } => Ok(Committed { event, height, repeated: true }),
-        Outcome::Rejected(rejection) => Err(SubmitError::Rejected(rejection)),
-    }
 }

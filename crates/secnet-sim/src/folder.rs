@@ -259,3 +259,56 @@ impl StorageBackend for FaultyFile {
 fn missing() -> io::Error {
     io::ErrorKind::NotFound.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use secnet_app::ports::{Archive as _, ArchiveError, Change, EntryKind, EntryName};
+    use secnet_vault::{PrivateArchive, StorageKey};
+
+    use super::*;
+    use crate::chance::SimEntropy;
+
+    fn entry(number: u32) -> EntryName {
+        EntryName::new(EntryKind::Facts, b"set", &number.to_be_bytes())
+    }
+
+    async fn write(archive: &PrivateArchive, number: u32) -> Result<(), ArchiveError> {
+        let value = Some(vec![7; 3000]);
+        archive.write(vec![Change { name: entry(number), value }]).await
+    }
+
+    #[test]
+    fn an_archive_that_found_no_room_goes_on_without_a_restart() {
+        futures::executor::block_on(fill_and_go_on());
+    }
+
+    async fn fill_and_go_on() {
+        for kilobytes in (0..60).step_by(4) {
+            let folder = FaultyFolder::with_image(Image::new(), Plan::default());
+            let key = StorageKey::from_bytes([9; 32]);
+            let entropy = Arc::new(SimEntropy::new(Chance::new(kilobytes, 0)));
+            let archive = PrivateArchive::open_in(Arc::new(folder.clone()), key, entropy).unwrap();
+            write(&archive, 0).await.unwrap();
+            let leave = |room: Option<u64>| {
+                folder.0.lock().names.values().for_each(|file| file.leave_room(room));
+            };
+            leave(Some(kilobytes << 10));
+            let mut written = 1;
+            let refused = loop {
+                match write(&archive, written).await {
+                    Ok(()) => written += 1,
+                    Err(error) => break error,
+                }
+                assert!(written < 500, "the disk was never full");
+            };
+            assert_eq!(refused, ArchiveError::NoRoom);
+            // What is there can still be read, and written when there is room.
+            leave(None);
+            assert_eq!(archive.count().await.unwrap(), u64::from(written));
+            write(&archive, written).await.unwrap();
+            assert_eq!(archive.verify().await.unwrap(), u64::from(written) + 1);
+            archive.rekey().await.unwrap();
+            assert_eq!(archive.verify().await.unwrap(), u64::from(written) + 1);
+        }
+    }
+}

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use secnet_app::ports::{Clock, Committed, Log, LogError, SubmitError, View};
+use secnet_app::ports::{Clock, Committed, Log, LogError, Standing, SubmitError, Trouble, View};
 use secnet_crypto::SigningKey;
 use secnet_ledger::{Executor, Outcome, Rejection, Verified, VerifyingPool};
 use secnet_node::faults::{FaultyDisk, Plan};
@@ -256,6 +256,11 @@ impl Log for SimLog {
         }
         let age_ms = if self.ageless { 0 } else { self.age_ms() };
         reader(&view_of(&executor, age_ms));
+    }
+
+    fn standing(&self) -> Standing {
+        let trouble = self.is_failing().then(|| Trouble::Failing("the disk failed".into()));
+        Standing { trouble, ..Standing::default() }
     }
 
     fn forecast(&self, command: &Verified, now: Timestamp) -> Result<Vec<Effect>, Rejection> {

@@ -199,7 +199,7 @@ impl Report {
             AccessError::StaleLedger { .. } => &mut self.stale,
             AccessError::Log(LogError::Unavailable(_))
             | AccessError::Ledger(SubmitError::Unavailable(_))
-            | AccessError::Archive(ArchiveError::Storage(_))
+            | AccessError::Archive(ArchiveError::NoRoom | ArchiveError::Storage(_))
             | AccessError::Vault(VaultError::Storage(_)) => &mut self.unavailable,
             _ => return,
         };

@@ -4,10 +4,10 @@ use minicbor::{Decode, Encode};
 
 use crate::cose::Payload;
 use crate::{
-    Amount, Answer, Ask, AskId, Bargain, CommandId, DatasetId, Decision, DecisionId, Delegation,
-    Denial, DenialId, DenialSummary, Digest, GovernorApproval, Grant, GrantId, GroupId, HoldAnswer,
-    MemberId, Namespace, NetworkId, Proposal, Reason, RequestId, Review, RuleId, RuleListing,
-    Session, Signed, Terms, Timestamp, limits,
+    Amount, Answer, Ask, AskId, Bargain, Change, CommandId, DatasetId, Decision, DecisionId,
+    Delegation, Denial, DenialId, DenialSummary, Digest, GovernorApproval, Grant, GrantId, GroupId,
+    HoldAnswer, MemberId, Namespace, NetworkId, Proposal, Reason, RequestId, Review, RuleId,
+    RuleListing, Session, Signed, Terms, Timestamp, limits,
 };
 
 /// A command with its author's signature.
@@ -457,4 +457,54 @@ pub enum Operation {
         #[n(3)]
         whole: bool,
     },
+}
+
+impl Operation {
+    /// Does it only take something away: a right, a key, data? When there is no room for anything else, such commands are
+    /// still ordered.
+    #[must_use]
+    pub fn takes_away(&self) -> bool {
+        match self {
+            Self::Disown { .. }
+            | Self::RotateKey { .. }
+            | Self::WithdrawDataset { .. }
+            | Self::OfferDataset { to: None, .. }
+            | Self::AnswerAsk { answer: Answer::Refuse(_), .. }
+            | Self::Revoke { .. }
+            | Self::Deny { .. }
+            | Self::EndDelegation { .. }
+            | Self::EndSession { .. }
+            | Self::AnswerHold { answer: HoldAnswer::Refuse, .. }
+            | Self::RecordErasure { .. } => true,
+            Self::Govern { proposal, .. } => matches!(proposal.change, Change::Suspend(_)),
+            Self::ChangeGroup { add, .. } => add.is_empty(),
+            Self::Vouch { .. }
+            | Self::CreateGroup
+            | Self::RegisterDataset { .. }
+            | Self::UpdateDataset { .. }
+            | Self::OfferDataset { to: Some(_), .. }
+            | Self::AcceptDataset { .. }
+            | Self::OpenAsk { .. }
+            | Self::AnswerAsk { answer: Answer::Approve(_) | Answer::Counter { .. }, .. }
+            | Self::AcceptCounter { .. }
+            | Self::WithdrawAsk { .. }
+            | Self::Grant { .. }
+            | Self::LiftDenial { .. }
+            | Self::Delegate { .. }
+            | Self::OpenSession { .. }
+            | Self::RecordDecision { .. }
+            | Self::SummariseDenials { .. }
+            | Self::AnswerHold { answer: HoldAnswer::Release, .. }
+            | Self::ConfirmCollection { .. }
+            | Self::ReportFailure { .. }
+            | Self::ReviewEmergency { .. }
+            | Self::Transfer { .. }
+            | Self::Redeem { .. }
+            | Self::FundGrant { .. }
+            | Self::PublishRule { .. }
+            | Self::BuyRule { .. }
+            | Self::InstallRule { .. }
+            | Self::RemoveRule { .. } => false,
+        }
+    }
 }

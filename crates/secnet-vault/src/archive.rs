@@ -9,13 +9,19 @@
 //! <folder>/archive-<generation>.redb
 //! ```
 
-use std::{fmt, path::Path, sync::Arc};
+use std::{
+    fmt,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use async_trait::async_trait;
 use parking_lot::RwLock;
 use redb::{
-    Builder, Database, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _,
-    TableDefinition, TableError, backends::InMemoryBackend,
+    Database, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _, TableError,
 };
 use secnet_app::{
     port_rng,
@@ -28,14 +34,13 @@ use crate::{
     Folder, StorageKey, SystemEntropy,
     blocking::{blocking, in_background},
     files::{self, LocalFolder},
-    row::{ArchiveKeys, Plain, ROW_KEY_LEN},
+    live::{ENTRIES, Live, builder, create_table, memory_database},
+    row::{ArchiveKeys, Plain},
     writes::{Write, WriteQueue},
 };
 
-const ENTRIES: TableDefinition<'_, [u8; ROW_KEY_LEN], &[u8]> = TableDefinition::new("entries");
 const KEY_FILE: &str = "archive.key";
 const KEY_WHAT: &[u8] = b"secnet/vault/archive-key/v1";
-const CACHE_BYTES: usize = 16 * 1024 * 1024;
 
 /// Why an archive could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -68,21 +73,16 @@ pub struct PrivateArchive(Arc<Shared>);
 
 struct Shared {
     home: Option<Home>,
-    /// Written by [`PrivateArchive::rekey`] only.
+    /// Written by [`PrivateArchive::rekey`], and when it is opened anew.
     live: RwLock<Live>,
+    /// A write found no room: the engine does nothing more with this database.
+    ailing: AtomicBool,
     queue: WriteQueue,
 }
 
 struct Home {
     folder: Arc<dyn Folder>,
     storage_key: StorageKey,
-    entropy: Arc<dyn Entropy>,
-}
-
-struct Live {
-    database: Database,
-    keys: ArchiveKeys,
-    generation: u64,
     entropy: Arc<dyn Entropy>,
 }
 
@@ -95,7 +95,7 @@ impl PrivateArchive {
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let database = memory_database()?;
         let keys = ArchiveKeys::generate(&mut port_rng(entropy.as_ref()));
-        let live = Live { database, keys, generation: 0, entropy };
+        let live = Live::new(database, keys, 0, entropy);
         Ok(Self(Arc::new(Shared::new(None, live))))
     }
 
@@ -136,7 +136,7 @@ impl PrivateArchive {
             }
         }
         let database = home.open_database(generation)?;
-        let live = Live { database, keys, generation, entropy };
+        let live = Live::new(database, keys, generation, entropy);
         Ok(Self(Arc::new(Shared::new(Some(home), live))))
     }
 
@@ -174,7 +174,7 @@ impl PrivateArchive {
     /// [`ArchiveError`].
     pub async fn count(&self) -> Result<u64, ArchiveError> {
         self.run(|live| {
-            let transaction = live.database.begin_read().map_err(failed)?;
+            let transaction = live.database()?.begin_read().map_err(failed)?;
             transaction.open_table(ENTRIES).map_err(failed)?.len().map_err(failed)
         })
         .await
@@ -198,7 +198,7 @@ impl PrivateArchive {
     /// [`ArchiveError::Storage`] if the database cannot be read.
     pub async fn inspect(&self) -> Result<(u64, Vec<String>), ArchiveError> {
         self.run(|live| {
-            let transaction = live.database.begin_read().map_err(failed)?;
+            let transaction = live.database()?.begin_read().map_err(failed)?;
             let table = transaction.open_table(ENTRIES).map_err(failed)?;
             let (mut count, mut damaged) = (0u64, Vec::new());
             for row in table.iter().map_err(failed)? {
@@ -233,7 +233,7 @@ impl PrivateArchive {
                 let mut rng = port_rng(live.entropy.as_ref());
                 for plain in &entries {
                     let row = live.keys.seal(plain, &mut rng).map_err(failed)?;
-                    table.insert(live.keys.row_key_of(plain), row.as_slice()).map_err(failed)?;
+                    table.insert(live.keys.row_key_of(plain), row.as_slice()).map_err(refused)?;
                 }
                 Ok(())
             })
@@ -247,7 +247,9 @@ impl PrivateArchive {
         let (done, leads) = self.0.queue.join(write);
         if leads {
             let shared = Arc::clone(&self.0);
-            in_background(move || shared.queue.lead(|writes| shared.live.read().write(writes)));
+            in_background(move || {
+                shared.queue.lead(|writes| shared.with(|live| live.write(writes)))
+            });
         }
         done.await.map_err(failed)?
     }
@@ -258,7 +260,7 @@ impl PrivateArchive {
         F: FnOnce(&Live) -> Result<T, ArchiveError> + Send + 'static,
     {
         let shared = Arc::clone(&self.0);
-        blocking(move || work(&shared.live.read())).await.map_err(lost)?
+        blocking(move || shared.with(work)).await.map_err(lost)?
     }
 }
 
@@ -291,7 +293,36 @@ impl Archive for PrivateArchive {
 
 impl Shared {
     fn new(home: Option<Home>, live: Live) -> Self {
-        Self { home, live: RwLock::new(live), queue: WriteQueue::default() }
+        let ailing = AtomicBool::new(false);
+        Self { home, live: RwLock::new(live), ailing, queue: WriteQueue::default() }
+    }
+
+    /// Work with the database, which is opened anew before if a write has found no room: nothing of that write is in it
+    /// then, or all.
+    fn with<T>(
+        &self,
+        work: impl FnOnce(&Live) -> Result<T, ArchiveError>,
+    ) -> Result<T, ArchiveError> {
+        if self.ailing.load(Ordering::Acquire) {
+            self.reopen()?;
+        }
+        let done = work(&self.live.read());
+        if matches!(done, Err(ArchiveError::NoRoom)) {
+            self.ailing.store(true, Ordering::Release);
+        }
+        done
+    }
+
+    fn reopen(&self) -> Result<(), ArchiveError> {
+        let mut live = self.live.write();
+        if let Some(home) = self.home.as_ref().filter(|_| self.ailing.load(Ordering::Acquire)) {
+            // The old one first: it holds the lock of the file.
+            live.close();
+            let generation = live.generation;
+            live.go_on_with(home.open_database(generation)?);
+        }
+        self.ailing.store(false, Ordering::Release);
+        Ok(())
     }
 
     fn rekey(&self) -> Result<(), ArchiveError> {
@@ -308,15 +339,22 @@ impl Shared {
             }
             None => memory_database()?,
         };
-        let next = Live { database, keys, generation, entropy };
-        next.transact(|table| {
+        let next = Live::new(database, keys, generation, entropy);
+        let filled = next.transact(|table| {
             let mut rng = port_rng(next.entropy.as_ref());
             live.each(&mut |plain| {
                 let row = next.keys.seal(plain, &mut rng).map_err(failed)?;
-                table.insert(next.keys.row_key_of(plain), row.as_slice()).map_err(failed)?;
+                table.insert(next.keys.row_key_of(plain), row.as_slice()).map_err(refused)?;
                 Ok(())
             })
-        })?;
+        });
+        if let (Err(_), Some(home)) = (&filled, &self.home) {
+            // The room it took is scarce, if that was why. What cannot be removed is removed before the next one.
+            drop(next);
+            files::forget(home.folder.as_ref(), &database_file(generation)).ok();
+            return filled;
+        }
+        filled?;
         if let Some(home) = &self.home {
             // From here on the new generation counts; if that is in doubt, the old one is confirmed.
             if let Err(error) = home.write_key_file(generation, &next.keys) {
@@ -423,135 +461,25 @@ impl Home {
     }
 }
 
-impl Live {
-    fn find(&self, name: &EntryName) -> Result<Option<Plain>, ArchiveError> {
-        let row_key = self.keys.row_key(name.kind as u8, &name.group, &name.key);
-        let transaction = self.database.begin_read().map_err(failed)?;
-        let table = transaction.open_table(ENTRIES).map_err(failed)?;
-        let row = table.get(row_key).map_err(failed)?;
-        row.map(|row| self.open(&row_key, row.value())).transpose()
-    }
-
-    fn list(
-        &self,
-        kind: EntryKind,
-        group: &[u8],
-    ) -> Result<Vec<(EntryName, Vec<u8>)>, ArchiveError> {
-        let tag = self.keys.group_tag(kind as u8, group);
-        let (mut from, mut to) = ([0; ROW_KEY_LEN], [0xff; ROW_KEY_LEN]);
-        for bound in [&mut from, &mut to] {
-            for (to, from) in bound.iter_mut().zip(tag) {
-                *to = from;
-            }
-        }
-        let transaction = self.database.begin_read().map_err(failed)?;
-        let table = transaction.open_table(ENTRIES).map_err(failed)?;
-        let mut found = Vec::new();
-        for row in table.range(from..=to).map_err(failed)? {
-            let (row_key, row) = row.map_err(failed)?;
-            let plain = self.open(&row_key.value(), row.value())?;
-            found.push((plain.name(kind), plain.value.to_vec()));
-        }
-        Ok(found)
-    }
-
-    fn each(
-        &self,
-        visit: &mut dyn FnMut(&Plain) -> Result<(), ArchiveError>,
-    ) -> Result<(), ArchiveError> {
-        let transaction = self.database.begin_read().map_err(failed)?;
-        let table = transaction.open_table(ENTRIES).map_err(failed)?;
-        for row in table.iter().map_err(failed)? {
-            let (row_key, row) = row.map_err(failed)?;
-            visit(&self.open(&row_key.value(), row.value())?)?;
-        }
-        Ok(())
-    }
-
-    fn write(&self, writes: &[Write]) -> Result<(), ArchiveError> {
-        self.transact(|table| {
-            let mut rng = port_rng(self.entropy.as_ref());
-            for Write { changes, fresh_tags } in writes {
-                for change in changes {
-                    self.apply(table, change, *fresh_tags, &mut rng)?;
-                }
-            }
-            Ok(())
-        })
-    }
-
-    fn apply(
-        &self,
-        table: &mut redb::Table<'_, [u8; ROW_KEY_LEN], &[u8]>,
-        Change { name, value }: &Change,
-        fresh_tag: bool,
-        rng: &mut impl secnet_crypto::CryptoRng,
-    ) -> Result<(), ArchiveError> {
-        let row_key = self.keys.row_key(name.kind as u8, &name.group, &name.key);
-        let Some(value) = value else {
-            table.remove(row_key).map_err(failed)?;
-            return Ok(());
-        };
-        let known = table.get(row_key).map_err(failed)?;
-        let known = known.map(|row| self.open(&row_key, row.value())).transpose()?;
-        let salt = match known {
-            Some(plain) if !fresh_tag => plain.salt,
-            _ => {
-                let mut salt = [0; 32];
-                rng.fill_bytes(&mut salt);
-                salt
-            }
-        };
-        let plain = Plain::new(name, salt, value.clone());
-        let row = self.keys.seal(&plain, rng).map_err(failed)?;
-        table.insert(row_key, row.as_slice()).map_err(failed)?;
-        Ok(())
-    }
-
-    /// All or nothing, and durable when it returns.
-    fn transact(
-        &self,
-        work: impl FnOnce(&mut redb::Table<'_, [u8; ROW_KEY_LEN], &[u8]>) -> Result<(), ArchiveError>,
-    ) -> Result<(), ArchiveError> {
-        let transaction = self.database.begin_write().map_err(failed)?;
-        let mut table = transaction.open_table(ENTRIES).map_err(failed)?;
-        work(&mut table)?;
-        drop(table);
-        transaction.commit().map_err(failed)
-    }
-
-    fn open(&self, row_key: &[u8; ROW_KEY_LEN], row: &[u8]) -> Result<Plain, ArchiveError> {
-        let damaged = |_| ArchiveError::Damaged(crate::paths::hex(row_key));
-        self.keys.open(row_key, row).map_err(damaged)
-    }
-}
-
-fn memory_database() -> Result<Database, ArchiveError> {
-    let database = builder().create_with_backend(InMemoryBackend::new()).map_err(failed)?;
-    create_table(&database)?;
-    Ok(database)
-}
-
-fn builder() -> Builder {
-    let mut builder = Database::builder();
-    builder.set_cache_size(CACHE_BYTES);
-    builder
-}
-
-fn create_table(database: &Database) -> Result<(), ArchiveError> {
-    // Reading an archive leaves its file as it is.
-    if database.begin_read().map_err(failed)?.open_table(ENTRIES).is_ok() {
-        return Ok(());
-    }
-    let transaction = database.begin_write().map_err(failed)?;
-    transaction.open_table(ENTRIES).map_err(failed)?;
-    transaction.commit().map_err(failed)
-}
-
 pub(crate) fn failed(error: impl fmt::Display) -> ArchiveError {
     ArchiveError::Storage(error.to_string())
 }
 
 fn lost(error: tokio::task::JoinError) -> ArchiveError {
     failed(error)
+}
+
+/// What the engine says of a write.
+pub(crate) fn refused(error: impl Into<redb::Error>) -> ArchiveError {
+    match error.into() {
+        redb::Error::Io(error)
+            if matches!(
+                error.kind(),
+                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
+            ) =>
+        {
+            ArchiveError::NoRoom
+        }
+        error => failed(error),
+    }
 }

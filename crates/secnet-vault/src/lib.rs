@@ -20,6 +20,7 @@ mod blocking;
 mod files;
 mod fsck;
 mod large;
+mod live;
 mod paths;
 mod restore;
 mod row;

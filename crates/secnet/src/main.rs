@@ -10,6 +10,7 @@ mod erased;
 mod evidence;
 mod failure;
 mod files;
+mod format;
 mod groups;
 mod ingest;
 mod kept;

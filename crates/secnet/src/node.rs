@@ -1,6 +1,7 @@
 //! A data folder, opened: ledger, vault, archive, keys, and the data centre on top.
 //!
 //! ```text
+//! DIR/format         which form the folder has
 //! DIR/genesis.cbor   how the network began
 //! DIR/ledger/        the ledger
 //! DIR/log/           checkpoint and tiles, plain files for anybody
@@ -14,12 +15,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use secnet_app::ports::{Clock as _, SubmitError};
+use secnet_app::ports::{ArchiveError, Clock as _, SubmitError, VaultError};
 use secnet_app::{AccessError, LocalRelease, Parts, Pdc};
 use secnet_crypto::keyfile;
 use secnet_crypto::{KeyFileParams, SealKeyPair, SigningKey, Zeroizing};
 use secnet_node::store::{Exporter, Store, StoreError};
-use secnet_node::{Against, Chain, Solo, agrees, store_options};
+use secnet_node::{Against, Chain, Reserve, Solo, agrees, store_options};
 use secnet_types::{
     Change, CommandId, Digest, Founder, Genesis, GovernorApproval, MemberId, MemberKind, Operation,
     Parameters, Proposal, SignedCommand, encode,
@@ -29,9 +30,12 @@ use secnet_vault::{BackupEpochs, BackupError, PrivateArchive, SegmentVault, Stor
 use crate::evidence;
 use crate::failure::{Exit, Failure};
 use crate::files;
+use crate::format;
 use crate::keystore::{Identity, Keystore, open_key_file};
 use crate::system::{SystemClock, SystemEntropy, random, rng};
 
+/// The ledger, in a data folder.
+pub(crate) const LEDGER: &str = "ledger";
 /// The identity that governs a solo network.
 pub(crate) const GOVERNOR: &str = "governor";
 /// The keys of backups, in the keys folder, and the note of what was erased. Not in the backups themselves, or the keys
@@ -120,10 +124,11 @@ impl Node {
             parameters: Parameters::default(),
             predecessor: None,
         };
-        let store = Store::open(&dir.join("ledger"), store_options(true))
+        let store = Store::open(&dir.join(LEDGER), store_options(true))
             .map_err(|error| ledger_failure(&error))?;
         let chain = Chain::create(store, genesis.clone(), Arc::clone(&keys.sequencer))
             .map_err(|error| ledger_failure(&error))?;
+        format::write(dir, format::FORMAT)?;
         // Last, because its presence says that the folder is complete.
         files::write_private(&dir.join("genesis.cbor"), &encode(&genesis))?;
         let mut node = Self::assemble(dir, chain, keys, passphrase).await?;
@@ -136,9 +141,13 @@ impl Node {
     pub(crate) async fn open(dir: &Path, passphrase: &str) -> Result<Self, Failure> {
         require(dir)?;
         let keys = NodeKeys::load(&dir.join("keys"), passphrase)?;
-        let store = Store::open(&dir.join("ledger"), store_options(false))
+        let store = Store::open(&dir.join(LEDGER), store_options(false))
             .map_err(|error| store_failure(&error))?;
         not_behind(dir, &store)?;
+        // The ledger's lock is held: nobody else does the same.
+        for what in format::upgrade(dir)? {
+            tracing::info!(what, "the folder was brought to a newer form");
+        }
         let chain = Chain::open(store, Some(Arc::clone(&keys.sequencer)))
             .map_err(|error| ledger_failure(&error))?;
         // The ledger's lock is held, so nobody else writes here.
@@ -158,7 +167,9 @@ impl Node {
     ) -> Result<Self, Failure> {
         let clock = Arc::new(SystemClock);
         let entropy = Arc::new(SystemEntropy);
-        let solo = Solo::start(chain, clock.clone())
+        // A reserve that a node has left serves verbs as well.
+        let room = Box::new(Reserve::there(&dir.join(LEDGER)));
+        let solo = Solo::start_in(chain, clock.clone(), room)
             .map_err(|error| Failure::new("threads", "cannot start the ledger").because(&error))?;
         let solo = Arc::new(solo);
         let vault = SegmentVault::local(&dir.join("vault"))
@@ -365,6 +376,12 @@ pub(crate) fn store_failure(error: &StoreError) -> Failure {
         .because(error)
         .hint("`secnet fsck` names what is wrong; `secnet restore` puts a backup in another folder")
         .exit(Exit::Verification),
+        StoreError::NewerFormat { .. } => {
+            Failure::new("newer-folder", "the ledger was written by a newer program")
+                .because(error)
+                .hint("use the newer program that wrote it; nothing was changed")
+                .exit(Exit::Usage)
+        }
         error => ledger_failure(error),
     }
 }
@@ -386,10 +403,10 @@ fn not_behind(dir: &Path, store: &Store) -> Result<(), Failure> {
     }
 }
 
-/// Is there a network in the folder?
+/// Is there a network in the folder, in a form that this program knows?
 pub(crate) fn require(dir: &Path) -> Result<(), Failure> {
     if dir.join("genesis.cbor").exists() {
-        return Ok(());
+        return format::check(dir).map(drop);
     }
     Err(Failure::new("no-network", format!("there is no network in `{}`", dir.display())).hint(
         "make one with `secnet init`, see one with `secnet demo`, or name its folder with --dir",
@@ -465,6 +482,10 @@ pub(crate) fn access_failure(error: AccessError) -> Failure {
         | AccessError::Quota
         | AccessError::Unknown(_)
         | AccessError::Erased(_) => Exit::Failed,
+        AccessError::Vault(VaultError::NoRoom | VaultError::Storage(_))
+        | AccessError::Archive(ArchiveError::NoRoom | ArchiveError::Storage(_)) => {
+            Exit::Unreachable
+        }
         AccessError::Damaged(_) | AccessError::Vault(_) | AccessError::Archive(_) => {
             Exit::Verification
         }
@@ -472,6 +493,7 @@ pub(crate) fn access_failure(error: AccessError) -> Failure {
         AccessError::Ledger(_)
         | AccessError::Log(_)
         | AccessError::StaleLedger { .. }
+        | AccessError::TooOften
         | AccessError::Release(_) => Exit::Unreachable,
     };
     let what = match &error {
@@ -490,6 +512,7 @@ mod tests {
         for (error, code, exit) in [
             (SubmitError::Invalid("cut off".into()), "invalid-command", Exit::Failed),
             (SubmitError::Busy, "busy", Exit::Unreachable),
+            (SubmitError::NoRoom, "disk-full", Exit::Unreachable),
             (SubmitError::Unavailable("disk full".into()), "unavailable", Exit::Unreachable),
         ] {
             let failure = access_failure(error.into());

@@ -16,6 +16,7 @@ use secnet_types::{Change, Founder, Genesis, MemberId, NetworkId, Predecessor, e
 
 use crate::failure::{Exit, Failure};
 use crate::files;
+use crate::format;
 use crate::kept;
 use crate::node::{GOVERNOR, NODE_KEYS, Node, NodeKeys, ledger_failure, require, store_failure};
 use crate::system::{SystemClock, random};
@@ -60,6 +61,7 @@ pub(crate) async fn succeed(
     let chain = Chain::succeed(store, genesis.clone(), keys.sequencer(), end)
         .map_err(|error| ledger_failure(&error))?;
     drop(chain);
+    format::write(dir, format::FORMAT)?;
     // Last, because its presence says that the folder is complete.
     files::write_private(&dir.join("genesis.cbor"), &encode(&genesis))?;
     files::remove(&dir.join(CONFIGURATION))?;

@@ -23,7 +23,8 @@ pub(crate) async fn segment(node: &Node, dir: &Path) -> Result<Option<String>, F
     if let Some(address) = addresses.first() {
         let name = address.to_string();
         let hex = name.strip_prefix("b3:").unwrap_or(&name).to_owned();
-        let file = find(&copy_dir, &hex)
+        // The table beside it has the same name, and is made anew when it is damaged.
+        let file = find(&copy_dir.join("segments"), &hex)
             .ok_or_else(|| Failure::new("demo", "the copied segment is not there"))?;
         flip(&file, 3)?;
         if let Err(VaultError::Quarantined(address)) = copy.get_segment(*address, 0..1).await {

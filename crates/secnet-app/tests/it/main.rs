@@ -12,6 +12,7 @@ mod canary;
 mod compile_fail;
 mod flow;
 mod foreseen;
+mod full;
 mod guarding;
 mod hindsight;
 mod money;

@@ -27,6 +27,8 @@ pub(crate) struct Switched {
     clock: Arc<ManualClock>,
     pub(crate) age_ms: AtomicU64,
     fails: Mutex<Fails>,
+    /// The disk is full.
+    pub(crate) no_room: AtomicBool,
     before: Mutex<Vec<(Fails, SignedCommand)>>,
     /// How often a command lets others go on before it is ordered.
     pub(crate) pauses: AtomicU64,
@@ -39,7 +41,8 @@ impl Switched {
         let (age_ms, before) = (AtomicU64::new(0), Mutex::default());
         let pauses = AtomicU64::new(0);
         let grew = watch::Sender::new(inner.chain().executor().log_size());
-        Self { inner, clock, age_ms, fails: Mutex::new(fails), before, pauses, grew }
+        let (fails, no_room) = (Mutex::new(fails), AtomicBool::new(false));
+        Self { inner, clock, age_ms, fails, no_room, before, pauses, grew }
     }
 
     /// One block of one command, and the header that covers it.
@@ -76,7 +79,10 @@ impl Log for Switched {
         }
         let fails = *self.fails.lock();
         if fails(&operation) {
-            return Err(SubmitError::Unavailable("the disk is full".into()));
+            return Err(SubmitError::Unavailable("the disk is broken".into()));
+        }
+        if self.no_room.load(Ordering::Relaxed) && !operation.takes_away() {
+            return Err(SubmitError::NoRoom);
         }
         let first = {
             let mut waiting = self.before.lock();
@@ -92,6 +98,11 @@ impl Log for Switched {
     fn read(&self, reader: &mut dyn FnMut(&View<'_>)) {
         let age_ms = self.age_ms.load(Ordering::Relaxed);
         self.inner.read(&mut |view| reader(&View { age_ms, ..*view }));
+    }
+
+    fn standing(&self) -> Standing {
+        let trouble = self.no_room.load(Ordering::Relaxed).then_some(Trouble::NoRoom);
+        Standing { trouble, ..Standing::default() }
     }
 
     fn forecast(&self, command: &Verified, now: Timestamp) -> Result<Vec<Effect>, Rejection> {

@@ -30,8 +30,10 @@ pub(crate) struct Network {
     time: String,
     /// Events in the log.
     events: u64,
-    /// The member whose key signs this node's decisions.
+    /// The member whose key signs this node's decisions, and what it tells administrators.
     data_centre: String,
+    /// That key, as `did:key`.
+    data_centre_key: String,
     /// The X-Wing keys of the release nodes that uploads share to, in order.
     release_nodes: Vec<Base64>,
     /// How many of them a release takes.
@@ -60,6 +62,7 @@ pub(crate) async fn network(
         time: time.to_string(),
         events,
         data_centre: pdc.member.to_string(),
+        data_centre_key: did(pdc.signer.public_key()),
         release_nodes: release.nodes().iter().map(key).collect(),
         threshold: release.threshold(),
     }))
@@ -79,6 +82,11 @@ pub(crate) struct Member {
     sealing_key: Option<Base64>,
 }
 
+/// A key, as `did:key`.
+fn did(key: [u8; 32]) -> String {
+    secnet_crypto::VerifyingKey::from_bytes(key).map(|key| key.to_did_key()).unwrap_or_default()
+}
+
 /// A member, and the key that grants to it are sealed to.
 #[utoipa::path(get, path = "/v1/members/{member}", tag = "network",
     params(("member" = String, Path, description = "The member's id.")),
@@ -93,7 +101,6 @@ pub(crate) async fn member(
     let pdc = &gateway.pdc;
     let found = pdc.view(|view| view.state.member(id).map(|member| (member.kind, member.key)));
     let (kind, key) = found.flatten().ok_or_else(Problem::not_visible)?;
-    let did = secnet_crypto::VerifyingKey::from_bytes(key);
     let sealing_key = match pdc.sealing_key_of(id).await {
         Ok(key) => Some(Base64(key.to_bytes().to_vec())),
         Err(secnet_app::AccessError::Unknown(_)) => None,
@@ -102,7 +109,7 @@ pub(crate) async fn member(
     Ok(JsonAnswer(Member {
         member: id.to_string(),
         kind: kind.as_str(),
-        did: did.map(|key| key.to_did_key()).unwrap_or_default(),
+        did: did(key),
         sealing_key,
     }))
 }

@@ -6,8 +6,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use redb::{
-    Builder, Database, Durability, Key, ReadTransaction, ReadableDatabase as _, ReadableTable as _,
-    TableDefinition,
+    Builder, Database, Durability, Key, ReadTransaction, ReadableTable as _, TableDefinition,
 };
 
 use super::fsck::check_file;
@@ -50,7 +49,7 @@ impl Store {
         require_empty(to)?;
         let path = to.join(STORE_FILE);
         let aside = files::aside(&path);
-        let txn = self.db.begin_read()?;
+        let txn = self.snapshot()?;
         let head = head_in(&txn)?;
         let copy = Builder::new().set_cache_size(COPY_CACHE_BYTES).create(&aside)?;
         copy_tables(&txn, &copy)?;

@@ -54,7 +54,7 @@ impl Store {
         merges: &mut Merges,
         tree: &mut Tree,
     ) -> Result<(), StoreError> {
-        let mut txn = self.db.begin_write()?;
+        let mut txn = self.database()?.begin_write()?;
         txn.set_quick_repair(self.options.quick_repair);
         write_blocks(&txn, &commit.blocks)?;
         write_leaves(&txn, &commit.leaves, tree)?;

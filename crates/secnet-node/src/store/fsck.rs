@@ -64,7 +64,7 @@ pub(crate) fn check_file(
     if let Some(found) = newer_format(&db) {
         return Err(StoreError::NewerFormat { found, supported: FORMAT_VERSION });
     }
-    let walked = walk(&db, None, progress);
+    let walked = walk(&|| Ok(db.begin_read()?), None, progress);
     for finding in walked.findings {
         report.add(finding.what, finding.problem);
     }

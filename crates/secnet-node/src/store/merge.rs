@@ -173,7 +173,6 @@ impl Load for FromTable<'_, '_> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use redb::ReadableDatabase as _;
     use redb::ReadableTableMetadata as _;
     use redb::backends::InMemoryBackend;
 
@@ -230,7 +229,7 @@ mod tests {
         let most = usize::from(levels + 1) * (2 * FAN_IN);
         assert!(runs.len() <= most, "runs pile up: {runs:?}");
         let live: u64 = runs.iter().map(|run| u64::from(run.chunks)).sum();
-        let rows = store.db.begin_read().unwrap().open_table(super::row::STATE).unwrap();
+        let rows = store.snapshot().unwrap().open_table(super::row::STATE).unwrap();
         assert!(rows.len().unwrap() < 4 * live + 100, "{} rows, {live} live", rows.len().unwrap());
     }
 }

@@ -26,6 +26,7 @@ mod row;
 mod run;
 mod tree;
 mod verify;
+mod watched;
 
 pub use backup::{BACKUP_MANIFEST, BackupManifest, restore};
 pub use error::StoreError;

@@ -29,7 +29,7 @@ impl Store {
     pub fn nodes(&self) -> Result<NodeReader, StoreError> {
         // The edge first: full tiles never change, so a later snapshot has all it needs.
         let tree = self.tree();
-        let tiles = self.db.begin_read()?.open_table(TILES)?;
+        let tiles = self.snapshot()?.open_table(TILES)?;
         Ok(NodeReader { tiles, tree, last: None })
     }
 }

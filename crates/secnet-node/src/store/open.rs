@@ -4,17 +4,20 @@ use std::fs::{self, OpenOptions};
 use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use redb::backends::FileBackend;
-use redb::{Builder, Database, DatabaseError, ReadableDatabase as _, StorageBackend};
+use redb::{
+    Builder, Database, DatabaseError, ReadTransaction, ReadableDatabase as _, StorageBackend,
+};
 
 use super::head::{Head, HeadFile};
 use super::merge::Merges;
 use super::overlay::Overlay;
 use super::row::{self, BLOCKS, EVENTS, Kind, META, META_FORMAT, META_HEAD, STATE, TILES};
 use super::tree::Tree;
+use super::watched::{Failures, Watched};
 use super::{StoreError, files};
 use super::{nodes, read};
 
@@ -61,10 +64,16 @@ impl Options {
     }
 }
 
+/// Opens the database anew.
+type Opening = Box<dyn Fn(&Options) -> Result<Database, StoreError> + Send + Sync>;
+
 /// The ledger's storage. All methods take `&self`; commits take turns.
-#[derive(Debug)]
 pub struct Store {
-    pub(crate) db: Database,
+    /// None after a reopening that did not succeed.
+    db: RwLock<Option<Arc<Database>>>,
+    opening: Opening,
+    opened: AtomicU64,
+    failures: Arc<Failures>,
     pub(crate) options: Options,
     /// The growing edge of the newest durable commit; readers take the `Arc`.
     pub(crate) tree: RwLock<Arc<Tree>>,
@@ -72,6 +81,15 @@ pub struct Store {
     pub(crate) writer: Mutex<Writer>,
     pub(crate) poisoned: AtomicBool,
     note: Option<HeadFile>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store")
+            .field("poisoned", &self.poisoned)
+            .field("failures", &self.failures)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What commits work on.
@@ -105,8 +123,13 @@ impl Store {
             }
             create(dir, &path, &options)?;
         }
-        let db = open_database(file_backend(&path, false)?, &options, dir)?;
-        contained(|| Self::start(db, options, Some(note)))
+        let (failures, dir) = (Arc::new(Failures::default()), dir.to_path_buf());
+        let watch = Arc::clone(&failures);
+        let opening = move |options: &Options| {
+            let backend = Watched::new(file_backend(&path, false)?, Arc::clone(&watch));
+            open_database(backend, options, &dir)
+        };
+        Self::start(Box::new(opening), failures, options, Some(note))
     }
 
     /// Opens the store in `dir` for looking at it, damaged or not, and changes nothing in the folder: repairs of the
@@ -119,15 +142,17 @@ impl Store {
         if !path.try_exists().map_err(files::failed("look at", &path))? {
             return Err(StoreError::Missing { dir: dir.to_path_buf() });
         }
-        let overlay =
-            Overlay::new(file_backend(&path, false)?).map_err(files::failed("read", &path))?;
-        let db = open_database(overlay, &options, dir)?;
-        contained(|| Self::start(db, options, None))
+        let dir = dir.to_path_buf();
+        let opening = move |options: &Options| {
+            let overlay = Overlay::new(file_backend(&path, false)?);
+            open_database(overlay.map_err(files::failed("read", &path))?, options, &dir)
+        };
+        Self::start(Box::new(opening), Arc::default(), options, None)
     }
 
     /// Opens a store on any storage, e.g. one that fails on purpose. Without a folder there is no
     /// head note, so a database that falls back is not recognised by itself, and a crash while the
-    /// database is created leaves storage that cannot be opened.
+    /// database is created leaves storage that cannot be opened. It cannot be reopened either.
     ///
     /// # Errors
     /// As [`Store::open`].
@@ -135,30 +160,103 @@ impl Store {
         backend: impl StorageBackend,
         options: Options,
     ) -> Result<Self, StoreError> {
-        let db = open_database(backend, &options, Path::new("(a backend)"))?;
-        contained(|| Self::start(db, options, None))
+        let backend = Mutex::new(Some(backend));
+        let opening = move |options: &Options| {
+            let backend = backend.lock().unwrap_or_else(PoisonError::into_inner).take();
+            open_database(backend.ok_or(StoreError::Poisoned)?, options, Path::new("(a backend)"))
+        };
+        Self::start(Box::new(opening), Arc::default(), options, None)
     }
 
-    fn start(db: Database, options: Options, note: Option<HeadFile>) -> Result<Self, StoreError> {
-        check_format(&db)?;
-        let head = read_head(&db)?;
-        if let Some(note) = &note {
-            let seen = note.newest()?;
-            if seen > head.commit {
-                return Err(StoreError::RolledBack { found: head.commit, seen });
-            }
-            note.note(head.commit)?;
-        }
-        let tree = nodes::load_tree(&db, head.log_size)?;
-        let merges = Merges::new(read::unlisted_runs(&db, &head)?);
+    /// As [`Store::open_with_backend`], on storage that can be had again, so that the store can be reopened.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_again_with<B: StorageBackend>(
+        backend: impl Fn() -> B + Send + Sync + 'static,
+        options: Options,
+    ) -> Result<Self, StoreError> {
+        let failures = Arc::new(Failures::default());
+        let watch = Arc::clone(&failures);
+        let opening = move |options: &Options| {
+            let backend = Watched::new(backend(), Arc::clone(&watch));
+            open_database(backend, options, Path::new("(a backend)"))
+        };
+        Self::start(Box::new(opening), failures, options, None)
+    }
+
+    fn start(
+        opening: Opening,
+        failures: Arc<Failures>,
+        options: Options,
+        note: Option<HeadFile>,
+    ) -> Result<Self, StoreError> {
+        let (db, tree, writer) = contained(|| begin(opening(&options)?, note.as_ref()))?;
         Ok(Self {
-            db,
+            db: RwLock::new(Some(Arc::new(db))),
+            opening,
+            opened: AtomicU64::new(1),
+            failures,
             options,
             tree: RwLock::new(Arc::new(tree)),
-            writer: Mutex::new(Writer { head, merges }),
+            writer: Mutex::new(writer),
             poisoned: AtomicBool::new(false),
             note,
         })
+    }
+
+    /// Goes on after a commit that found no room: the database is opened anew, and holds either that whole commit or
+    /// nothing of it. A store that did not fail stays as it is.
+    ///
+    /// # Errors
+    /// [`StoreError::Poisoned`] if more than room was lacking, so that what is on the disk is in doubt while this
+    /// process runs; otherwise as [`Store::open`], and it can be tried again.
+    pub fn reopen(&self) -> Result<(), StoreError> {
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.poisoned.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        if !self.lacks_room() {
+            return Err(StoreError::Poisoned);
+        }
+        let mut db = self.db.write().unwrap_or_else(PoisonError::into_inner);
+        // The old one first: it holds the lock of the file. Readers that are under way get an error.
+        self.opened.fetch_add(1, Ordering::AcqRel);
+        *db = None;
+        let (fresh, tree, head) =
+            contained(|| begin((self.opening)(&self.options)?, self.note.as_ref()))?;
+        *self.tree.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(tree);
+        *db = Some(Arc::new(fresh));
+        *writer = head;
+        self.failures.forget();
+        self.poisoned.store(false, Ordering::Release);
+        Ok(())
+    }
+
+    /// Has a commit failed, so that the store must be reopened?
+    #[must_use]
+    pub fn is_poisoned(&self) -> bool {
+        self.poisoned.load(Ordering::Acquire)
+    }
+
+    /// Did it fail, and only because there was no room?
+    #[must_use]
+    pub fn lacks_room(&self) -> bool {
+        self.failures.only_room()
+    }
+
+    pub(crate) fn times_opened(&self) -> u64 {
+        self.opened.load(Ordering::Acquire)
+    }
+
+    /// The database as it is open now.
+    pub(crate) fn database(&self) -> Result<Arc<Database>, StoreError> {
+        let db = self.db.read().unwrap_or_else(PoisonError::into_inner);
+        db.as_ref().map(Arc::clone).ok_or(StoreError::Poisoned)
+    }
+
+    pub(crate) fn snapshot(&self) -> Result<ReadTransaction, StoreError> {
+        Ok(self.database()?.begin_read()?)
     }
 
     pub(crate) fn tree(&self) -> Arc<Tree> {
@@ -173,6 +271,22 @@ impl Store {
     pub(crate) fn poison(&self) {
         self.poisoned.store(true, Ordering::Release);
     }
+}
+
+/// What is read when a database has been opened, and noted beside it.
+fn begin(db: Database, note: Option<&HeadFile>) -> Result<(Database, Tree, Writer), StoreError> {
+    check_format(&db)?;
+    let head = read_head(&db)?;
+    if let Some(note) = note {
+        let seen = note.newest()?;
+        if seen > head.commit {
+            return Err(StoreError::RolledBack { found: head.commit, seen });
+        }
+        note.note(head.commit)?;
+    }
+    let tree = nodes::load_tree(&db, head.log_size)?;
+    let merges = Merges::new(read::unlisted_runs(&db, &head)?);
+    Ok((db, tree, Writer { head, merges }))
 }
 
 pub(crate) fn builder(options: &Options) -> Builder {

@@ -53,7 +53,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Corrupt`] or an error of the engine.
     pub fn block(&self, height: u64) -> Result<Option<BlockRecord>, StoreError> {
-        let txn = self.db.begin_read()?;
+        let txn = self.snapshot()?;
         let row = txn.open_table(BLOCKS)?.get(height)?;
         match row {
             Some(row) => block_in(height, row.value()).map(Some),
@@ -72,7 +72,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Corrupt`] or an error of the engine.
     pub fn blocks(&self, heights: impl RangeBounds<u64>) -> Result<Blocks, StoreError> {
-        let txn = self.db.begin_read()?;
+        let txn = self.snapshot()?;
         let head = head_in(&txn)?;
         let next = clip(&heights, head.first_height..head.next_height);
         let rows = txn.open_table(BLOCKS)?.range(next.clone())?;
@@ -84,7 +84,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::OutOfRange`], [`StoreError::Corrupt`] or an error of the engine.
     pub fn event(&self, index: u64) -> Result<Vec<u8>, StoreError> {
-        let txn = self.db.begin_read()?;
+        let txn = self.snapshot()?;
         event_in(&txn, index)
     }
 
@@ -93,7 +93,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Corrupt`] or an error of the engine.
     pub fn events(&self, indices: impl RangeBounds<u64>) -> Result<Events, StoreError> {
-        let txn = self.db.begin_read()?;
+        let txn = self.snapshot()?;
         let next = clip(&indices, 0..head_in(&txn)?.log_size);
         let rows = txn.open_table(EVENTS)?.range(next.clone())?;
         Ok(Events { rows, next })
@@ -104,7 +104,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Corrupt`] or an error of the engine.
     pub fn entries(&self) -> Result<Entries, StoreError> {
-        let txn = self.db.begin_read()?;
+        let txn = self.snapshot()?;
         let runs = head_in(&txn)?.runs;
         Ok(Entries { chunks: txn.open_table(STATE)?, merged: Merged::new(&runs) })
     }
@@ -114,7 +114,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Corrupt`] or an error of the engine.
     pub fn meta(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        let txn = self.db.begin_read()?;
+        let txn = self.snapshot()?;
         let row = txn.open_table(META)?.get(name)?;
         row.map(|row| {
             row::open(Kind::Meta, name.as_bytes(), row.value())
@@ -125,7 +125,7 @@ impl Store {
     }
 
     pub(crate) fn head(&self) -> Result<Head, StoreError> {
-        head_in(&self.db.begin_read()?)
+        head_in(&self.snapshot()?)
     }
 }
 

@@ -4,9 +4,7 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use redb::{
-    Database, ReadTransaction, ReadableDatabase as _, ReadableTable as _, TableHandle as _,
-};
+use redb::{ReadTransaction, ReadableTable as _, TableHandle as _};
 
 use super::head::Head;
 use super::nodes::open_tile;
@@ -87,17 +85,26 @@ pub struct Progress {
 }
 
 impl Store {
-    /// Reads everything and names every damaged item. Other reads and commits go on meanwhile.
+    /// Reads everything and names every damaged item. Other reads and commits go on meanwhile; if the store is reopened,
+    /// it begins anew.
     pub fn verify(&self, progress: &mut dyn FnMut(Progress)) -> Report {
-        let tree = self.tree();
-        walk(&self.db, Some(&tree), progress)
+        loop {
+            let (opened, tree) = (self.times_opened(), self.tree());
+            let report = walk(&|| self.snapshot(), Some(&tree), progress);
+            if opened == self.times_opened() {
+                return report;
+            }
+        }
     }
 }
+
+/// Begins to read.
+type Snapshot<'s> = &'s dyn Fn() -> Result<ReadTransaction, StoreError>;
 
 /// The walk over an open database. The engine may panic on pages that were changed under it, so
 /// each table is walked under a guard.
 pub(crate) fn walk(
-    db: &Database,
+    db: Snapshot<'_>,
     edge: Option<&Tree>,
     progress: &mut dyn FnMut(Progress),
 ) -> Report {
@@ -136,12 +143,12 @@ pub(crate) fn guarded<T>(
 }
 
 fn section(
-    db: &Database,
+    db: Snapshot<'_>,
     report: &mut Report,
     what: &str,
     work: impl FnOnce(&ReadTransaction, &mut Report) -> Result<(), StoreError>,
 ) {
-    guarded(report, what, |report| work(&db.begin_read()?, report));
+    guarded(report, what, |report| work(&db()?, report));
 }
 
 fn check_meta(txn: &ReadTransaction, report: &mut Report) -> Result<Option<Head>, StoreError> {

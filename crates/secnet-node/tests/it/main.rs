@@ -16,6 +16,7 @@ mod export;
 mod flip;
 mod folder;
 mod model;
+mod room;
 mod solo;
 mod successor;
 mod tree;

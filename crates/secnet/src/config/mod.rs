@@ -35,6 +35,7 @@ const OTHER_VARIABLES: &[&str] = &[
     "SECNET_SIM_SEEDS",
     "SECNET_URL",
 ];
+pub(crate) const MEBIBYTE: u64 = 1024 * 1024;
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
 /// How settings are given on the command line.
@@ -95,6 +96,10 @@ pub(crate) struct Settings {
     pub log_level: String,
     pub metrics: Option<SocketAddr>,
     pub webhooks: Vec<String>,
+    /// Bytes of the ledger's disk that are kept.
+    pub reserve: u64,
+    /// Time from one check of the ledger to the next, if there is one.
+    pub check_every: Option<Duration>,
     /// Folder, and time from one to the next.
     pub backup: Option<(PathBuf, Duration)>,
 }
@@ -255,6 +260,8 @@ impl Config {
             burst: number("limits.burst").ok_or_else(missing)?,
         };
         let hours = number("backup.hours").ok_or_else(missing)?;
+        let reserve = u64::from(number("disk.reserve").ok_or_else(missing)?) * MEBIBYTE;
+        let check = number("check.hours").ok_or_else(missing)?;
         let path = |key| self.one(key).map(PathBuf::from);
         Ok(Settings {
             listen,
@@ -265,6 +272,8 @@ impl Config {
             log_level: self.one("log.level").unwrap_or("warn").to_owned(),
             metrics: self.one("metrics.listen").and_then(|text| text.parse().ok()),
             webhooks: self.all("webhooks.urls").to_vec(),
+            reserve,
+            check_every: (check > 0).then(|| HOUR.saturating_mul(check)),
             backup: path("backup.folder").map(|folder| (folder, HOUR.saturating_mul(hours))),
         })
     }

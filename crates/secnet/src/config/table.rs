@@ -102,7 +102,19 @@ pub(crate) const SETTINGS: &[Setting] = &[
         key: "webhooks.urls",
         form: Form::Urls,
         default: "",
-        what: "Who is told of requests that are held, stopped by guard or rule, or fail because something is broken: a signed POST with the decision as JSON, tried until it is answered 2xx.",
+        what: "Who is told of requests that are held, stopped by guard or rule, or fail because something is broken, and of how the node itself is: a full disk, damage, a failed backup, a certificate that ends. A signed POST of JSON, tried until it is answered 2xx.",
+    },
+    Setting {
+        key: "disk.reserve",
+        form: Form::Number(0, 1_048_576),
+        default: "64",
+        what: "MiB of the ledger's disk that are kept while there is room. With less than 16 MiB free besides, no data is released and nothing is taken in any more; the reserve is given back to the disk for what ends rights or destroys data.",
+    },
+    Setting {
+        key: "check.hours",
+        form: Form::Number(0, 8760),
+        default: "24",
+        what: "Hours from one check of the whole ledger to the next, while the node serves; what is wrong is told as an alert. 0 checks only at the start.",
     },
     Setting {
         key: "backup.folder",

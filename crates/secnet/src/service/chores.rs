@@ -4,9 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use secnet_app::ports::Clock as _;
+use secnet_app::ports::{Clock as _, Log as _};
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::alerts::{Alerts, Kind};
 use crate::config::Settings;
 use crate::failure::Failure;
 use crate::node::{Node, publish};
@@ -21,8 +22,13 @@ const SAVE_GUARD: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_secs(10 * 60);
 
 /// Do all of it, for as long as this is polled. What fails is logged and tried again at its next time.
-pub(crate) async fn run(node: &Node, settings: &Settings) {
-    tokio::join!(publishing(node), saving(node), expiring(node), backing_up(node, settings));
+pub(super) async fn run(node: &Node, settings: &Settings, alerts: &Alerts) {
+    tokio::join!(
+        publishing(node),
+        saving(node),
+        expiring(node),
+        backing_up(node, settings, alerts)
+    );
 }
 
 async fn publishing(node: &Node) {
@@ -41,6 +47,10 @@ async fn saving(node: &Node) {
     let mut times = every(SAVE_GUARD);
     loop {
         times.tick().await;
+        // What is left of the room is not for that.
+        if node.solo.standing().lacks_room() {
+            continue;
+        }
         let saved = node.pdc.save_guard().await;
         let failed =
             |error: secnet_app::ports::ArchiveError| crate::node::access_failure(error.into());
@@ -59,17 +69,18 @@ async fn expiring(node: &Node) {
     }
 }
 
-async fn backing_up(node: &Node, settings: &Settings) {
+async fn backing_up(node: &Node, settings: &Settings, alerts: &Alerts) {
     let Some((folder, apart)) = &settings.backup else { return std::future::pending().await };
     let mut times = every(LOOK);
     loop {
         times.tick().await;
-        if is_due(folder, *apart) {
-            let made = backup::make(node, folder).await;
-            if made.is_ok() {
-                tracing::info!("a backup was made");
+        if is_due(folder, *apart) && !node.solo.standing().lacks_room() {
+            match backup::make(node, folder).await {
+                Ok(_) => tracing::info!("a backup was made"),
+                Err(failure) => {
+                    alerts.tell(Kind::NoBackup, format!("no backup was made: {}", why(&failure)));
+                }
             }
-            tell("no backup was made", made.map(drop));
         }
     }
 }
@@ -88,9 +99,12 @@ fn every(period: Duration) -> tokio::time::Interval {
 
 fn tell(what: &str, done: Result<(), Failure>) {
     if let Err(failure) = done {
-        let why =
-            [failure.message.as_str()].into_iter().chain(failure.causes.iter().map(String::as_str));
-        let why = why.collect::<Vec<_>>().join(": ");
-        tracing::error!(why, "{what}");
+        tracing::error!(why = why(&failure), "{what}");
     }
+}
+
+fn why(failure: &Failure) -> String {
+    let why =
+        [failure.message.as_str()].into_iter().chain(failure.causes.iter().map(String::as_str));
+    why.collect::<Vec<_>>().join(": ")
 }

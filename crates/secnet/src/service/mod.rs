@@ -1,21 +1,26 @@
 //! A folder that serves until it is told to stop.
 
+mod alerts;
 mod chores;
+mod expiry;
 pub(crate) mod log;
 pub(crate) mod tls;
+pub(crate) mod watching;
 mod webhooks;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use alerts::Alerts;
 use secnet_app::CanaryError;
 use secnet_gateway::{Gateway, Serving, Tls, metrics_router, router, serve_with};
+use secnet_node::Reserve;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::config::Settings;
 use crate::failure::{Exit, Failure};
-use crate::node::Node;
+use crate::node::{LEDGER, Node};
 
 /// Connections at once to where the metrics are.
 const METRICS_CONNECTIONS: usize = 64;
@@ -64,6 +69,11 @@ impl Service {
         let denial = node.pdc.canary().await.map_err(|error| not_enforced(&error))?;
         let denial = denial.map(|denial| denial.to_string());
         tracing::info!(decision = denial, "what must be refused is refused");
+        // Nobody writes yet: what uploads left that a crash cut off takes room for nothing.
+        let cleared = node.vault.clear_staging().await;
+        if let Err(error) = cleared {
+            tracing::warn!(why = %error, "what cut off uploads left in the vault stays there");
+        }
         let gateway = Gateway::new(Arc::clone(&node.pdc), self.settings.limits);
         let gateway = gateway.answering_to(self.authorities()).publishing(node.dir.join("log"));
         let gateway = Arc::new(gateway);
@@ -73,11 +83,15 @@ impl Service {
         let serving = self.serving(&gateway, certificates);
         let door =
             serve_with(self.listener, router(Arc::clone(&gateway)), serving, stopped.clone());
+        let reserve = Reserve::of(&node.dir.join(LEDGER), self.settings.reserve);
+        node.solo.move_to(Box::new(reserve));
+        let alerts = Alerts::default();
         let beside = async {
             tokio::join!(
-                chores::run(node, &self.settings),
+                chores::run(node, &self.settings, &alerts),
+                watching::run(node, &self.settings, &alerts),
                 house.keep_house(),
-                webhooks::run(node, &self.settings.webhooks),
+                webhooks::run(node, &self.settings.webhooks, &alerts),
                 tls::follow(self.tls),
                 metrics(self.metrics, gateway, stopped),
             );

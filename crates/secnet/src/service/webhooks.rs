@@ -1,8 +1,10 @@
-//! Administrators are told of what waits, what guard or rules have stopped, and what failed because something is broken.
+//! Administrators are told of what waits, what guard or rules have stopped, what failed because something is broken, and
+//! how the node itself is.
 //!
-//! What is told is read from the log, and the folder keeps for each address how far that has been told: a restart loses
-//! nothing, and whoever is told twice sees it by the event's number. Each call is signed as callers of this node sign
-//! theirs, by the data centre's key.
+//! What is told of decisions is read from the log, and the folder keeps for each address how far that has been told: a
+//! restart loses nothing, and whoever is told twice sees it by the event's number. Alerts of the node's own are told while
+//! it runs: a disk that is full could not keep them. Each call is signed as callers of this node sign theirs, by the data
+//! centre's key.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,6 +17,7 @@ use secnet_gateway::{Call, sign_call};
 use secnet_types::{Digest, Effect, Event, ReasonClass, Verdict, decode, limits};
 use serde_json::{Value, json};
 
+use super::alerts::{Alert, Alerts};
 use crate::failure::Failure;
 use crate::files;
 use crate::node::{Node, access_failure};
@@ -30,13 +33,60 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(5 * 60);
 /// Events that are read at once.
 const PAGE: usize = 256;
+/// The folder of the notes, in the data folder.
+const NOTES: &str = "webhooks";
 /// Longest note of how far was told, in bytes.
 const MAX_NOTE_BYTES: u64 = 64;
 
 /// Tell all addresses, for as long as this is polled.
-pub(super) async fn run(node: &Node, urls: &[String]) {
-    join_all(urls.iter().map(|url| telling(node, url))).await;
+pub(super) async fn run(node: &Node, urls: &[String], alerts: &Alerts) {
+    if let Err(failure) = forget_others(node, urls) {
+        tracing::warn!(why = failure.causes.join(": "), "{}", failure.message);
+    }
+    let decisions = join_all(urls.iter().map(|url| telling(node, url)));
+    let own = join_all(urls.iter().map(|url| telling_of_the_node(node, url, alerts)));
+    futures::join!(decisions, own);
     std::future::pending().await
+}
+
+/// What was noted of addresses that are told no more is of no use.
+fn forget_others(node: &Node, urls: &[String]) -> Result<(), Failure> {
+    let folder = node.dir.join(NOTES);
+    let told: Vec<String> = urls.iter().map(|url| Digest::of(url.as_bytes()).to_string()).collect();
+    let Ok(notes) = std::fs::read_dir(&folder) else { return Ok(()) };
+    for note in notes.filter_map(Result::ok) {
+        if !told.iter().any(|told| note.file_name() == told.as_str()) {
+            files::remove(&note.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Tell one address how the node is, one alert after the other, each until it is heard.
+async fn telling_of_the_node(node: &Node, url: &str, alerts: &Alerts) {
+    let (mut next, mut wait) = (0, FIRST_WAIT);
+    loop {
+        let (alert, after) = alerts.from(next).await;
+        let told = async { Address::of(node, url)?.send(&own(&alert)).await }.await;
+        match told {
+            Ok(()) => (next, wait) = (after, FIRST_WAIT),
+            Err(failure) => {
+                let why = failure.causes.join(": ");
+                tracing::warn!(why, "{}", failure.message);
+                tokio::time::sleep(wait).await;
+                wait = wait.saturating_mul(2).min(LONGEST_WAIT);
+            }
+        }
+    }
+}
+
+/// What is told of an alert of the node's own.
+fn own(alert: &Alert) -> Value {
+    let Alert { id, time, kind, said } = alert;
+    json!({
+        "alert": format!("{:032x}", u128::from_be_bytes(*id)), "time": time.to_string(),
+        "kind": kind.as_str(), "said": said, "do": kind.hint(),
+    })
 }
 
 /// Tell one address. What fails is logged, and tried again from where it stopped.
@@ -63,16 +113,20 @@ struct Address<'a> {
 }
 
 impl<'a> Address<'a> {
-    /// A new address is told of what happens from now on.
-    fn open(node: &'a Node, url: &str) -> Result<Self, Failure> {
-        let note = node.dir.join("webhooks").join(Digest::of(url.as_bytes()).to_string());
+    fn of(node: &'a Node, url: &str) -> Result<Self, Failure> {
+        let note = node.dir.join(NOTES).join(Digest::of(url.as_bytes()).to_string());
         let url = Url::parse(url).map_err(|error| failed(&error))?;
         drop(rustls::crypto::ring::default_provider().install_default());
         let http = Client::builder().redirect(Policy::none()).timeout(TIME).build();
         let http = http.map_err(|error| failed(&error))?;
-        let known = files::read_if_present(&note, MAX_NOTE_BYTES)?;
+        Ok(Self { node, url, http, next: 0, note })
+    }
+
+    /// A new address is told of what happens from now on.
+    fn open(node: &'a Node, url: &str) -> Result<Self, Failure> {
+        let mut address = Self::of(node, url)?;
+        let known = files::read_if_present(&address.note, MAX_NOTE_BYTES)?;
         let known = known.and_then(|text| core::str::from_utf8(&text).ok()?.trim().parse().ok());
-        let mut address = Self { node, url, http, next: 0, note };
         match known {
             Some(next) => address.next = next,
             None => address.told(node.pdc.view(|view| view.log_size).unwrap_or_default())?,

@@ -1,6 +1,7 @@
 //! `secnet backup`
 //!
 //! ```text
+//! BACKUP/format             which form the folder had
 //! BACKUP/genesis.cbor       how the network began
 //! BACKUP/ledger-<time>/     the ledger with its manifest; only the newest is kept
 //! BACKUP/closed/            the ledgers of the networks before
@@ -16,6 +17,7 @@ use serde_json::json;
 use crate::cli::Globals;
 use crate::failure::{Exit, Failure};
 use crate::files;
+use crate::format::FORMAT_FILE;
 use crate::node::{BACKUP_EPOCHS, Node, backup_failure, store_failure};
 use crate::output::Output;
 use crate::show;
@@ -116,7 +118,7 @@ pub(crate) async fn make(node: &Node, folder: &Path) -> Result<Made, Failure> {
     if node.dir.join(CLOSED).exists() && !folder.join(CLOSED).exists() {
         files::copy_tree(&node.dir.join(CLOSED), &folder.join(CLOSED), &[])?;
     }
-    for name in ["passphrase", "genesis.cbor"] {
+    for name in ["passphrase", FORMAT_FILE, "genesis.cbor"] {
         copy_file(&node.dir.join(name), &folder.join(name))?;
     }
     // The ledger only grows, so that an older copy has nothing which the newer one lacks.

@@ -72,6 +72,8 @@ impl Place {
 pub(crate) async fn run(globals: &Globals, out: Output, args: DevArgs) -> Result<(), Failure> {
     // Whatever is configured here is meant for another node.
     let mut settings = Config::load(&Sources::default())?.settings()?;
+    // Nobody's rights hang on a folder that passes.
+    settings.reserve = 0;
     if let Some(listen) = args.listen {
         settings.listen = listen;
     } else if std::net::TcpListener::bind(settings.listen).is_err() {

@@ -1,19 +1,22 @@
 //! `secnet doctor`: what would keep this folder from serving, and what to do about it.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use secnet_app::ports::Clock as _;
+use secnet_node::{Against, LOW_BYTES, Reserve, Room as _, agrees, free_bytes};
 use secnet_types::Timestamp;
 use serde_json::json;
 
 use crate::cli::Globals;
-use crate::config::{ConfigArgs, Settings};
+use crate::config::{ConfigArgs, MEBIBYTE, Settings};
+use crate::evidence;
 use crate::failure::{Exit, Failure};
-use crate::node::{Node, require};
+use crate::node::{LEDGER, Node, require};
 use crate::output::Output;
-use crate::service::tls;
+use crate::service::{tls, watching};
 use crate::system::SystemClock;
 use crate::verbs::backup;
 
@@ -57,8 +60,11 @@ pub(crate) async fn run(globals: &Globals, out: Output, args: DoctorArgs) -> Res
     let settings = config.as_ref().ok().cloned();
     findings.push(Finding::of("configuration", config.map(drop)));
     findings.push(Finding::of("folder", require(&globals.dir)));
-    findings.push(Finding::of("permissions", permissions(&globals.dir)));
+    findings.push(Finding::of("permissions", permissions(globals, settings.as_ref())));
     findings.push(Finding::of("room on the disk", room(&globals.dir)));
+    if let Some(settings) = &settings {
+        findings.push(Finding::of("reserve", reserve(&globals.dir, settings.reserve)));
+    }
     findings.extend(opened(globals).await);
     if let Some(settings) = &settings {
         findings.extend(around(settings));
@@ -85,21 +91,55 @@ fn text(findings: &[Finding]) -> String {
 }
 
 /// Only the owner may read keys.
-fn permissions(dir: &Path) -> Result<(), Failure> {
-    #[cfg(unix)]
-    for part in ["", "keys"] {
-        use std::os::unix::fs::PermissionsExt as _;
-        let path = dir.join(part);
-        let found =
-            std::fs::metadata(&path).map_err(|error| Failure::io("look at", &path, &error))?;
-        if found.permissions().mode() & 0o077 != 0 {
-            let said = format!("others than its owner may enter `{}`", path.display());
-            return Err(
-                Failure::new("permissions", said).hint(format!("chmod 700 {}", path.display()))
-            );
-        }
+fn permissions(globals: &Globals, settings: Option<&Settings>) -> Result<(), Failure> {
+    let keys = globals.dir.join("keys");
+    private(&globals.dir, NOBODY_ELSE, "700")?;
+    private(&keys, NOBODY_ELSE, "700")?;
+    let files = std::fs::read_dir(&keys).map_err(|error| Failure::io("read", &keys, &error))?;
+    for file in files.filter_map(Result::ok) {
+        private(&file.path(), NOBODY_ELSE, "600")?;
     }
+    // These may be shared with the group that the node runs as. A descriptor has the permissions of whatever it is.
+    if let Some(file) = globals.passphrase_file.as_deref().filter(|file| file.is_file()) {
+        private(file, NO_STRANGER, "640")?;
+    }
+    match settings.and_then(|settings| settings.tls.as_ref()) {
+        Some((_, key)) if key.exists() => private(key, NO_STRANGER, "640"),
+        _ => Ok(()),
+    }
+}
+
+/// Permissions of others than the owner.
+const NOBODY_ELSE: u32 = 0o077;
+/// Permissions of others than the owner and the group.
+const NO_STRANGER: u32 = 0o007;
+
+#[cfg(unix)]
+fn private(path: &Path, denied: u32, wanted: &str) -> Result<(), Failure> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let found = std::fs::metadata(path).map_err(|error| Failure::io("look at", path, &error))?;
+    if found.permissions().mode() & denied == 0 {
+        return Ok(());
+    }
+    let said = format!("others may use `{}`", path.display());
+    Err(Failure::new("permissions", said).hint(format!("chmod {wanted} {}", path.display())))
+}
+
+#[cfg(not(unix))]
+fn private(_: &Path, _: u32, _: &str) -> Result<(), Failure> {
     Ok(())
+}
+
+/// Is there, or could there be, what keeps revocations going on a full disk?
+fn reserve(dir: &Path, wanted: u64) -> Result<(), Failure> {
+    let ledger = dir.join(LEDGER);
+    let missing = wanted.saturating_sub(Reserve::of(&ledger, wanted).kept());
+    let needs = missing.saturating_add(LOW_BYTES);
+    let Some(free) = free_bytes(&ledger).filter(|free| *free < needs) else { return Ok(()) };
+    let (free, needs) = (free / MEBIBYTE, needs.div_ceil(MEBIBYTE));
+    let said = format!("{free} MiB are free, and {needs} are needed");
+    Err(Failure::new("disk-full", said)
+        .hint("make room: until then no data is released, and no reserve is kept"))
 }
 
 /// Write as much as must fit, and remove it. The file has no name that anything reads.
@@ -130,6 +170,7 @@ async fn opened(globals: &Globals) -> Vec<Finding> {
         Finding::of("passphrase and ledger", Ok(())),
         Finding::of("money", money(&node)),
         Finding::of("clock", clock(&node)),
+        Finding::of("published log", published(&node)),
     ];
     drop(node);
     findings
@@ -154,11 +195,26 @@ fn clock(node: &Node) -> Result<(), Failure> {
         .hint("set the clock; until then signatures of callers do not hold"))
 }
 
+/// Does the ledger hold what it has published? A look, not a check: `secnet fsck` reads everything.
+fn published(node: &Node) -> Result<(), Failure> {
+    // Before the first block there is nothing to publish.
+    let Ok(note) = evidence::published(&node.dir) else { return Ok(()) };
+    agrees(node.solo.chain().store(), &Against::Checkpoint(note)).map_err(|problem| {
+        Failure::new("damaged", "the ledger does not hold what it has published")
+            .because(&problem)
+            .hint("`secnet fsck` looks at everything; restore a backup")
+    })
+}
+
 /// What a node would need besides the folder.
 fn around(settings: &Settings) -> Vec<Finding> {
-    let mut findings = vec![Finding::of("address", free(settings))];
+    let mut findings = vec![Finding::of("address", free("listen", settings.listen))];
+    if let Some(metrics) = settings.metrics {
+        findings.push(Finding::of("address of the metrics", free("metrics.listen", metrics)));
+    }
     if let Some((certificate, key)) = &settings.tls {
-        findings.push(Finding::of("certificate", tls::read(certificate, key).map(drop)));
+        let usable = tls::read(certificate, key).and_then(|_| lasts(certificate));
+        findings.push(Finding::of("certificate", usable));
     }
     if let Some((folder, apart)) = &settings.backup {
         findings.push(Finding::of("backup", backed_up(folder, *apart)));
@@ -166,13 +222,23 @@ fn around(settings: &Settings) -> Vec<Finding> {
     findings
 }
 
-fn free(settings: &Settings) -> Result<(), Failure> {
-    std::net::TcpListener::bind(settings.listen).map(drop).map_err(|error| {
-        Failure::new("listen", format!("cannot listen on {}", settings.listen))
+fn free(setting: &str, address: SocketAddr) -> Result<(), Failure> {
+    std::net::TcpListener::bind(address).map(drop).map_err(|error| {
+        Failure::new("listen", format!("cannot listen on {address}"))
             .because(&error)
-            .hint("end what listens there, or set `listen` to another address")
+            .hint(format!("end what listens there, or set `{setting}` to another address"))
             .exit(Exit::Unreachable)
     })
+}
+
+/// Does the certificate hold on for a while?
+fn lasts(certificate: &Path) -> Result<(), Failure> {
+    let end = watching::expiry(certificate)?;
+    if !watching::ends_soon(end, SystemClock.now()) {
+        return Ok(());
+    }
+    Err(Failure::new("tls", format!("the certificate holds until {end}"))
+        .hint("put a new one in place; a node that serves reads it again by itself"))
 }
 
 fn backed_up(folder: &Path, apart: Duration) -> Result<(), Failure> {
@@ -184,4 +250,18 @@ fn backed_up(folder: &Path, apart: Duration) -> Result<(), Failure> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let age = now.saturating_sub(Duration::from_millis(made.0));
     if age > apart.saturating_mul(LATE) { Err(late()) } else { Ok(()) }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reserve_that_no_disk_has_room_for_is_told_of() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join(LEDGER)).unwrap();
+        let failure = reserve(folder.path(), u64::MAX / 2).unwrap_err();
+        assert_eq!(failure.code, "disk-full");
+        assert!(failure.hint.is_some() && failure.message.contains("are needed"), "{failure:?}");
+    }
 }

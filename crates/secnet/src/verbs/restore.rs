@@ -20,6 +20,7 @@ use crate::cli::Globals;
 use crate::erased::{self, Erasure};
 use crate::failure::{Exit, Failure};
 use crate::files;
+use crate::format::{self, FORMAT_FILE};
 use crate::keystore::Identity;
 use crate::node::{
     BACKUP_EPOCHS, Node, OwnKeys, access_failure, backup_failure, own_keys, store_failure,
@@ -59,6 +60,7 @@ pub(crate) async fn run(globals: &Globals, out: Output, args: RestoreArgs) -> Re
         .hint("name the folder that `secnet backup` wrote")
         .exit(Exit::Usage));
     }
+    format::check(&args.from)?;
     let evidence = end::evidence(&args)?;
     if globals.dry_run {
         return foresee(dir, out, &args, &evidence);
@@ -135,7 +137,9 @@ async fn restore(
         files::copy_tree(&from.join(CLOSED), &dir.join(CLOSED), &[])?;
     }
     copy_file(&args.epochs, &dir.join("keys").join(BACKUP_EPOCHS))?;
-    copy_file(&from.join("passphrase"), &dir.join("passphrase"))?;
+    for name in ["passphrase", FORMAT_FILE] {
+        copy_file(&from.join(name), &dir.join(name))?;
+    }
 
     let (events, end) = restore_ledger(args, dir, evidence, out)?;
     let (report, erased) = restore_vault(args, dir, passphrase).await?;

@@ -1,8 +1,10 @@
 //! `secnet status`
 
 use clap::Args;
+use secnet_app::ports::{Log as _, Standing};
 use serde_json::{Value, json};
 
+use crate::config::MEBIBYTE;
 use crate::failure::Failure;
 use crate::node::Node;
 use crate::output::Output;
@@ -49,6 +51,8 @@ pub(crate) async fn run_remote(out: Output, args: &StatusArgs) -> Result<(), Fai
 }
 
 pub(crate) async fn run(node: &Node, out: Output) -> Result<(), Failure> {
+    let standing = node.solo.standing();
+    let trouble = standing.trouble.as_ref().map(ToString::to_string);
     let value = node.pdc.view(|view| {
         let (members, datasets, grants) = view.state.sizes();
         let conserved = view.state.audit().is_some_and(|(totals, sum)| totals.supply == sum);
@@ -65,6 +69,9 @@ pub(crate) async fn run(node: &Node, out: Output) -> Result<(), Failure> {
             "treasury": view.state.totals().treasury.to_string(),
             "money_conserved": conserved,
             "closed": view.state.is_closed(),
+            "free_bytes": standing.free,
+            "reserve_bytes": standing.reserve,
+            "trouble": trouble,
         })
     });
     let value = value.unwrap_or_default();
@@ -79,11 +86,27 @@ pub(crate) async fn run(node: &Node, out: Output) -> Result<(), Failure> {
         let money = if whole { "not a millionth is missing" } else { "they do not add up" };
         let closed = if word("closed") == "true" { ", closed" } else { "" };
         format!(
-            "network   {} ({}){closed}\nledger    block {}, {}, last block {}\nholds     {}, {}, {}\nmoney     {} issued, {} in the treasury; {money}",
+            "network   {} ({}){closed}\nledger    block {}, {}, last block {}\nholds     {}, {}, {}\nmoney     {} issued, {} in the treasury; {money}\ndisk      {}",
             word("name"), word("network"), word("height"), count("events", "event"), word("time"),
             count("members", "member"), count("datasets", "dataset"), count("grants", "grant"),
-            word("supply"), word("treasury"),
+            word("supply"), word("treasury"), disk(&standing),
         )
     });
     Ok(())
+}
+
+/// How much room there is, in words.
+fn disk(standing: &Standing) -> String {
+    let free = match standing.free {
+        Some(free) => format!("{} MiB free", free / MEBIBYTE),
+        None => "it is not known how much is free".into(),
+    };
+    let kept = match standing.reserve {
+        0 => "no reserve".into(),
+        bytes => format!("{} MiB in reserve", bytes / MEBIBYTE),
+    };
+    match &standing.trouble {
+        Some(trouble) => format!("{free}, {kept}; {trouble}"),
+        None => format!("{free}, {kept}"),
+    }
 }

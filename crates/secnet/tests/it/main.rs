@@ -21,6 +21,7 @@ mod exit_codes;
 mod fsck;
 mod identities;
 mod keep;
+mod operations;
 mod readme;
 mod records;
 mod requests;

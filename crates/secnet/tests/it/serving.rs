@@ -14,14 +14,14 @@ fn tls(name: &str) -> PathBuf {
 }
 
 /// A node that runs.
-struct Up {
+pub(crate) struct Up {
     process: Running,
-    said: Value,
+    pub(crate) said: Value,
     _stdout: BufReader<ChildStdout>,
 }
 
 impl Up {
-    fn start(place: &Place, args: &[&str]) -> Self {
+    pub(crate) fn start(place: &Place, args: &[&str]) -> Self {
         let mut up = command(place.root());
         up.args(["--dir", "d", "--json", "up", "--listen", "127.0.0.1:0"]).args(args);
         let mut process = Running(up.stdout(Stdio::piped()).spawn().unwrap());
@@ -32,21 +32,21 @@ impl Up {
         Self { process, said, _stdout: stdout }
     }
 
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         self.said["url"].as_str().unwrap().to_owned()
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         self.process.signal(name);
     }
 
-    fn stop(self) -> i32 {
+    pub(crate) fn stop(self) -> i32 {
         self.process.stop()
     }
 }
 
 /// Wait until it holds, for at most ten seconds.
-fn soon(what: &str, holds: impl Fn() -> bool) {
+pub(crate) fn soon(what: &str, holds: impl Fn() -> bool) {
     let begun = Instant::now();
     while !holds() {
         assert!(begun.elapsed() < Duration::from_secs(10), "{what} does not come");
@@ -221,7 +221,9 @@ fn the_log_names_no_caller_and_the_metrics_are_apart() {
 }
 
 /// A server that takes one call after the other and answers each with the next of these.
-fn receiver(answers: &'static [&'static str]) -> (String, std::sync::mpsc::Receiver<String>) {
+pub(crate) fn receiver(
+    answers: &'static [&'static str],
+) -> (String, std::sync::mpsc::Receiver<String>) {
     use std::io::{Read as _, Write as _};
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/alerts?from=node", listener.local_addr().unwrap());
