@@ -129,7 +129,7 @@ fn a_node_says_how_it_stands_and_a_printed_call_is_one() {
     let get = ["get", &dataset, "--as", "dr-bo", "--purpose", "treatment", "--max-price", "1"];
     let run = dev.at(&[&get[..], &["--print-curl"]].concat()).ok();
     let line = run.json()["curl"].as_str().unwrap().to_owned();
-    assert!(line.starts_with(&format!("curl -X POST '{url}/v1/access' -H 'content-type")));
+    assert!(line.starts_with(&format!("curl -X POST '{url}/v1/access' -H 'signature-input")));
     if Command::new("curl").arg("--version").output().is_ok() {
         let said = shell(dev.place.path(), &format!("{line} --noproxy '*' -s")).ok().json();
         assert_eq!(said["price"], "0.25", "{said}");
