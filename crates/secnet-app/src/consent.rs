@@ -74,7 +74,10 @@ impl Pdc {
             kept.push((EntryName::new(EntryKind::Wraps, &[], &digest.0), bytes));
         }
         if kept.is_empty() {
-            return Ok(self.log.submit(command.to_bytes()).await?);
+            return self.log.submit(command.to_bytes()).await.map_err(|error| match error {
+                SubmitError::Rejected(rejection) => self.veiled(command, rejection).into(),
+                error => error.into(),
+            });
         }
         self.signed_by_member(command)?;
         // Two commands may enclose the same: what one of them kept and lost must not be taken from the other.
@@ -84,7 +87,10 @@ impl Pdc {
             Err(error @ (SubmitError::Rejected(_) | SubmitError::NoRoom)) => {
                 let gone = fresh.into_iter().map(|name| Change { name, value: None });
                 self.archive.write(gone.collect()).await?;
-                Err(error.into())
+                match error {
+                    SubmitError::Rejected(rejection) => Err(self.veiled(command, rejection).into()),
+                    error => Err(error.into()),
+                }
             }
             ordered => Ok(ordered?),
         };

@@ -50,6 +50,9 @@ pub enum AccessError {
     /// A member has sent as much ahead of commands as it may.
     #[error("you have sent as much as you may that no accepted command points at yet")]
     Quota,
+    /// A member has tried out as much as it may.
+    #[error("you have tried out as much as you may in a minute")]
+    TooOften,
     /// Something stored is damaged.
     #[error("something stored is damaged: {0}; restore a backup")]
     Damaged(String),
@@ -101,6 +104,7 @@ impl AccessError {
         match self {
             Self::Malformed(_) | Self::Vault(VaultError::Mismatch(_)) => "malformed",
             Self::Quota => "quota",
+            Self::TooOften => "too-often",
             Self::Unauthenticated => "unauthenticated",
             Self::Unknown(_) => "unknown",
             Self::Rejected(rejection) | Self::Ledger(SubmitError::Rejected(rejection)) => {
@@ -135,6 +139,7 @@ impl AccessError {
             Self::Quota => {
                 "register what you sent, or wait until it is cleared away; then send again"
             }
+            Self::TooOften => "wait a minute, or ask: a request is decided, and recorded",
             Self::Malformed(_)
             | Self::Vault(VaultError::Mismatch(_))
             | Self::Ledger(SubmitError::Invalid(_)) => {
@@ -177,6 +182,7 @@ impl AccessError {
         match self {
             Self::Ledger(SubmitError::Busy | SubmitError::NoRoom | SubmitError::Unavailable(_))
             | Self::StaleLedger { .. }
+            | Self::TooOften
             | Self::Release(_)
             | Self::Log(LogError::Unavailable(_))
             | Self::Vault(VaultError::NoRoom | VaultError::Storage(_))

@@ -1,7 +1,7 @@
 //! What the ledger would say of a command, without ordering it.
 
 use secnet_ledger::VerifyingPool;
-use secnet_types::{Effect, SignedCommand};
+use secnet_types::{Effect, Operation, SignedCommand};
 
 use crate::pdc::Pdc;
 use crate::ports::SubmitError;
@@ -11,14 +11,25 @@ impl Pdc {
     /// What the command would change if it were ordered now. Nothing is ordered or kept.
     ///
     /// # Errors
-    /// What [`Pdc::order`] would answer instead of doing it.
+    /// What [`Pdc::order`] would answer instead of doing it; of an ask for a dataset that its author does not know of yet, the
+    /// same whether it exists or not.
     pub fn forecast(
         &self,
         command: &SignedCommand,
         enclosures: &Enclosures,
     ) -> Result<Vec<Effect>, AccessError> {
         enclosures.belong_to(command)?;
-        self.forecast_command(command)
+        let foreseen = self.forecast_command(command);
+        // An ask is delivered to the owner, who sees who asks. To say beforehand whether there is one would be an answer
+        // that nobody sees.
+        let asks = matches!(command.value.operation, Operation::OpenAsk { .. });
+        if let (Ok(_), true, Some(unknown)) = (&foreseen, asks, self.names_unknown(command)) {
+            return Err(unknown.into());
+        }
+        foreseen.map_err(|error| match error {
+            AccessError::Rejected(rejection) => self.veiled(command, rejection).into(),
+            error => error,
+        })
     }
 
     pub(crate) fn forecast_command(

@@ -1,6 +1,6 @@
-//! What waits for an owner: asks, holds, reviews.
+//! What waits for an owner: asks, holds, reviews; and what somebody asked for.
 
-use secnet_ledger::{AskStatus, DecisionState};
+use secnet_ledger::{AskState, AskStatus, DecisionState};
 use secnet_types::{
     AskId, DatasetId, DecisionId, GrantDetail, MemberId, Power, RecordId, RecordMeta, RequestId,
     Timestamp, Verdict, decode, limits,
@@ -33,13 +33,22 @@ pub struct Inbox {
     pub damaged: Vec<String>,
 }
 
+/// What a member has asked others for, at most [`MAX_INBOX_ENTRIES`].
+#[derive(Debug, Default)]
+pub struct Asked {
+    /// Every ask whose deadline lies ahead, answered or not.
+    pub asks: Vec<InboxAsk>,
+    /// What could not be read of all this, one sentence each.
+    pub damaged: Vec<String>,
+}
+
 /// One ask.
 #[derive(Debug)]
 pub struct InboxAsk {
     /// Its id.
     pub id: AskId,
     /// The ask and where it stands.
-    pub state: secnet_ledger::AskState,
+    pub state: AskState,
     /// What is wished for, if its detail was handed in.
     pub detail: Option<GrantDetail>,
 }
@@ -76,20 +85,18 @@ pub struct InboxReview {
     pub overdue: bool,
 }
 
-impl Inbox {
-    /// A damaged entry is named and left out; other failures are failures.
-    fn whole<T>(
-        &mut self,
-        what: &str,
-        entry: Result<Option<T>, AccessError>,
-    ) -> Result<Option<T>, AccessError> {
-        match entry {
-            Err(error) if error.is_damage() => {
-                self.damaged.push(format!("{what}: {error}"));
-                Ok(None)
-            }
-            other => other,
+/// A damaged entry is named and left out; other failures are failures.
+fn whole<T>(
+    what: &str,
+    entry: Result<Option<T>, AccessError>,
+    damaged: &mut Vec<String>,
+) -> Result<Option<T>, AccessError> {
+    match entry {
+        Err(error) if error.is_damage() => {
+            damaged.push(format!("{what}: {error}"));
+            Ok(None)
         }
+        other => other,
     }
 }
 
@@ -125,17 +132,11 @@ impl Pdc {
             })
             .unwrap_or_default();
         let mut inbox = Inbox::default();
-        for (id, state) in asks {
-            let detail = inbox.whole(
-                &format!("the detail of ask {id}"),
-                self.ask_detail(state.ask.detail).await,
-            )?;
-            inbox.asks.push(InboxAsk { id, state, detail });
-        }
+        inbox.asks = self.with_details(asks, &mut inbox.damaged).await?;
         for ((requester, request), hold) in holds {
             let Verdict::Hold { answer_by, .. } = hold.verdict else { continue };
-            let facts = inbox
-                .whole(&format!("the facts of decision {}", hold.id), self.facts_of(&hold).await)?;
+            let what = format!("the facts of decision {}", hold.id);
+            let facts = whole(&what, self.facts_of(&hold).await, &mut inbox.damaged)?;
             inbox.holds.push(InboxHold {
                 decision: hold.id,
                 requester,
@@ -160,6 +161,35 @@ impl Pdc {
         inbox.notices = notices;
         inbox.damaged.extend(damaged);
         Ok(inbox)
+    }
+
+    /// What a member has asked others for, and what they answered.
+    ///
+    /// # Errors
+    /// The archive cannot be read.
+    pub async fn asks_of(&self, asker: MemberId) -> Result<Asked, AccessError> {
+        let asks = self.view(|view| {
+            let ahead = |(_, ask): &(AskId, &AskState)| ask.ask.deadline > view.time;
+            let asks = view.state.asks_by(asker).filter(ahead).take(MAX_INBOX_ENTRIES);
+            asks.map(|(id, ask)| (id, ask.clone())).collect::<Vec<_>>()
+        });
+        let mut asked = Asked::default();
+        asked.asks = self.with_details(asks.unwrap_or_default(), &mut asked.damaged).await?;
+        Ok(asked)
+    }
+
+    async fn with_details(
+        &self,
+        asks: Vec<(AskId, AskState)>,
+        damaged: &mut Vec<String>,
+    ) -> Result<Vec<InboxAsk>, AccessError> {
+        let mut found = Vec::with_capacity(asks.len());
+        for (id, state) in asks {
+            let detail = self.ask_detail(state.ask.detail).await;
+            let detail = whole(&format!("the detail of ask {id}"), detail, damaged)?;
+            found.push(InboxAsk { id, state, detail });
+        }
+        Ok(found)
     }
 
     /// The detail of an ask, if it was handed in.

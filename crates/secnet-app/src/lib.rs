@@ -27,6 +27,7 @@ mod notices;
 mod open;
 mod pdc;
 pub mod ports;
+mod previews;
 mod record;
 mod refusals;
 mod release;
@@ -38,6 +39,7 @@ mod sparing;
 mod staging;
 mod statement;
 mod upload;
+mod veil;
 mod vetting;
 mod what_if;
 
@@ -49,17 +51,20 @@ pub use canary::CanaryError;
 pub use catalogue::{Known, KnownPage, MAX_CATALOGUE_PAGE};
 pub use collect::Delivery;
 pub use consent::Enclosures;
-pub use consents::{Consents, DenialLine, GrantLine};
+pub use consents::{
+    ConsentPlace, Consents, ConsentsPage, DenialLine, GrantLine, MAX_CONSENTS_PAGE, Which,
+};
 pub use error::AccessError;
 pub use facts::{Seer, VisiblePage, Wish};
 pub use granted::{Granted, MAX_VIEW_AGE_MS};
 pub use history::{Attempt, AttemptVerdict, HistoryPage, MAX_HISTORY_PAGE, Summarised};
-pub use inbox::{Inbox, InboxAsk, InboxHold, InboxReview, MAX_INBOX_ENTRIES};
+pub use inbox::{Asked, Inbox, InboxAsk, InboxHold, InboxReview, MAX_INBOX_ENTRIES};
 pub use kept::{Amiss, Kept, kept_of_decision, missing_of, must_be_kept, still_listed};
 pub use manifest::{DatasetManifest, MAX_UPLOADS_OF_DATASET};
 pub use notices::Notice;
 pub use open::{OpenError, Reader};
 pub use pdc::{Parts, Pdc, port_rng};
+pub use previews::{MAX_PREVIEWS_PAGE, PREVIEWS_PER_MINUTE, PreviewPlace, Previewed, PreviewsPage};
 pub use record::FactsRecord;
 pub use refusals::{DenialQuota, QUOTA_WINDOW_MS, SummaryRecord};
 pub use release::{LocalRelease, Release, ReleaseFailed};

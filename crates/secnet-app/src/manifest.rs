@@ -4,7 +4,7 @@ use minicbor::{Decode, Encode};
 use secnet_ledger::{DatasetStatus, Rejection};
 use secnet_lock::{RecordEntry, SealedUpload};
 use secnet_types::{
-    DatasetId, DecodeError, Digest, Operation, RecordId, RecordMeta, decode, encode,
+    DatasetId, DecodeError, Digest, MemberId, Operation, RecordId, RecordMeta, decode, encode,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -145,6 +145,22 @@ impl Pdc {
             Some((_, manifest)) if manifest != commitment => AccessError::Ledger(SubmitError::Busy),
             _ => AccessError::Damaged(format!("the list of the uploads of dataset {dataset}")),
         })
+    }
+
+    /// The same for the owner, who needs it to add to the dataset from anywhere.
+    ///
+    /// # Errors
+    /// [`AccessError::Unknown`] to anybody else, whether the dataset exists or not; as [`Pdc::manifest_of`].
+    pub async fn owned_manifest(
+        &self,
+        owner: MemberId,
+        dataset: DatasetId,
+    ) -> Result<DatasetManifest, AccessError> {
+        let owned = self.view(|view| view.state.dataset(dataset).is_some_and(|d| d.owner == owner));
+        if owned != Some(true) {
+            return Err(AccessError::Unknown(format!("dataset {dataset}")));
+        }
+        self.manifest_of(dataset).await
     }
 
     pub(crate) fn manifest_on_ledger(&self, dataset: DatasetId) -> Option<Digest> {

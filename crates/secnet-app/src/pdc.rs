@@ -21,6 +21,7 @@ use crate::ports::{
     Archive, ArchiveError, Change, Clock, Committed, Entropy, EntryKind, EntryName, Log,
     SubmitError, Vault, View,
 };
+use crate::previews::PreviewCounts;
 use crate::refusals::Refusals;
 use crate::release::Release;
 use crate::rules::RulesHere;
@@ -60,6 +61,9 @@ pub struct Pdc {
     /// Held by whoever hands in what a command commits to.
     pub(crate) enclosing: futures::lock::Mutex<()>,
     pub(crate) refusals: Refusals,
+    pub(crate) previews: PreviewCounts,
+    /// Held by whoever notes what was tried out.
+    pub(crate) noting: futures::lock::Mutex<()>,
     pub(crate) ahead: futures::lock::Mutex<crate::ahead::Ahead>,
 }
 
@@ -147,6 +151,8 @@ impl Pdc {
             taking_in: futures::lock::Mutex::new(()),
             enclosing: futures::lock::Mutex::new(()),
             refusals: Refusals::default(),
+            previews: PreviewCounts::default(),
+            noting: futures::lock::Mutex::new(()),
             ahead: futures::lock::Mutex::default(),
             timeline: Mutex::default(),
         };

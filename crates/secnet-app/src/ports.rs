@@ -341,6 +341,8 @@ pub enum EntryKind {
     DenialSummary = 16,
     /// A segment that came ahead of its command; key: member, segment.
     Ahead = 17,
+    /// What a member tried out on a day; group: dataset, key: day, member.
+    Previews = 18,
 }
 
 /// Why the archive did not do as asked.

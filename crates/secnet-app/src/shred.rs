@@ -11,6 +11,9 @@ use crate::upload::{Catalogue, CatalogueItem};
 
 /// The longest that a backup of keys lives, in milliseconds (30 days).
 pub(crate) const KEY_BACKUP_LIFETIME_MS: u64 = 30 * 24 * 60 * 60 * 1000;
+/// What is kept about a dataset as a whole and goes with it.
+const GOES_WITH_DATASET: [EntryKind; 4] =
+    [EntryKind::Facts, EntryKind::DenialSummary, EntryKind::DatasetManifest, EntryKind::Previews];
 
 /// What an erasure is about to destroy.
 #[derive(Debug, Clone)]
@@ -150,7 +153,7 @@ impl Pdc {
             self.destroy_shares(&upload, &gone, &mut changes).await?;
         }
         if whole {
-            for kind in [EntryKind::Facts, EntryKind::DenialSummary, EntryKind::DatasetManifest] {
+            for kind in GOES_WITH_DATASET {
                 let kept = self.archive.list(kind, &dataset.0).await?;
                 changes.extend(kept.into_iter().map(|(name, _)| gone(name)));
             }

@@ -24,13 +24,13 @@ pub struct Line {
     pub balance: Amount,
 }
 
-/// The most movements in one statement: the newest.
+/// The most movements in one statement.
 pub const MAX_STATEMENT_LINES: usize = 10_000;
 
 /// The account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statement {
-    /// The newest movements, oldest first, at most [`MAX_STATEMENT_LINES`].
+    /// The newest movements, oldest first, at most [`MAX_STATEMENT_LINES`] and the rest of the first one's event.
     pub lines: Vec<Line>,
     /// How many there were before those. The first line's balance takes them into account.
     pub earlier: u64,
@@ -93,12 +93,40 @@ fn movement(effect: &Effect, member: MemberId) -> Option<Move> {
     }
 }
 
+/// Drop the oldest events' lines as long as enough are left; how many lines that were.
+fn shortened(lines: &mut VecDeque<Line>, limit: usize) -> u64 {
+    let mut dropped = 0_u64;
+    while let Some(oldest) = lines.front().map(|line| line.event) {
+        let of_it = lines.iter().take_while(|line| line.event == oldest).count();
+        if lines.len().saturating_sub(of_it) < limit {
+            break;
+        }
+        lines.drain(..of_it);
+        dropped = dropped.saturating_add(of_it as u64);
+    }
+    dropped
+}
+
 impl Pdc {
     /// The statement of a member's account.
     ///
     /// # Errors
     /// The log cannot be read, or does not add up to the ledger's balance.
     pub async fn statement(&self, member: MemberId) -> Result<Statement, AccessError> {
+        self.statement_page(member, None, MAX_STATEMENT_LINES).await
+    }
+
+    /// As [`Pdc::statement`], with the newest movements before an event. An event's movements stay together.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn statement_page(
+        &self,
+        member: MemberId,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Statement, AccessError> {
+        let limit = limit.clamp(1, MAX_STATEMENT_LINES);
         let mut lines: VecDeque<Line> = VecDeque::new();
         let mut earlier = 0_u64;
         let mut balance = Amount::ZERO;
@@ -114,19 +142,12 @@ impl Pdc {
                     Ok(after) => balance = after,
                     Err(_) => broken = true,
                 }
-                if lines.len() >= MAX_STATEMENT_LINES {
-                    lines.pop_front();
-                    earlier = earlier.saturating_add(1);
+                if before.is_none_or(|before| index < before) {
+                    let time = event.time;
+                    lines.push_back(Line { event: index, time, what, credit, debit, balance });
                 }
-                lines.push_back(Line {
-                    event: index,
-                    time: event.time,
-                    what,
-                    credit,
-                    debit,
-                    balance,
-                });
             }
+            earlier = earlier.saturating_add(shortened(&mut lines, limit));
         })
         .await?;
         let now = self.view(|view| view.state.balance(member)).unwrap_or_default();

@@ -186,6 +186,10 @@ impl Pdc {
         if self.taken_in(dataset, &uploads, command).await? {
             return Ok((dataset, self.log.submit(command.to_bytes()).await?));
         }
+        // What is wrong with an upload to a dataset is said to whoever may know that there is one.
+        if let Some(unknown) = self.names_unknown(command) {
+            return Err(unknown.into());
+        }
         let manifest = stated.manifest.as_ref();
         self.check_manifest((dataset, &value.operation), &uploads, manifest).await?;
         let staged = Staged::of(dataset, &uploads, value);

@@ -1,5 +1,5 @@
-//! A node in memory for programs in other languages to call: prints where it is and a session key of a member's, as one line
-//! of JSON, and serves until its standard input ends.
+//! A node in memory for programs in other languages to call: prints where it is, who its members are and what they may send, as
+//! one line of JSON, and serves until its standard input ends. Its log is published, its clock runs.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -10,12 +10,16 @@
 )]
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use base64ct::{Base64UrlUnpadded, Encoding as _};
+use secnet_app::AccessCall;
 use secnet_crypto::SigningKey;
 use secnet_gateway::{Gateway, Limits, router, serve};
-use secnet_types::{Amount, Operation, Session};
-use serde_json::json;
+use secnet_types::{
+    AccessRequest, Amount, DatasetId, Operation, Purpose, Receipt, Session, Signed, SignedCommand,
+};
+use serde_json::{Value, json};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -29,13 +33,14 @@ mod world;
 
 /// A seed that anybody can guess: for examples only.
 const SEED: [u8; 32] = [7; 32];
+/// How finely the clock runs.
+const TICK: Duration = Duration::from_millis(20);
 
 #[tokio::main]
 async fn main() {
-    let mut world = world::World::new(1).await;
-    world.granted(None, 0).await;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
-    world.clock.advance(u64::try_from(now).unwrap() - world.clock_now().0);
+    let mut world = world::World::at(1, u64::try_from(now).unwrap()).await;
+    let (grant, _) = world.granted(None, 0).await;
     let key = SigningKey::from_seed(SEED);
     let session = Session {
         key: *key.verifying_key().as_bytes(),
@@ -43,20 +48,119 @@ async fn main() {
         limit: Amount(1),
     };
     world.submit(&world.bo, Operation::OpenSession { session }).await;
-    let gateway = Arc::new(Gateway::new(Arc::clone(&world.pdc), Limits::default()));
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("checkpoint"), "no network\n").unwrap();
+    // Programs that try a node out call it faster than members do.
+    let limits = Limits { rate_per_second: 100_000, burst: 100_000, ..Limits::default() };
+    let gateway = Gateway::new(Arc::clone(&world.pdc), limits);
+    let gateway = Arc::new(gateway.publishing(folder.path().to_owned()));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let told = json!({
         "url": format!("http://{}", listener.local_addr().unwrap()),
         "member": world.bo.id.to_string(),
         "did": key.verifying_key().to_did_key(),
-        "seed": SEED.map(|byte| format!("{byte:02x}")).concat(),
+        "seed": hex(&SEED),
         "dataset": world.dataset.to_string(),
+        "records": world.records.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "grant": grant.to_string(),
+        "people": {
+            "ada": { "member": world.ada.id.to_string(), "seed": hex(world.ada.key.seed()), "send": sent_by_owner(&world) },
+            "bo": { "member": world.bo.id.to_string(), "seed": hex(world.bo.key.seed()), "send": sent_by_requester(&mut world).await },
+        },
     });
     println!("{told}");
+    let clock = Arc::clone(&world.clock);
+    tokio::spawn(async move {
+        let mut last = Instant::now();
+        loop {
+            tokio::time::sleep(TICK).await;
+            let passed = u64::try_from(last.elapsed().as_millis()).unwrap();
+            last += Duration::from_millis(passed);
+            clock.advance(passed);
+        }
+    });
     let (_stop, stopped) = watch::channel(false);
     let (mut input, mut nothing) = (tokio::io::stdin(), Vec::new());
     tokio::select! {
         served = serve(listener, router(gateway), 64, stopped) => served.unwrap(),
         ended = input.read_to_end(&mut nothing) => drop(ended.unwrap()),
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn b64(bytes: &[u8]) -> String {
+    Base64UrlUnpadded::encode_string(bytes)
+}
+
+/// What an owner may send where, ready made.
+fn sent_by_owner(world: &world::World) -> Value {
+    let command = |operation| -> SignedCommand { world.sign(&world.ada, operation) };
+    let group = command(Operation::CreateGroup);
+    json!({
+        "/v1/commands": [{ "command": b64(&group.to_bytes()) }],
+        "/v1/commands/forecast": [{ "command": b64(&group.to_bytes()) }],
+    })
+}
+
+/// What a requester may send where; one of it has been sent before, so that there is something to see.
+async fn sent_by_requester(world: &mut world::World) -> Value {
+    let bo = world::World::copy(&world.bo);
+    let hidden = DatasetId([9; 16]);
+    let (allowed, _) = world.call(&bo, Purpose::Treatment, None);
+    let (denied, _) = world.call(&bo, Purpose::Marketing, None);
+    let (nothing, _) = world.call_for(&bo, hidden, Purpose::Treatment, None);
+    let receipt: Receipt = world::released(world.pdc.access(&allowed).await.unwrap()).receipt;
+    let transfer = Operation::Transfer { to: world.ada.id, amount: Amount(1) };
+    let command = json!({ "command": b64(&world.sign(&bo, transfer).to_bytes()) });
+    let key = json!({ "sealing_key": b64(&bo.sealing.public.to_bytes()) });
+    let calls = [&allowed, &denied, &nothing];
+    let plain = calls.map(|call| body(call));
+    let questions = calls.map(|call| question(call));
+    json!({
+        "request": Signed::<AccessRequest>::parse(&allowed.request).unwrap().value.id.to_string(),
+        "event": receipt.index,
+        "/v1/access": plain,
+        "/v1/access/preview": plain,
+        "/v1/commands": [command],
+        "/v1/commands/forecast": [command],
+        "/v1/me/sealing-key": [key],
+        "/access/v1/evaluation": questions,
+        "/access/v1/evaluations": [{ "evaluations": questions }, questions[0]],
+        "/access/v1/search/resource": [search(world, "record")],
+        "/access/v1/search/subject": [search(world, "record")],
+        "/access/v1/search/action": [search(world, "record")],
+    })
+}
+
+fn body(call: &AccessCall) -> Value {
+    json!({
+        "request": b64(&call.request), "detail": b64(&call.detail),
+        "receiving_key": b64(&call.receiving_key), "inline": true,
+    })
+}
+
+/// The same call as a question of AuthZEN.
+fn question(call: &AccessCall) -> Value {
+    let request = Signed::<AccessRequest>::parse(&call.request).unwrap().value;
+    json!({
+        "subject": { "type": "member", "id": request.requester.to_string() },
+        "action": { "name": "read" },
+        "resource": { "type": "dataset", "id": request.dataset.to_string() },
+        "context": {
+            "request": b64(&call.request), "detail": b64(&call.detail),
+            "receiving_key": b64(&call.receiving_key),
+        },
+    })
+}
+
+fn search(world: &world::World, kind: &str) -> Value {
+    json!({
+        "subject": { "type": "member", "id": world.bo.id.to_string() },
+        "action": { "name": "read" },
+        "resource": { "type": kind, "properties": { "dataset": world.dataset.to_string() } },
+        "context": { "purpose": "treatment" },
+    })
 }

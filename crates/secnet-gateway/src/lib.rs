@@ -9,6 +9,7 @@ mod auth;
 mod base64;
 mod body;
 mod deliveries;
+mod document;
 mod gateway;
 mod http;
 mod metrics;
@@ -20,8 +21,9 @@ mod serve;
 mod stall;
 
 pub use auth::{Call, CallSignature, sign_call};
+pub use document::openapi;
 pub use gateway::{Gateway, Limits};
 pub use metrics::Metrics;
 pub use problem::Problem;
-pub use router::{metrics_router, openapi, router};
+pub use router::{metrics_router, router};
 pub use serve::{ServeError, Serving, Tls, serve, serve_with};

@@ -12,13 +12,21 @@ use parking_lot::Mutex;
 const BUCKETS: [u64; 10] =
     [500, 1_000, 2_500, 5_000, 10_000, 25_000, 100_000, 500_000, 2_500_000, 10_000_000];
 
-/// Why a connection ended before its first call.
+/// Why a connection was closed that its client had not done with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Closed {
     /// It said nothing.
     Silent,
     /// It did not speak TLS, or not in time.
     Handshake,
+    /// What came is no HTTP/1.1, or could be read in two ways.
+    Malformed,
+    /// The head of a call was too long, or had too many fields.
+    TooLarge,
+    /// The head of a call took too long.
+    Slow,
+    /// It was cut in the middle of a call or of an answer, or the other side took nothing of the answer.
+    Broken,
 }
 
 impl Closed {
@@ -26,6 +34,10 @@ impl Closed {
         match self {
             Self::Silent => "silent",
             Self::Handshake => "handshake",
+            Self::Malformed => "malformed",
+            Self::TooLarge => "too-large",
+            Self::Slow => "slow",
+            Self::Broken => "broken",
         }
     }
 }
@@ -117,7 +129,7 @@ impl Metrics {
             line(&mut text, name, &[("verdict", verdict), ("reason", reason)], n);
         }
         let name = "secnet_connections_closed_total";
-        head(&mut text, name, "Connections closed before their first call.", "counter");
+        head(&mut text, name, "Connections closed because of what came, or did not.", "counter");
         for (why, n) in &counts.closed {
             line(&mut text, name, &[("why", why.as_str())], n);
         }

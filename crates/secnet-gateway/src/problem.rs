@@ -163,6 +163,7 @@ impl From<AccessError> for Box<Problem> {
             "busy" | "unavailable" | "disk-full" => StatusCode::SERVICE_UNAVAILABLE,
             "no-such-event" | "no-receipt" => StatusCode::NOT_FOUND,
             "not-entitled" | "not-released" => StatusCode::FORBIDDEN,
+            "too-often" => StatusCode::TOO_MANY_REQUESTS,
             "damaged" => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::CONFLICT,
         };

@@ -1,21 +1,22 @@
-//! All routes of the HTTP door, and the document that describes them.
+//! All routes of the HTTP door, and what every call passes before it meets one.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{HOST, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderValue, StatusCode, Uri};
+use axum::http::header::{
+    AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, RANGE, RETRY_AFTER, TRANSFER_ENCODING,
+    WWW_AUTHENTICATE,
+};
+use axum::http::{HeaderName, HeaderValue, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::sync::Semaphore;
-use utoipa::OpenApi;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
-use utoipa_axum::router::OpenApiRouter;
 
 use crate::auth::authenticate;
+use crate::document::openapi;
 use crate::metrics::{Answered, Decided};
 use crate::{Gateway, Problem, http};
 
@@ -23,45 +24,16 @@ use crate::{Gateway, Problem, http};
 const REQUEST_ID: &str = "x-request-id";
 /// Longest id of a caller's that is given back, in bytes.
 const MAX_REQUEST_ID: usize = 128;
-
-#[derive(OpenApi)]
-#[openapi(info(
-    title = "SecNet node",
-    description = "Ask for data under consent; every decision is on the ledger before it is answered. Calls are signed \
-                   (RFC 9421) or made in a session that a signed call has opened.",
-    license(name = "Apache-2.0", identifier = "Apache-2.0"),
-))]
-struct Document;
-
-fn routes() -> OpenApiRouter<Arc<Gateway>> {
-    let open = OpenApiRouter::with_openapi(Document::openapi()).merge(http::open());
-    open.merge(http::for_members()).merge(http::authzen())
-}
-
-/// The document: OpenAPI 3.1, from the code.
-#[must_use]
-pub fn openapi() -> utoipa::openapi::OpenApi {
-    let mut document = routes().into_openapi();
-    let scheme = SecurityScheme::Http(
-        HttpBuilder::new()
-            .scheme(HttpAuthScheme::Bearer)
-            .description(Some("A session's token. In its place a call can be signed (RFC 9421)."))
-            .build(),
-    );
-    let components = document.components.get_or_insert_default();
-    components.add_security_scheme("session", scheme);
-    let members = http::for_members().merge(http::authzen()).into_openapi();
-    for path in members.paths.paths.keys() {
-        if let Some(item) = document.paths.paths.get_mut(path) {
-            let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete];
-            for operation in operations.into_iter().flatten() {
-                operation.security =
-                    Some(vec![SecurityRequirement::new("session", Vec::<String>::new())]);
-            }
-        }
-    }
-    document
-}
+/// Headers that mean one thing. Of two, whoever forwards a call might read one and this node the other.
+const SINGLE: [HeaderName; 7] = [
+    AUTHORIZATION,
+    CONTENT_ENCODING,
+    CONTENT_TYPE,
+    RANGE,
+    TRANSFER_ENCODING,
+    HeaderName::from_static(http::LAST_EVENT_ID),
+    HeaderName::from_static(http::IDEMPOTENCY_KEY),
+];
 
 /// The HTTP door.
 pub fn router(gateway: Arc<Gateway>) -> Router {
@@ -80,6 +52,7 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
         .route("/openapi.json", get(move || document_answer(document.clone())))
         .method_not_allowed_fallback(wrong_method)
         .fallback(unknown_path)
+        .layer(middleware::from_fn(unambiguous))
         .layer(middleware::from_fn_with_state(calls, within_limits))
         .layer(middleware::from_fn_with_state(Arc::clone(&gateway), for_this_node))
         .layer(middleware::from_fn_with_state(Arc::clone(&gateway), observed))
@@ -125,7 +98,7 @@ async fn metrics(State(gateway): State<Arc<Gateway>>) -> impl IntoResponse {
     let help = "Bytes that can still be written to the ledger's disk, besides the reserve.";
     gauges.extend(standing.free.map(|free| ("secnet_ledger_free_bytes", help, free)));
     let text = gateway.metrics.text(&gauges);
-    ([(axum::http::header::CONTENT_TYPE, "text/plain; version=0.0.4")], text)
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text)
 }
 
 /// Signatures cover the name that a call is made to: a call for another node stays without effect here. Whether the node is
@@ -139,14 +112,34 @@ async fn for_this_node(
     let mut hosts = request.headers().get_all(HOST).iter();
     let host = hosts.next().and_then(|host| host.to_str().ok());
     let one = hosts.next().is_none();
-    if one && (health || host.is_some_and(|host| gateway.answers_to(host))) {
+    // A target with a name of its own goes before the header (RFC 9112, section 3.2.2): they must be the same.
+    let target = request.uri().authority().map(|authority| authority.as_str());
+    let agrees = target.is_none_or(|target| host.is_some_and(|h| h.eq_ignore_ascii_case(target)));
+    if one && agrees && (health || host.is_some_and(|host| gateway.answers_to(host))) {
         return next.run(request).await;
     }
     Problem::misdirected().into_response()
 }
 
+/// Nothing that could be read in two ways goes on. Where a body ends is settled before: lengths that differ are refused, and of
+/// a length beside chunks the chunks count, and the connection with it.
+async fn unambiguous(request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let mut single = SINGLE.into_iter();
+    if let Some(name) = single.find(|name| headers.get_all(name).iter().nth(1).is_some()) {
+        let detail = format!("the header `{name}` is there more than once");
+        return Problem::malformed(detail).into_response();
+    }
+    let coding = headers.get(TRANSFER_ENCODING);
+    if coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked")) {
+        return Problem::malformed("the only transfer coding that is taken is `chunked`")
+            .into_response();
+    }
+    next.run(request).await
+}
+
 async fn document_answer(document: String) -> impl IntoResponse {
-    ([(axum::http::header::CONTENT_TYPE, "application/json")], document)
+    ([(CONTENT_TYPE, "application/json")], document)
 }
 
 async fn unknown_path(uri: Uri) -> Box<Problem> {

@@ -130,17 +130,18 @@ async fn connection(
     if !matches!(spoke, Ok(Ok(1..))) {
         return serving.metrics.closed(Closed::Silent);
     }
-    let Some(tls) = &serving.tls else { return calls(stream, router, stop).await };
+    let metrics = Arc::clone(&serving.metrics);
+    let Some(tls) = &serving.tls else { return calls(stream, router, metrics, stop).await };
     let config = Arc::clone(&tls.borrow());
     let shaken = tokio::time::timeout(HANDSHAKE_TIME, TlsAcceptor::from(config).accept(stream));
     match shaken.await {
-        Ok(Ok(stream)) => calls(stream, router, stop).await,
-        _ => serving.metrics.closed(Closed::Handshake),
+        Ok(Ok(stream)) => calls(stream, router, metrics, stop).await,
+        _ => metrics.closed(Closed::Handshake),
     }
 }
 
 /// The calls of one connection.
-async fn calls<S>(stream: S, router: Router, mut stop: watch::Receiver<bool>)
+async fn calls<S>(stream: S, router: Router, metrics: Arc<Metrics>, mut stop: watch::Receiver<bool>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -155,10 +156,27 @@ where
         .serve_connection(io, service);
     let mut connection = std::pin::pin!(connection);
     let stopped = async { drop(stop.wait_for(|stop| *stop).await) };
-    // What a client does wrong is its own affair; what we do wrong is answered as a problem.
-    tokio::select! {
-        ended = connection.as_mut() => return drop(ended),
-        () = stopped => connection.as_mut().graceful_shutdown(),
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stopped => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    // What a client does wrong is its own affair, and counted; what we do wrong is answered as a problem.
+    if let Err(error) = ended {
+        metrics.closed(why(&error));
     }
-    drop(connection.await);
+}
+
+fn why(error: &hyper::Error) -> Closed {
+    if error.is_parse_too_large() {
+        Closed::TooLarge
+    } else if error.is_parse() {
+        Closed::Malformed
+    } else if error.is_timeout() {
+        Closed::Slow
+    } else {
+        Closed::Broken
+    }
 }

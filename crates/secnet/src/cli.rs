@@ -24,7 +24,8 @@ Begin with `secnet demo`.";
 
 /// Share data under consent: decided, recorded and paid before anything leaves.
 #[derive(Debug, Parser)]
-#[command(name = "secnet", version, propagate_version = true, after_help = AFTER_HELP)]
+#[command(name = "secnet", version, propagate_version = true, arg_required_else_help = true)]
+#[command(after_help = AFTER_HELP)]
 pub(crate) struct Cli {
     #[command(flatten)]
     globals: Globals,
@@ -181,6 +182,15 @@ impl Cli {
             }
             Verb::Get(args) if args.remote.is_given() => {
                 verbs::get::run_remote(globals, out, args).await
+            }
+            Verb::Ask(args) if args.remote.is_given() => {
+                verbs::ask::run_remote(globals, out, args).await
+            }
+            Verb::Inbox(args) if args.remote.is_given() => {
+                verbs::inbox::run_remote(globals, out, args).await
+            }
+            Verb::Deny(args) if args.remote.is_given() => {
+                verbs::deny::run_remote(globals, out, args).await
             }
             Verb::Grant(args) if args.remote.is_given() => {
                 verbs::grant::run_remote(globals, out, args).await

@@ -48,21 +48,29 @@ impl Pdc {
     /// # Errors
     /// As [`Pdc::access`].
     pub async fn preview(&self, call: &AccessCall) -> Result<Preview, AccessError> {
+        self.preview_for(&self.caller_of(call)?).await
+    }
+
+    /// Steps 1 and 2.
+    pub(crate) fn caller_of(&self, call: &AccessCall) -> Result<Authenticated, AccessError> {
         let parsed = call.parse()?;
-        let caller = self
-            .view(|view| parsed.authenticate(view, self.clock.now()))
-            .ok_or(AccessError::Unauthenticated)??;
-        let lifts = match self.decided_before(&caller) {
+        let now = self.clock.now();
+        self.view(|view| parsed.authenticate(view, now)).ok_or(AccessError::Unauthenticated)?
+    }
+
+    /// The others.
+    pub(crate) async fn preview_for(&self, caller: &Authenticated) -> Result<Preview, AccessError> {
+        let lifts = match self.decided_before(caller) {
             None => None,
             Some(before) if before.answer == Some(HoldAnswer::Release) => Some(before.id),
-            Some(before) => return self.preview_again(&caller, &before).await,
+            Some(before) => return self.preview_again(caller, &before).await,
         };
         if lifts.is_none() {
-            self.in_time(&caller)?;
+            self.in_time(caller)?;
         }
-        let Some(facts) = self.gather(&caller).await? else { return Ok(Preview::NotVisible) };
+        let Some(facts) = self.gather(caller).await? else { return Ok(Preview::NotVisible) };
         let discoverable = facts.discoverable;
-        match self.foresee(&caller, &facts, lifts) {
+        match self.foresee(caller, &facts, lifts) {
             _ if !discoverable => Ok(Preview::NotVisible),
             preview => preview,
         }

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use secnet_policy::{CompiledConsent, Question, who_can_see};
+use secnet_policy::{CompiledConsent, PolicyVerdict, Question, decide, who_can_see};
 use secnet_types::{
-    Action, Amount, DatasetId, GrantId, MemberId, Party, Purpose, RecordId, RecordMeta,
+    Action, Amount, DatasetId, GrantId, MemberId, Party, Purpose, RecordId, RecordMeta, Timestamp,
 };
 
 use super::{Snapshot, erased};
@@ -82,6 +82,19 @@ impl Pdc {
         Ok(Some(VisiblePage { records, next: page.next }))
     }
 
+    /// Would policy permit this wish for the record, or for at least one of the dataset's, whatever it costs? No, if the
+    /// requester may not know of the dataset, whether it exists or not.
+    ///
+    /// # Errors
+    /// As [`Pdc::visible`].
+    pub async fn could(&self, wish: Wish, record: Option<RecordId>) -> Result<bool, AccessError> {
+        // The page of one that begins with this record.
+        let before = record.and_then(predecessor);
+        let Some(page) = self.visible(wish, before, 1).await? else { return Ok(false) };
+        let first = page.records.first().map(|meta| meta.id);
+        Ok(first.is_some_and(|first| record.is_none_or(|record| record == first)))
+    }
+
     /// Who can see this record, or any of the dataset's, for at least one purpose. For the owner, or who may grant in its
     /// name.
     ///
@@ -94,16 +107,7 @@ impl Pdc {
         record: Option<RecordId>,
     ) -> Result<Vec<Seer>, AccessError> {
         let unknown = || AccessError::Unknown(format!("dataset {dataset}"));
-        let now = self.clock.now();
-        let time = self
-            .view(|view| {
-                let owner = view.state.dataset(dataset)?.owner;
-                let power = secnet_types::Power::Grant;
-                let may = view.state.has_power(asker, owner, power, view.time.max(now));
-                may.then_some(view.time.max(now))
-            })
-            .flatten()
-            .ok_or_else(unknown)?;
+        let time = self.shows_who(asker, dataset).ok_or_else(unknown)?;
         let slice = self.full_slice(dataset).await?.ok_or_else(unknown)?;
         let parties = self.parties_named(slice.grants.iter().map(|fact| fact.grant.grantee));
         let consent = CompiledConsent::compile(&slice)
@@ -127,6 +131,63 @@ impl Pdc {
         Ok(seers.map(|((party, grant), records)| Seer { party, grant, records }).collect())
     }
 
+    /// The parties with a grant that policy would permit to do this for this purpose with the record, or with at least one
+    /// of the dataset's, whatever it costs; in order. For the owner, or who may grant in its name.
+    ///
+    /// # Errors
+    /// [`AccessError::Unknown`] to anybody else, whether the dataset exists or not.
+    pub async fn could_use(
+        &self,
+        asker: MemberId,
+        (dataset, record): (DatasetId, Option<RecordId>),
+        (purpose, action): (Purpose, Action),
+    ) -> Result<Vec<Party>, AccessError> {
+        let unknown = || AccessError::Unknown(format!("dataset {dataset}"));
+        let time = self.shows_who(asker, dataset).ok_or_else(unknown)?;
+        let slice = self.full_slice(dataset).await?.ok_or_else(unknown)?;
+        let parties = self.parties_named(slice.grants.iter().map(|fact| fact.grant.grantee));
+        let used_up = slice.grants.iter().filter(|fact| fact.uses_left == Some(0));
+        let used_up: BTreeSet<GrantId> = used_up.map(|fact| fact.id).collect();
+        let consent = CompiledConsent::compile(&slice)
+            .map_err(|error| AccessError::Damaged(error.to_string()))?;
+        let listed = self.records_of(dataset).await?;
+        let could = |(party, counts_as): &(Party, Vec<Party>)| {
+            let question = Question {
+                requester: match *party {
+                    Party::Member(id) | Party::Organisation(id) => id,
+                    // Nobody in particular: whoever is in the group.
+                    Party::Group(_) => MemberId([0; 32]),
+                },
+                parties: counts_as.clone(),
+                purpose,
+                action,
+                time,
+                max_price: Amount(u64::MAX),
+                fields: None,
+                used_up: used_up.clone(),
+            };
+            match record {
+                Some(id) => listed.index.get(id).is_some_and(|record| {
+                    matches!(decide(&consent, &question, record), PolicyVerdict::Permit(_))
+                }),
+                None => !listed.index.page(&consent, &question, None, 1).records.is_empty(),
+            }
+        };
+        Ok(parties.into_iter().filter(could).map(|(party, _)| party).collect())
+    }
+
+    /// May the asker see who else may use the dataset, and as of when?
+    fn shows_who(&self, asker: MemberId, dataset: DatasetId) -> Option<Timestamp> {
+        let now = self.clock.now();
+        let seen = self.view(|view| {
+            let owner = view.state.dataset(dataset)?.owner;
+            let time = view.time.max(now);
+            let may = view.state.has_power(asker, owner, secnet_types::Power::Grant, time);
+            may.then_some(time)
+        });
+        seen.flatten()
+    }
+
     /// Everyone as whom each of these parties counts.
     fn parties_named(&self, parties: impl Iterator<Item = Party>) -> BTreeMap<Party, Vec<Party>> {
         let parties: BTreeSet<Party> = parties.collect();
@@ -139,4 +200,9 @@ impl Pdc {
         })
         .unwrap_or_default()
     }
+}
+
+/// The id before this one; none before the first.
+fn predecessor(id: RecordId) -> Option<RecordId> {
+    u128::from_be_bytes(id.0).checked_sub(1).map(|before| RecordId(before.to_be_bytes()))
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use secnet_app::*;
+use secnet_ledger::Rejection;
 use secnet_types::*;
 
 use crate::world::{HOUR, World, released};
@@ -216,10 +217,13 @@ async fn p3_nobody_brings_records_into_a_dataset_of_another() {
         terms: terms.clone(),
         manifest,
     };
-    let command = world.sign(&eve, update(listed.commitment()));
-    let stated = Stated { terms: detail.clone(), manifest: Some(listed) };
-    let refused = world.pdc.take_in(uploads(), &stated, &command).await;
-    assert_eq!(refused.unwrap_err(), AccessError::Rejected(secnet_ledger::Rejection::NotEntitled));
+    let stated = Stated { terms: detail.clone(), manifest: Some(listed.clone()) };
+    // Whoever was granted something knows of the dataset; a stranger is not even told that there is one.
+    for (who, told) in [(&bo, Rejection::NotEntitled), (&eve, Rejection::UnknownDataset)] {
+        let command = world.sign(who, update(listed.commitment()));
+        let refused = world.pdc.take_in(uploads(), &stated, &command).await;
+        assert_eq!(refused.unwrap_err(), AccessError::Rejected(told));
+    }
     // Nor by a delegate, whose command leaves the list of records as it is.
     let window = Window { from: Timestamp(0), until: world.clock_now().plus_ms(3_600_000) };
     let delegation = Delegation { delegate: eve.id, powers: Powers::ALL, dataset: None, window };

@@ -92,10 +92,13 @@ async fn a_forecast_is_what_the_order_then_meets() {
     // Without what it commits to it would not even be handed to the ledger.
     let bare = world.pdc.forecast(&command, &Enclosures::default());
     assert!(matches!(bare, Err(AccessError::Malformed(_))));
+    // Whoever may not know of the dataset is not told that there is one; whoever does is told what is wrong.
     let bo = World::copy(&world.bo);
     let forged = world.sign(&bo, Operation::Grant { grant });
-    let said = world.pdc.forecast(&forged, &enclosures);
-    assert_eq!(said, Err(AccessError::Rejected(Rejection::NotEntitled)));
+    let said = |world: &World| world.pdc.forecast(&forged, &enclosures);
+    assert_eq!(said(&world), Err(AccessError::Rejected(Rejection::UnknownDataset)));
+    world.granted(None, 0).await;
+    assert_eq!(said(&world), Err(AccessError::Rejected(Rejection::NotEntitled)));
 }
 
 #[tokio::test]

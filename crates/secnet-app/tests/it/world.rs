@@ -81,8 +81,13 @@ pub(crate) fn terms_of(world: &mut ChaCha20Rng, clock: &ManualClock) -> (Terms, 
 impl World {
     /// Ada has two laboratory results and one about mental health; Bo has 50 units.
     pub(crate) async fn new(seed: u64) -> Self {
+        Self::at(seed, 1_767_225_600_000).await
+    }
+
+    /// The same, beginning at this moment.
+    pub(crate) async fn at(seed: u64, now: u64) -> Self {
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
-        let clock = Arc::new(ManualClock(AtomicU64::new(1_767_225_600_000)));
+        let clock = Arc::new(ManualClock(AtomicU64::new(now)));
         let mut person = || {
             let key = SigningKey::generate(&mut rng);
             let id = MemberId::from_key(&key.verifying_key());

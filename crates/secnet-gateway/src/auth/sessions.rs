@@ -56,6 +56,16 @@ struct Session {
     member: MemberId,
     key: [u8; 32],
     until: Timestamp,
+    /// By which call it was opened, if that call may be made again.
+    opened_by: Option<Opening>,
+}
+
+/// A call that opens a session and may be made again. The token is made of what the caller sends and of what is here, so that
+/// it can be told again without being kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Opening {
+    call: Digest,
+    salt: [u8; SECRET_LEN],
 }
 
 /// The open sessions.
@@ -74,25 +84,33 @@ impl Sessions {
         token: &Token,
         now: Timestamp,
     ) -> Option<Timestamp> {
+        add(&mut self.open.lock(), (member, key), (token, None), now)
+    }
+
+    /// The session that this call, known by its idempotency key, has opened or opens now, with `salt` in the second case.
+    pub(crate) fn open_once(
+        &self,
+        (member, key): (MemberId, [u8; 32]),
+        (idempotency_key, salt): (&str, [u8; SECRET_LEN]),
+        now: Timestamp,
+    ) -> Option<(Token, Timestamp)> {
+        let of = |domain, salt: &[u8]| {
+            Digest::of_parts(domain, &[salt, &member.0, &key, idempotency_key.as_bytes()])
+        };
+        let call = of("secnet/door/opening/v1", &[]);
+        let token = |salt: [u8; SECRET_LEN]| Token::new(&of("secnet/door/session/v1", &salt).0);
         let mut sessions = self.open.lock();
-        sessions.retain(|_, session| session.until > now);
-        let mut own: Vec<_> = sessions
-            .iter()
-            .filter(|(_, session)| session.member == member)
-            .map(|(id, session)| (session.until, *id))
-            .collect();
-        if own.len() >= MAX_SESSIONS_PER_MEMBER {
-            own.sort_unstable();
-            if let Some((_, oldest)) = own.first() {
-                sessions.remove(oldest);
-            }
+        let opened_by = |session: &Session| session.opened_by.filter(|by| by.call == call);
+        let mut open = sessions.values().filter(|session| session.until > now);
+        let before = open.find_map(|session| Some((opened_by(session)?.salt, session.until)));
+        if let Some((salt, until)) = before {
+            return Some((token(salt), until));
         }
-        if sessions.len() >= MAX_SESSIONS {
-            return None;
-        }
-        let until = now.plus_ms(SESSION_MS);
-        sessions.insert(token.digest(), Session { member, key, until });
-        Some(until)
+        let token = token(salt);
+        let opening = Some(Opening { call, salt });
+        let until = add(&mut sessions, (member, key), (&token, opening), now)?;
+        drop(sessions);
+        Some((token, until))
     }
 
     /// Whose session it is, and by which key it was opened.
@@ -117,6 +135,33 @@ impl Sessions {
     pub(crate) fn watch(&self) -> watch::Receiver<u64> {
         self.ended.subscribe()
     }
+}
+
+/// One more session; none if there are too many.
+fn add(
+    sessions: &mut BTreeMap<Digest, Session>,
+    (member, key): (MemberId, [u8; 32]),
+    (token, opened_by): (&Token, Option<Opening>),
+    now: Timestamp,
+) -> Option<Timestamp> {
+    sessions.retain(|_, session| session.until > now);
+    let mut own: Vec<_> = sessions
+        .iter()
+        .filter(|(_, session)| session.member == member)
+        .map(|(id, session)| (session.until, *id))
+        .collect();
+    if own.len() >= MAX_SESSIONS_PER_MEMBER {
+        own.sort_unstable();
+        if let Some((_, oldest)) = own.first() {
+            sessions.remove(oldest);
+        }
+    }
+    if sessions.len() >= MAX_SESSIONS {
+        return None;
+    }
+    let until = now.plus_ms(SESSION_MS);
+    sessions.insert(token.digest(), Session { member, key, until, opened_by });
+    Some(until)
 }
 
 #[cfg(test)]
@@ -148,6 +193,28 @@ mod tests {
         let open = |token| sessions.find(token, Timestamp(20)).is_some();
         assert_eq!(tokens.iter().filter(|token| open(token)).count(), MAX_SESSIONS_PER_MEMBER);
         assert!(!open(tokens.first().unwrap()));
+    }
+
+    #[test]
+    fn a_call_made_again_opens_no_other_session_as_long_as_the_first_is_open() {
+        let (sessions, now) = (Sessions::default(), Timestamp(1000));
+        let open = |who, call, salt, at| {
+            let (token, until) = sessions.open_once(who, (call, [salt; 32]), at).unwrap();
+            (token.reveal().to_owned(), until)
+        };
+        let first = open(ME, "retry", 1, now);
+        assert_eq!(open(ME, "retry", 2, now.plus_ms(5)), first);
+        assert_eq!(sessions.open.lock().len(), 1);
+        let other_key = (ME.0, [3; 32]);
+        for another in [open(ME, "another", 1, now), open(other_key, "retry", 1, now)] {
+            assert_ne!(another.0, first.0);
+        }
+        // What was ended stays ended: the same call opens another one.
+        sessions.end(ME.0, ME.1);
+        let second = open(ME, "retry", 3, now);
+        assert_ne!(second.0, first.0);
+        let token = Token::from_header(&format!("Bearer {}", first.0)).unwrap();
+        assert_eq!(sessions.find(&token, now), None);
     }
 
     #[test]

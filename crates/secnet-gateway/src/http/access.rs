@@ -95,7 +95,7 @@ pub(crate) struct ReleasedRecord {
     (status = 202, description = "Held: send the same request again when the owner has answered.", body = Refused),
     (status = 403, description = "Denied, or made by another key than the call.", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "There is nothing that the caller may know of, whether it exists or not.", body = Problem, content_type = "application/problem+json"),
-    (status = "default", description = "A problem.", body = Problem, content_type = "application/problem+json"),
+    (status = 409, description = "The request is over, or its id was used for another one.", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn access(
     State(gateway): State<Arc<Gateway>>,
@@ -150,10 +150,13 @@ pub(crate) struct Previewed {
     remedy: Option<String>,
 }
 
-/// What a request would be answered, without deciding, charging or releasing anything.
+/// What a request would be answered, without deciding, charging or releasing anything. A member has 120 previews a minute, and
+/// the owner can see that there were any.
 #[utoipa::path(post, path = "/v1/access/preview", tag = "access", request_body = AccessBody, responses(
     (status = 200, description = "What would become of it.", body = Previewed),
-    (status = "default", description = "A problem.", body = Problem, content_type = "application/problem+json"),
+    (status = 403, description = "Made by another key than the call.", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "There is nothing that the caller may know of, whether it exists or not.", body = Problem, content_type = "application/problem+json"),
+    (status = 409, description = "The request is over, or its id was used for another one.", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn preview(
     State(gateway): State<Arc<Gateway>>,
@@ -161,7 +164,7 @@ pub(crate) async fn preview(
     Json(body): Json<AccessBody>,
 ) -> Result<JsonAnswer<Previewed>, Box<Problem>> {
     let call = body.parse(&caller)?;
-    previewed(gateway.pdc.preview(&call).await?).map(JsonAnswer)
+    previewed(gateway.pdc.preview_at_door(&call).await?).map(JsonAnswer)
 }
 
 /// The ciphertext of a record that a request was granted. Consent is asked again before every piece: a revocation breaks
@@ -175,9 +178,9 @@ pub(crate) async fn preview(
     responses(
         (status = 200, description = "All of it.", body = Vec<u8>, content_type = "application/octet-stream"),
         (status = 206, description = "The range.", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 403, description = "It is not released any more.", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "Nothing that the caller was granted; send the request again if it was.", body = Problem, content_type = "application/problem+json"),
         (status = 416, description = "The range is not in it.", body = Problem, content_type = "application/problem+json"),
-        (status = "default", description = "A problem.", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn download(
     State(gateway): State<Arc<Gateway>>,
@@ -256,7 +259,10 @@ fn wanted(range: &HeaderValue, length: u64) -> Result<Option<(u64, u64)>, Box<Pr
     let Some((first, last)) = one.and_then(|range| range.split_once('-')) else { return Ok(None) };
     let number = |text: &str| match text {
         "" => Some(None),
-        text if text.bytes().all(|b| b.is_ascii_digit()) => text.parse::<u64>().ok().map(Some),
+        // A number that is too large to be one lies behind every end.
+        text if text.bytes().all(|b| b.is_ascii_digit()) => {
+            Some(Some(text.parse().unwrap_or(u64::MAX)))
+        }
         _ => None,
     };
     let (Some(first), Some(last)) = (number(first), number(last)) else { return Ok(None) };

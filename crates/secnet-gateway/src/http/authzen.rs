@@ -1,5 +1,5 @@
 //! AuthZEN Authorization API 1.0 on the same core. An evaluation is a decision like any other: recorded, priced, receipted; so
-//! it takes the signed request, in `context`. Evaluations in a batch and searches are previews: nothing is recorded, and
+//! it takes the signed request, in `context`. Evaluations in a batch and searches are previews: nothing is decided, and
 //! each says so.
 
 mod model;
@@ -57,13 +57,14 @@ pub(crate) struct Configuration {
     policy_decision_point: String,
     access_evaluation_endpoint: String,
     access_evaluations_endpoint: String,
+    search_subject_endpoint: String,
+    search_action_endpoint: String,
     search_resource_endpoint: String,
 }
 
 /// Where the AuthZEN API of this node is.
 #[utoipa::path(get, path = "/.well-known/authzen-configuration", tag = "authzen", responses(
     (status = 200, description = "Its metadata.", body = Configuration),
-    (status = "default", description = "A problem.", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn configuration(
     State(gateway): State<Arc<Gateway>>,
@@ -78,6 +79,8 @@ pub(crate) async fn configuration(
     Ok(JsonAnswer(Configuration {
         access_evaluation_endpoint: format!("{base}/access/v1/evaluation"),
         access_evaluations_endpoint: format!("{base}/access/v1/evaluations"),
+        search_subject_endpoint: format!("{base}/access/v1/search/subject"),
+        search_action_endpoint: format!("{base}/access/v1/search/action"),
         search_resource_endpoint: format!("{base}/access/v1/search/resource"),
         policy_decision_point: base,
     }))
@@ -88,7 +91,7 @@ pub(crate) async fn configuration(
 /// request at `/v1/access`, without a second charge.
 #[utoipa::path(post, path = "/access/v1/evaluation", tag = "authzen", request_body = Question, responses(
     (status = 200, description = "The decision.", body = Decided),
-    (status = "default", description = "An error.", body = String, content_type = "text/plain"),
+    (status = 403, description = "Made by another key than the call.", body = String, content_type = "text/plain"),
 ))]
 pub(crate) async fn evaluation(
     State(gateway): State<Arc<Gateway>>,
@@ -98,11 +101,11 @@ pub(crate) async fn evaluation(
     Ok(JsonAnswer(gateway.evaluate(&caller, question).await?))
 }
 
-/// Previews of several decisions: nothing is recorded, charged or released. Without `evaluations` this is the single
+/// Previews of several decisions: nothing is decided, charged or released. Without `evaluations` this is the single
 /// evaluation, as the standard says.
 #[utoipa::path(post, path = "/access/v1/evaluations", tag = "authzen", request_body = Batch, responses(
     (status = 200, description = "The decisions.", body = OneOrMany),
-    (status = "default", description = "An error.", body = String, content_type = "text/plain"),
+    (status = 403, description = "Made by another key than the call.", body = String, content_type = "text/plain"),
 ))]
 pub(crate) async fn evaluations(
     State(gateway): State<Arc<Gateway>>,
@@ -179,7 +182,7 @@ impl Gateway {
             context.insert("remedy".into(), remedy.into());
             context.insert("held".into(), held.into());
         };
-        let decision = match self.pdc.preview(&call).await? {
+        let decision = match self.pdc.preview_at_door(&call).await? {
             Preview::Released { price, records, .. } => {
                 context.insert("price".into(), price.to_string().into());
                 context.insert("records".into(), records.len().into());

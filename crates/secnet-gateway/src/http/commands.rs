@@ -53,8 +53,9 @@ pub(crate) struct Foreseen {
 /// Order a command.
 #[utoipa::path(post, path = "/v1/commands", tag = "commands", request_body = CommandBody, responses(
     (status = 200, description = "It is durable.", body = Ordered),
+    (status = 403, description = "Made by another key than the call.", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "What it is about is not kept here.", body = Problem, content_type = "application/problem+json"),
     (status = 409, description = "The ledger refuses it; nothing was changed.", body = Problem, content_type = "application/problem+json"),
-    (status = "default", description = "A problem.", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn order(
     State(gateway): State<Arc<Gateway>>,
@@ -74,8 +75,9 @@ pub(crate) async fn order(
 /// What a command would change if it were ordered now. Nothing is ordered or kept.
 #[utoipa::path(post, path = "/v1/commands/forecast", tag = "commands", request_body = CommandBody, responses(
     (status = 200, description = "The ledger would take it.", body = Foreseen),
+    (status = 403, description = "Made by another key than the call.", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "What it is about is not kept here.", body = Problem, content_type = "application/problem+json"),
     (status = 409, description = "The ledger would refuse it.", body = Problem, content_type = "application/problem+json"),
-    (status = "default", description = "A problem.", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn forecast(
     State(gateway): State<Arc<Gateway>>,

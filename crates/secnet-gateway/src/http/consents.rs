@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use axum::Json as JsonAnswer;
 use axum::extract::State;
-use secnet_types::{DatasetId, RecordId};
+use secnet_app::{ConsentPlace, MAX_CONSENTS_PAGE, Which};
+use secnet_types::{DatasetId, GrantId, RecordId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -15,22 +16,31 @@ use crate::http::query::{At, Query, Whose, limited, optional};
 use crate::http::shapes::Record;
 use crate::{Gateway, Problem};
 
-/// Which consents.
+/// Most grants in a page of who can see a dataset.
+const MAX_SEERS_PAGE: usize = 1000;
+
+/// Which consents, and where the page begins.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct Which {
+pub(crate) struct Part {
     /// Also those that have ended.
     #[serde(default)]
     all: bool,
     /// Only on this dataset.
     dataset: Option<String>,
+    /// The `next` of the page before.
+    after: Option<String>,
+    /// Most entries; 100 if absent, at most 1,000.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<usize>,
     /// An owner that lets the caller grant; absent for the caller.
     #[serde(rename = "as")]
     owner: Option<String>,
 }
 
-/// Everything a member has a hand in.
+/// A page of what a member has a hand in: first what it granted, then what it received, then its denials, each in the order
+/// of ids. There is no total.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Consents {
     /// What it granted.
@@ -39,42 +49,48 @@ pub(crate) struct Consents {
     received: Vec<Grant>,
     /// Whom it denied.
     denials: Vec<Denial>,
+    /// Give it as `after` to go on; absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
 }
 
 /// The caller's grants and denials, or those of an owner that lets the caller grant.
-#[utoipa::path(get, path = "/v1/consents", tag = "owners", params(Which), responses(
-    (status = 200, description = "The consents.", body = Consents),
+#[utoipa::path(get, path = "/v1/consents", tag = "owners", params(Part), responses(
+    (status = 200, description = "A page.", body = Consents),
     (status = 404, description = "The caller may not act for that member, whether it exists or not.", body = Problem, content_type = "application/problem+json"),
-    (status = "default", description = "A problem.", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn consents(
     State(gateway): State<Arc<Gateway>>,
     caller: Caller,
-    Query(which): Query<Which>,
+    Query(part): Query<Part>,
 ) -> Result<JsonAnswer<Consents>, Box<Problem>> {
-    let only = optional::<DatasetId>("dataset", which.dataset.as_deref())?;
-    let owner = gateway.reads_as(&caller, &Whose { owner: which.owner })?;
-    let found = gateway.pdc.consents(caller.member, owner, which.all).await?;
-    let wanted = |dataset: DatasetId| only.is_none_or(|only| only == dataset);
-    let grants = |lines: &[secnet_app::GrantLine]| {
-        let lines = lines.iter().filter(|line| wanted(line.state.grant.dataset));
-        lines.map(Grant::from).collect()
-    };
-    let denials = found.denials.iter().filter(|line| line.state.denial.dataset.is_none_or(wanted));
+    let dataset = optional::<DatasetId>("dataset", part.dataset.as_deref())?;
+    let after = optional::<ConsentPlace>("after", part.after.as_deref())?;
+    let limit = limited(part.limit, MAX_CONSENTS_PAGE)?;
+    let owner = gateway.reads_as(&caller, &Whose { owner: part.owner })?;
+    let (who, which) = ((caller.member, owner), Which { over: part.all, dataset });
+    let page = gateway.pdc.consents_page(who, which, after, limit).await?;
+    let found = page.consents;
     Ok(JsonAnswer(Consents {
-        given: grants(&found.given),
-        received: grants(&found.received),
-        denials: denials.map(Denial::from).collect(),
+        given: found.given.iter().map(Grant::from).collect(),
+        received: found.received.iter().map(Grant::from).collect(),
+        denials: found.denials.iter().map(Denial::from).collect(),
+        next: page.next.map(|next| next.to_string()),
     }))
 }
 
-/// Of which records.
+/// Of which records, and where the page begins.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Of {
     /// Only this record.
     record: Option<String>,
+    /// The `next` of the page before.
+    after: Option<String>,
+    /// Most entries; 100 if absent, at most 1,000.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<usize>,
 }
 
 /// Who can see a dataset.
@@ -85,8 +101,11 @@ pub(crate) struct Seers {
     /// Only this record was asked about.
     #[serde(skip_serializing_if = "Option::is_none")]
     record: Option<String>,
-    /// Who, besides the owner.
+    /// Who, besides the owner, in the order of grants.
     who: Vec<Seer>,
+    /// Give it as `after` to go on; absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
 }
 
 /// Somebody who can see something.
@@ -106,7 +125,7 @@ pub(crate) struct Seer {
     responses(
         (status = 200, description = "Who can see it.", body = Seers),
         (status = 404, description = "It is not the caller's, whether it exists or not.", body = Problem, content_type = "application/problem+json"),
-        (status = "default", description = "A problem.", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "It was erased.", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn seers(
     State(gateway): State<Arc<Gateway>>,
@@ -115,9 +134,16 @@ pub(crate) async fn seers(
     Query(of): Query<Of>,
 ) -> Result<JsonAnswer<Seers>, Box<Problem>> {
     let record = optional::<RecordId>("record", of.record.as_deref())?;
+    let after = optional::<GrantId>("after", of.after.as_deref())?;
+    let limit = limited(of.limit, MAX_SEERS_PAGE)?;
     // Every record is asked about.
     let _place = gateway.walks.try_acquire().map_err(|_| Problem::busy())?;
-    let seers = gateway.pdc.seers(caller.member, dataset, record).await?;
+    let mut seers = gateway.pdc.seers(caller.member, dataset, record).await?;
+    seers.retain(|seer| after.is_none_or(|after| seer.grant > after));
+    seers.sort_unstable_by_key(|seer| seer.grant);
+    let more = seers.len() > limit;
+    seers.truncate(limit);
+    let next = seers.last().map(|seer| seer.grant.to_string()).filter(|_| more);
     let who = seers.iter().map(|seer| Seer {
         who: party(seer.party),
         grant: seer.grant.to_string(),
@@ -127,22 +153,23 @@ pub(crate) async fn seers(
         dataset: dataset.to_string(),
         record: record.map(|id| id.to_string()),
         who: who.collect(),
+        next,
     }))
 }
 
-/// Where a page of a dataset's content begins.
+/// Where a page of what an owner sees of a dataset begins.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Contents {
     /// The `next` of the page before.
-    after: Option<String>,
+    pub after: Option<String>,
     /// Most entries; 100 if absent, at most 1,000.
     #[param(minimum = 1, maximum = 1000)]
-    limit: Option<usize>,
+    pub limit: Option<usize>,
     /// An owner that lets the caller grant; absent for the caller.
     #[serde(rename = "as")]
-    owner: Option<String>,
+    pub owner: Option<String>,
 }
 
 /// All records of a dataset, for its owner, and whom the owner lets grant.
@@ -151,7 +178,6 @@ pub(crate) struct Contents {
     responses(
         (status = 200, description = "A page.", body = Records),
         (status = 404, description = "It is not the caller's, whether it exists or not.", body = Problem, content_type = "application/problem+json"),
-        (status = "default", description = "A problem.", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn contents(
     State(gateway): State<Arc<Gateway>>,

@@ -90,7 +90,6 @@ pub(crate) struct Page {
 /// The datasets that the caller may know of.
 #[utoipa::path(get, path = "/v1/datasets", tag = "datasets", params(Page), responses(
     (status = 200, description = "A page.", body = Datasets),
-    (status = "default", description = "A problem.", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn catalogue(
     State(gateway): State<Arc<Gateway>>,
@@ -112,7 +111,6 @@ pub(crate) async fn catalogue(
     responses(
         (status = 200, description = "The dataset.", body = Dataset),
         (status = 404, description = "There is nothing that the caller may know of, whether it exists or not.", body = Problem, content_type = "application/problem+json"),
-        (status = "default", description = "A problem.", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn dataset(
     State(gateway): State<Arc<Gateway>>,
@@ -155,7 +153,7 @@ pub(crate) struct Records {
     responses(
         (status = 200, description = "A page.", body = Records),
         (status = 404, description = "There is nothing that the caller may know of, whether it exists or not.", body = Problem, content_type = "application/problem+json"),
-        (status = "default", description = "A problem.", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "It was erased.", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn records(
     State(gateway): State<Arc<Gateway>>,

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use secnet_app::{AccessError, Affair};
 use serde_json::{Value, json};
 use tokio::sync::watch;
+use utoipa::ToSchema;
 
 use crate::auth::Caller;
 use crate::http::effects::shown;
@@ -27,7 +28,18 @@ pub(crate) const MAX_FEEDS_PER_MEMBER: usize = 4;
 const MAX_BEHIND: u64 = 65_536;
 /// After so long without an event a line shows that the stream is alive.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-const LAST_EVENT_ID: &str = "last-event-id";
+/// Where a stream goes on.
+pub(crate) const LAST_EVENT_ID: &str = "last-event-id";
+
+/// One event of a stream, as a reader of `text/event-stream` sees it.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "the shape, for the document")]
+pub(crate) struct StreamEvent {
+    /// Give it as `last-event-id` to go on after this one.
+    id: String,
+    /// A JSON object `{event, time, effects}`.
+    data: String,
+}
 
 /// One stream.
 struct Feed {
@@ -47,9 +59,8 @@ struct Feed {
 #[utoipa::path(get, path = "/v1/events", tag = "events",
     params(("last-event-id" = Option<u64>, Header, description = "The `id` that came last.")),
     responses(
-        (status = 200, description = "The stream.", body = String, content_type = "text/event-stream"),
+        (status = 200, description = "The stream, event by event.", body = StreamEvent, content_type = "text/event-stream"),
         (status = 410, description = "That event is too far back: read `/v1/history` and `/v1/inbox`, then begin anew.", body = Problem, content_type = "application/problem+json"),
-        (status = "default", description = "A problem.", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn events(
     State(gateway): State<Arc<Gateway>>,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json as JsonAnswer;
 use axum::extract::State;
-use secnet_app::{Attempt as Tried, MAX_HISTORY_PAGE};
+use secnet_app::{Attempt as Tried, MAX_HISTORY_PAGE, MAX_STATEMENT_LINES};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -12,6 +12,9 @@ use crate::auth::Caller;
 use crate::http::consent_shapes::Verdict;
 use crate::http::query::{Query, Whose, limited};
 use crate::{Gateway, Problem};
+
+/// Movements in a page of an account unless the caller says otherwise.
+const MOVEMENTS: usize = 1000;
 
 /// Which part of a history.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -91,7 +94,6 @@ impl From<Tried> for Attempt {
 #[utoipa::path(get, path = "/v1/history", tag = "owners", params(Part), responses(
     (status = 200, description = "A page.", body = History),
     (status = 404, description = "The caller may not act for that member, whether it exists or not.", body = Problem, content_type = "application/problem+json"),
-    (status = "default", description = "A problem.", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn history(
     State(gateway): State<Arc<Gateway>>,
@@ -107,13 +109,28 @@ pub(crate) async fn history(
     }))
 }
 
+/// Which part of an account.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Movements {
+    /// The `before` of the page that came first; absent for the newest.
+    before: Option<u64>,
+    /// Most movements; 1,000 if absent, at most 10,000. Those of one event stay together.
+    #[param(minimum = 1, maximum = 10_000)]
+    limit: Option<usize>,
+}
+
 /// The caller's account.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Statement {
-    /// The newest movements, oldest first, at most 10,000.
+    /// The newest movements, oldest first.
     lines: Vec<Line>,
     /// How many there were before those.
     earlier: u64,
+    /// There are earlier ones: give it as `before`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<u64>,
     /// The balance now.
     balance: String,
     /// Set aside for grants.
@@ -153,18 +170,21 @@ impl From<secnet_app::Line> for Line {
 }
 
 /// The caller's account, line by line. No power that can be delegated shows it to another.
-#[utoipa::path(get, path = "/v1/statement", tag = "owners", responses(
-    (status = 200, description = "The account.", body = Statement),
-    (status = "default", description = "A problem.", body = Problem, content_type = "application/problem+json"),
+#[utoipa::path(get, path = "/v1/statement", tag = "owners", params(Movements), responses(
+    (status = 200, description = "A page of the account.", body = Statement),
 ))]
 pub(crate) async fn statement(
     State(gateway): State<Arc<Gateway>>,
     caller: Caller,
+    Query(part): Query<Movements>,
 ) -> Result<JsonAnswer<Statement>, Box<Problem>> {
+    let limit = limited(Some(part.limit.unwrap_or(MOVEMENTS)), MAX_STATEMENT_LINES)?;
     // The whole log is read for it.
     let _place = gateway.walks.try_acquire().map_err(|_| Problem::busy())?;
-    let statement = gateway.pdc.statement(caller.member).await?;
+    let statement = gateway.pdc.statement_page(caller.member, part.before, limit).await?;
+    let first = statement.lines.first().map(|line| line.event);
     Ok(JsonAnswer(Statement {
+        before: first.filter(|_| statement.earlier > 0),
         lines: statement.lines.into_iter().map(Line::from).collect(),
         earlier: statement.earlier,
         balance: statement.balance.to_string(),

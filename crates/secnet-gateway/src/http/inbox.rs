@@ -1,4 +1,4 @@
-//! What waits for an owner.
+//! What waits for an owner, and what somebody asked for.
 
 use std::sync::Arc;
 
@@ -7,11 +7,12 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use secnet_app::{InboxAsk, InboxHold, InboxReview, Notice};
 use secnet_ledger::AskStatus;
-use secnet_types::DecisionId;
+use secnet_types::{Bargain, DecisionId, encode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::auth::Caller;
+use crate::base64::Base64;
 use crate::http::consent_shapes::{Detail, Window, party};
 use crate::http::query::{At, Query, Whose};
 use crate::{Gateway, Problem};
@@ -42,9 +43,9 @@ pub(crate) struct Ask {
     to: String,
     /// Of what dataset.
     dataset: String,
-    /// `open`, `countered` or `agreed`.
+    /// `open`, `countered`, `agreed`, `approved` or `refused`; what waits for an owner is one of the first three.
     status: &'static str,
-    /// What is offered for one use.
+    /// What is offered for one use; in an agreed ask, what was agreed, as for uses and window.
     price: String,
     /// How many uses; absent for any number.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,22 +54,62 @@ pub(crate) struct Ask {
     window: Window,
     /// By when to answer.
     answer_by: String,
+    /// What the owner offers instead, if it is countered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counter: Option<Counter>,
+    /// By which grant it was approved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grant: Option<String>,
     /// What it should cover, if that was handed in.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<Detail>,
+    /// All of it as the ledger has it, base64url: `ask-state` of docs/spec/state.md. Answers are made from this, since times
+    /// above are to the second.
+    state: Base64,
+    /// The detail as it was handed in, base64url: `grant-detail` of docs/spec/requests.md.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail_bytes: Option<Base64>,
+}
+
+/// A counter-offer.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Counter {
+    /// What one use would cost.
+    price: String,
+    /// How many uses; absent for any number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uses: Option<u32>,
+    /// When the grant would hold.
+    window: Window,
+}
+
+impl From<Bargain> for Counter {
+    fn from(bargain: Bargain) -> Self {
+        let Bargain { price, uses, window } = bargain;
+        Self { price: price.to_string(), uses, window: window.into() }
+    }
 }
 
 impl From<&InboxAsk> for Ask {
     fn from(waiting: &InboxAsk) -> Self {
         let (ask, asker) = (&waiting.state.ask, waiting.state.asker);
         let (mut price, mut uses, mut window) = (ask.price, ask.uses, ask.window);
+        let (mut counter, mut grant) = (None, None);
         let status = match waiting.state.status {
-            AskStatus::Countered(_) => "countered",
+            AskStatus::Open => "open",
+            AskStatus::Countered(bargain) => {
+                counter = Some(Counter::from(bargain));
+                "countered"
+            }
             AskStatus::Agreed(bargain) => {
                 (price, uses, window) = (bargain.price, bargain.uses, bargain.window);
                 "agreed"
             }
-            AskStatus::Open | AskStatus::Approved(_) | AskStatus::Refused => "open",
+            AskStatus::Approved(given) => {
+                grant = Some(given.to_string());
+                "approved"
+            }
+            AskStatus::Refused => "refused",
         };
         Self {
             ask: waiting.id.to_string(),
@@ -80,7 +121,11 @@ impl From<&InboxAsk> for Ask {
             uses,
             window: window.into(),
             answer_by: ask.deadline.to_string(),
+            counter,
+            grant,
             detail: waiting.detail.as_ref().map(Detail::from),
+            state: encode(&waiting.state).into(),
+            detail_bytes: waiting.detail.as_ref().map(|detail| encode(detail).into()),
         }
     }
 }
@@ -184,7 +229,6 @@ impl From<Notice> for Told {
 #[utoipa::path(get, path = "/v1/inbox", tag = "owners", params(Whose), responses(
     (status = 200, description = "What waits.", body = Inbox),
     (status = 404, description = "The caller may not act for that member, whether it exists or not.", body = Problem, content_type = "application/problem+json"),
-    (status = "default", description = "A problem.", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn inbox(
     State(gateway): State<Arc<Gateway>>,
@@ -202,14 +246,37 @@ pub(crate) async fn inbox(
     }))
 }
 
+/// What somebody asked for.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Asks {
+    /// Every ask whose deadline lies ahead, answered or not, at most 1,000.
+    asks: Vec<Ask>,
+    /// What could not be read of all this, one sentence each.
+    damaged: Vec<String>,
+}
+
+/// What the caller has asked others for, and what they answered.
+#[utoipa::path(get, path = "/v1/asks", tag = "consent", responses(
+    (status = 200, description = "The asks.", body = Asks),
+    (status = "default", description = "A problem.", body = Problem, content_type = "application/problem+json"),
+))]
+pub(crate) async fn asks(
+    State(gateway): State<Arc<Gateway>>,
+    caller: Caller,
+) -> Result<JsonAnswer<Asks>, Box<Problem>> {
+    let asked = gateway.pdc.asks_of(caller.member).await?;
+    let asks = asked.asks.iter().map(Ask::from).collect();
+    Ok(JsonAnswer(Asks { asks, damaged: asked.damaged }))
+}
+
 /// Put a notice aside that has been read. The decision itself stays in the history. The call must be signed: who only has a
 /// session must not keep an owner from knowing.
 #[utoipa::path(delete, path = "/v1/inbox/notices/{decision}", tag = "owners",
     params(("decision" = String, Path, description = "The decision that it is about."), Whose),
     responses(
         (status = 204, description = "It is not in the inbox, whether it was there or not."),
+        (status = 403, description = "A session is not enough for this.", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "The caller may not act for that member, whether it exists or not.", body = Problem, content_type = "application/problem+json"),
-        (status = "default", description = "A problem.", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn put_aside(
     State(gateway): State<Arc<Gateway>>,

@@ -12,7 +12,10 @@ mod events;
 mod health;
 mod history;
 mod inbox;
+mod manifest;
 mod network;
+mod previews;
+mod problems;
 pub(crate) mod published;
 mod query;
 mod receipts;
@@ -22,9 +25,10 @@ mod shapes;
 mod uploads;
 
 pub(crate) use authzen::in_a_sentence;
-pub(crate) use events::{MAX_FEEDS, MAX_FEEDS_PER_MEMBER};
+pub(crate) use events::{LAST_EVENT_ID, MAX_FEEDS, MAX_FEEDS_PER_MEMBER};
 pub(crate) use query::{Whose, optional};
 pub(crate) use segments::{MAX_INCOMING, MAX_INCOMING_PER_MEMBER};
+pub(crate) use sessions::IDEMPOTENCY_KEY;
 pub(crate) use shapes::Refused;
 
 use std::sync::Arc;
@@ -42,6 +46,7 @@ pub(crate) fn open() -> OpenApiRouter<Arc<Gateway>> {
         .routes(routes!(network::network))
         .routes(routes!(authzen::configuration))
         .routes(routes!(published::checkpoint))
+        .routes(routes!(problems::problem))
 }
 
 /// The decision API of AuthZEN, for members.
@@ -50,6 +55,8 @@ pub(crate) fn authzen() -> OpenApiRouter<Arc<Gateway>> {
         .routes(routes!(authzen::evaluation))
         .routes(routes!(authzen::evaluations))
         .routes(routes!(authzen::search::search_resource))
+        .routes(routes!(authzen::search::search_subject))
+        .routes(routes!(authzen::search::search_action))
 }
 
 /// What only a member may ask.
@@ -69,11 +76,14 @@ pub(crate) fn for_members() -> OpenApiRouter<Arc<Gateway>> {
         .routes(routes!(datasets::dataset))
         .routes(routes!(datasets::records))
         .routes(routes!(inbox::inbox))
+        .routes(routes!(inbox::asks))
         .routes(routes!(inbox::put_aside))
         .routes(routes!(history::history))
         .routes(routes!(history::statement))
         .routes(routes!(consents::consents))
         .routes(routes!(consents::seers))
         .routes(routes!(consents::contents))
+        .routes(routes!(manifest::manifest))
+        .routes(routes!(previews::previews))
         .routes(routes!(receipts::receipt))
 }

@@ -92,7 +92,7 @@ fn did(key: [u8; 32]) -> String {
     params(("member" = String, Path, description = "The member's id.")),
     responses(
         (status = 200, description = "The member.", body = Member),
-        (status = "default", description = "A problem.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such member.", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn member(
     State(gateway): State<Arc<Gateway>>,
@@ -125,7 +125,6 @@ pub(crate) struct SealingKey {
 /// Hand in the X-Wing key that the caller's card commits to, so that owners can seal grants to it.
 #[utoipa::path(put, path = "/v1/me/sealing-key", tag = "network", request_body = SealingKey, responses(
     (status = 204, description = "Kept."),
-    (status = "default", description = "A problem.", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn keep_sealing_key(
     State(gateway): State<Arc<Gateway>>,

@@ -6,10 +6,11 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
-use axum::extract::{Path as Wildcard, State};
+use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
 use secnet_crypto::TileId;
 
+use crate::http::query::At;
 use crate::{Gateway, Problem};
 
 /// Longest file that is served, in bytes: a full tile has 8,192, a checkpoint less than 65,536.
@@ -21,7 +22,6 @@ type File = ([(HeaderName, &'static str); 2], Vec<u8>);
 #[utoipa::path(get, path = "/checkpoint", tag = "receipts", responses(
     (status = 200, description = "A C2SP signed note.", body = String, content_type = "text/plain"),
     (status = 404, description = "This node publishes no log.", body = Problem, content_type = "application/problem+json"),
-    (status = "default", description = "A problem.", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn checkpoint(State(gateway): State<Arc<Gateway>>) -> Result<File, Box<Problem>> {
     let note = read(&gateway, "checkpoint").await?;
@@ -32,7 +32,7 @@ pub(crate) async fn checkpoint(State(gateway): State<Arc<Gateway>>) -> Result<Fi
 /// document does not list it.
 pub(crate) async fn tile(
     State(gateway): State<Arc<Gateway>>,
-    Wildcard(tile): Wildcard<String>,
+    At(tile): At<String>,
 ) -> Result<File, Box<Problem>> {
     // Only what is spelled as a tile reaches the disk.
     let tile: TileId = format!("tile/{tile}").parse().map_err(|_| Problem::not_published())?;

@@ -20,6 +20,7 @@ use crate::{Gateway, Problem};
 #[into_params(parameter_in = Query)]
 pub(crate) struct Form {
     /// `scitt` for a COSE Receipt (RFC 9942); absent for SecNet's own form, which proves more.
+    #[param(inline)]
     format: Option<Format>,
 }
 
@@ -35,8 +36,9 @@ pub(crate) enum Format {
 #[utoipa::path(get, path = "/v1/receipts/{event}", tag = "receipts",
     params(("event" = u64, Path, description = "Index of the event in the log."), Form),
     responses(
-        (status = 200, description = "The receipt, as `docs/spec/receipts.md` says; with `format=scitt` as `application/cose`.", body = Vec<u8>, content_type = "application/cbor"),
-        (status = "default", description = "A problem.", body = Problem, content_type = "application/problem+json"),
+        (status = 200, description = "The receipt, as `docs/spec/receipts.md` says; with `format=scitt` as `application/cose`.",
+            content((Vec<u8> = "application/cbor"), (Vec<u8> = "application/cose"))),
+        (status = 404, description = "There is none that the caller may see.", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn receipt(
     State(gateway): State<Arc<Gateway>>,

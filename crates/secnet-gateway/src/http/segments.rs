@@ -37,7 +37,6 @@ const MIN_PACE: u64 = 64 * 1024;
         (status = 409, description = "The member's quota is used up.", body = Problem, content_type = "application/problem+json"),
         (status = 411, description = "Its length is not announced.", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "It is too long.", body = Problem, content_type = "application/problem+json"),
-        (status = "default", description = "A problem.", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn put(
     State(gateway): State<Arc<Gateway>>,

@@ -78,8 +78,9 @@ pub(crate) struct TakenIn {
 /// Register, update or accept a dataset. If the ledger refuses, nothing of it is kept but the segments that were sent ahead.
 #[utoipa::path(post, path = "/v1/datasets", tag = "datasets", request_body = DatasetBody, responses(
     (status = 200, description = "It is durable.", body = TakenIn),
+    (status = 403, description = "Made by another key than the call.", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "What it is about is not kept here.", body = Problem, content_type = "application/problem+json"),
     (status = 409, description = "The ledger refuses it; nothing was changed.", body = Problem, content_type = "application/problem+json"),
-    (status = "default", description = "A problem.", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn take_in(
     State(gateway): State<Arc<Gateway>>,

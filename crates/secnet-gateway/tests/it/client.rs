@@ -48,7 +48,9 @@ impl Node {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let authority = listener.local_addr().unwrap().to_string();
         let (stop, stopped) = watch::channel(false);
-        tokio::spawn(serve(listener, router(Arc::clone(&gateway)), limits.connections, stopped));
+        let metrics = Arc::clone(&gateway.metrics);
+        let serving = Serving { connections: limits.connections, tls: None, metrics };
+        tokio::spawn(serve_with(listener, router(Arc::clone(&gateway)), serving, stopped));
         // Nothing here speaks TLS, but the client wants a provider all the same; another test may have been first.
         rustls::crypto::ring::default_provider().install_default().ok();
         let http = reqwest::Client::builder().no_proxy().build().unwrap();

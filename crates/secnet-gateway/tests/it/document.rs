@@ -14,6 +14,49 @@ fn the_document_that_is_checked_in_is_the_one_of_the_code() {
     assert_eq!(now["openapi"], "3.1.0");
 }
 
+#[test]
+fn the_document_leaves_no_answer_open_and_no_reference_loose() {
+    let text = secnet_gateway::openapi().to_json().unwrap();
+    let document: Value = serde_json::from_str(&text).unwrap();
+    for reference in text.split("\"$ref\":\"#").skip(1) {
+        let pointer = reference.split('"').next().unwrap();
+        assert!(document.pointer(pointer).is_some(), "{pointer}");
+    }
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let answers = operation["responses"].as_object().unwrap();
+            assert!(!answers.contains_key("default"), "{method} {path}");
+            let shown = operation["security"].as_array().map_or(0, Vec::len);
+            assert_eq!(shown > 0, answers.contains_key("401"), "{method} {path}");
+        }
+    }
+}
+
+/// Of two shapes with one name the document has only one.
+#[test]
+fn no_two_shapes_have_one_name() {
+    let mut names = std::collections::BTreeSet::new();
+    let mut folders = vec![std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let source = std::fs::read_to_string(&path).unwrap();
+            for after in source.split("ToSchema)]").skip(1) {
+                let declared = after
+                    .split([';', '{', '('])
+                    .find(|part| [" struct ", " enum "].iter().any(|word| part.contains(word)));
+                let name = declared.unwrap().trim().rsplit(' ').next().unwrap();
+                assert!(names.insert(name.to_owned()), "{name} in {}", path.display());
+            }
+        }
+    }
+    assert!(names.len() > 40, "{names:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn anybody_may_see_how_the_node_is_and_what_it_offers() {
     let node = Node::start(1).await;

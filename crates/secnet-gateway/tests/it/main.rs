@@ -9,10 +9,13 @@
 
 mod access;
 mod authzen;
+mod bad_input;
 mod client;
 mod document;
 mod doors;
 mod events;
+mod features;
+mod hidden;
 mod own;
 mod published;
 mod serving;

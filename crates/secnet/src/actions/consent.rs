@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use secnet_app::Enclosures;
 use secnet_app::ports::{Clock as _, View};
+use secnet_ledger::{AskState, AskStatus};
 use secnet_lock::{CompartmentKeys, GrantBinding, compartments_for, wrap_for_grantee};
 use secnet_types::{
     Action, Amount, Answer, Ask, AskId, Category, DatasetId, Grant, GrantDetail, GrantId, Labels,
@@ -30,6 +31,27 @@ pub(crate) struct Permission {
     pub uses: Option<u32>,
     pub price: Amount,
     pub emergency: bool,
+}
+
+impl Permission {
+    /// What an ask says, or what was agreed on it.
+    pub(crate) fn of_ask(asked: &AskState, detail: GrantDetail) -> Self {
+        let (price, uses, window) = match asked.status {
+            AskStatus::Agreed(agreed) => (agreed.price, agreed.uses, agreed.window),
+            _ => (asked.ask.price, asked.ask.uses, asked.ask.window),
+        };
+        Self {
+            dataset: asked.ask.dataset,
+            to: asked.ask.grantee,
+            purposes: detail.purposes,
+            actions: detail.actions,
+            scope: detail.scope,
+            window,
+            uses,
+            price,
+            emergency: false,
+        }
+    }
 }
 
 /// Only the owner has the keys of its records: what anybody else seals for a grantee opens nothing, and is paid for.

@@ -122,13 +122,31 @@ impl Client {
     ) -> Result<Answer, Failure> {
         let body = serde_json::to_string(body).unwrap_or_default();
         if self.print_curl {
-            let line = self.curl(path, &body, &self.sign(who, "POST", path, Some(&body)));
-            self.out.result(&json!({ "curl": line }), |_| line.clone());
+            self.print(who, "POST", path, Some(&body));
             return Ok(Answer::Printed);
         }
         let response = self.send(who, "POST", path, Some(body)).await?;
         let (status, value) = self.json(response).await?;
         Ok(if status == 202 { Answer::Accepted(value) } else { Answer::Done(value) })
+    }
+
+    /// What a verb is to show; nothing if the call was printed.
+    pub(crate) async fn show(&self, who: &Identity, path: &str) -> Result<Option<Value>, Failure> {
+        if self.print_curl {
+            self.print(who, "GET", path, None);
+            return Ok(None);
+        }
+        self.look(who, path).await.map(Some)
+    }
+
+    /// Take something away; false if the call was printed.
+    pub(crate) async fn remove(&self, who: &Identity, path: &str) -> Result<bool, Failure> {
+        if self.print_curl {
+            self.print(who, "DELETE", path, None);
+            return Ok(false);
+        }
+        let response = self.send(who, "DELETE", path, None).await?;
+        self.json(response).await.map(|_| true)
     }
 
     /// Bytes, exactly so many.
@@ -183,13 +201,19 @@ impl Client {
     }
 
     /// The call as a command for a shell. Nothing in it has a single quote: JSON of ids and base64, and structured fields.
-    fn curl(&self, path: &str, body: &str, signature: &CallSignature) -> String {
-        let digest = signature.content_digest.as_deref().unwrap_or_default();
-        format!(
-            "curl -X POST '{}{path}' -H 'content-type: application/json' -H 'content-digest: {digest}' \
-             -H 'signature-input: {}' -H 'signature: {}' --data-binary '{body}'",
+    fn print(&self, who: &Identity, method: &str, path: &str, body: Option<&str>) {
+        let signature = self.sign(who, method, path, body);
+        let mut line = format!(
+            "curl -X {method} '{}{path}' -H 'signature-input: {}' -H 'signature: {}'",
             self.base, signature.input, signature.signature,
-        )
+        );
+        if let (Some(body), Some(digest)) = (body, signature.content_digest) {
+            line.push_str(&format!(
+                " -H 'content-type: application/json' -H 'content-digest: {digest}' \
+                 --data-binary '{body}'"
+            ));
+        }
+        self.out.result(&json!({ "curl": line }), |_| line.clone());
     }
 
     /// The answer, if it is a good one.

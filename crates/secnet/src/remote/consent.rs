@@ -1,45 +1,23 @@
-//! Granting and revoking at a node elsewhere: signed and sealed here, ordered there.
+//! Granting at a node elsewhere: the owner's keys are sealed to the grantee here.
 
 use base64ct::{Base64, Encoding as _};
+use secnet_app::Enclosures;
 use secnet_crypto::SealPublicKey;
+use secnet_ledger::AskState;
 use secnet_lock::{GrantBinding, compartments_for, wrap_for_grantee};
 use secnet_types::{
-    Amount, Command, CommandId, Grant, GrantDetail, GrantId, MemberId, Operation, Party,
-    SignedCommand, encode,
+    Amount, Answer as AskAnswer, AskId, DatasetId, Grant, GrantDetail, GrantId, MemberId,
+    Operation, Party, decode, limits,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::{Answer, Remote, bytes, encoded, number, text, wrong};
+use super::{Change, How, Remote, bytes, number, order, text, wrong};
 use crate::actions::{self, Permission};
 use crate::failure::{Exit, Failure};
 use crate::keystore::Identity;
-use crate::system::{SystemClock, random, rng};
-use secnet_app::ports::Clock as _;
+use crate::system::{random, rng};
 
-/// How long a command made here may wait, in milliseconds.
-const COMMAND_LIFETIME_MS: u64 = 60_000;
-
-/// What is ordered, or only foreseen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum How {
-    Order,
-    Foresee,
-}
-
-impl How {
-    pub(crate) const fn from_dry_run(dry_run: bool) -> Self {
-        if dry_run { Self::Foresee } else { Self::Order }
-    }
-
-    const fn path(self) -> &'static str {
-        match self {
-            Self::Order => "/v1/commands",
-            Self::Foresee => "/v1/commands/forecast",
-        }
-    }
-}
-
-/// Whom a grant is to: a name or id, or `org:NAME`.
+/// Whom a grant or denial is about: a name or id, or `org:NAME`.
 pub(crate) fn party(remote: &Remote, text: &str) -> Result<Party, Failure> {
     if text.starts_with("group:") || text.starts_with("sngroup1") {
         return Err(groups_stay());
@@ -50,88 +28,117 @@ pub(crate) fn party(remote: &Remote, text: &str) -> Result<Party, Failure> {
     }
 }
 
-fn groups_stay() -> Failure {
+pub(crate) fn groups_stay() -> Failure {
     Failure::new("not-remote", "a group's keys are in the folder of who runs it")
-        .hint("grant to a group in the folder, without --url")
+        .hint("do it in that folder, without --url")
         .exit(Exit::Usage)
 }
 
-/// Grant; the id of the grant and its price, with what the node answered.
+/// What a dataset costs by its list, and its tenure; for who may know of it.
+pub(crate) async fn listed(
+    remote: &Remote,
+    reader: &Identity,
+    dataset: DatasetId,
+) -> Result<(Value, Amount), Failure> {
+    let dataset = remote.client.look(reader, &format!("/v1/datasets/{dataset}")).await?;
+    let price = text(&dataset, "price")?;
+    let price = price.parse().map_err(|e: secnet_types::MoneyError| wrong(&e))?;
+    Ok((dataset, price))
+}
+
+/// Grant, at the list price unless another is given; the id of the grant and its price.
 pub(crate) async fn grant(
     remote: &Remote,
     owner: &Identity,
     permission: &Permission,
     price: Option<Amount>,
     how: How,
-) -> Result<(GrantId, Amount, Answer), Failure> {
-    let path = format!("/v1/datasets/{}", permission.dataset);
-    let dataset = remote.client.look(owner, &path).await?;
-    let whose: MemberId =
-        text(&dataset, "owner")?.parse().map_err(|e: secnet_types::IdError| wrong(&e))?;
+) -> Result<(GrantId, Amount, Change), Failure> {
+    let (grant, enclosures) = prepare(remote, owner, permission, price, how).await?;
+    let price = grant.price;
+    let change = order(remote, owner, (Operation::Grant { grant }, enclosures), how).await?;
+    Ok((GrantId::derive(owner.member(), change.id), price, change))
+}
+
+/// Grant what an ask says, or what was agreed on it.
+pub(crate) async fn approve(
+    remote: &Remote,
+    owner: &Identity,
+    ask: AskId,
+    how: How,
+) -> Result<(GrantId, Permission, Change), Failure> {
+    let inbox = remote.client.look(owner, "/v1/inbox").await?;
+    let (state, detail) = asked(&inbox, ask)?.ok_or_else(|| {
+        Failure::new("unknown-ask", format!("{ask} does not wait in this inbox"))
+            .hint("`secnet inbox` lists what waits for an answer")
+    })?;
+    let detail = detail.ok_or_else(|| {
+        Failure::new("no-detail", "the ask came without its detail")
+            .hint("refuse it; have it asked again")
+    })?;
+    let permission = Permission::of_ask(&state, detail);
+    let price = Some(permission.price);
+    let (grant, enclosures) = prepare(remote, owner, &permission, price, how).await?;
+    let operation = Operation::AnswerAsk { ask, answer: AskAnswer::Approve(grant) };
+    let change = order(remote, owner, (operation, enclosures), how).await?;
+    Ok((GrantId::derive(owner.member(), change.id), permission, change))
+}
+
+/// An ask in a list of asks, with its detail if that was handed in.
+pub(crate) fn asked(
+    list: &Value,
+    ask: AskId,
+) -> Result<Option<(AskState, Option<GrantDetail>)>, Failure> {
+    let id = ask.to_string();
+    let asks = list.get("asks").and_then(Value::as_array);
+    let found = asks.into_iter().flatten().find(|a| a.get("ask").is_some_and(|a| *a == *id));
+    let Some(found) = found else { return Ok(None) };
+    let state = bytes(found, "state")?;
+    let state = decode("ask", &state, limits::MAX_COMMAND_BYTES).map_err(|e| wrong(&e))?;
+    let detail = match found.get("detail_bytes") {
+        Some(_) => {
+            let detail = bytes(found, "detail_bytes")?;
+            Some(decode("detail", &detail, limits::MAX_DETAIL_BYTES).map_err(|e| wrong(&e))?)
+        }
+        None => None,
+    };
+    Ok(Some((state, detail)))
+}
+
+/// The grant, its detail, and the owner's keys sealed to the grantee.
+async fn prepare(
+    remote: &Remote,
+    owner: &Identity,
+    permission: &Permission,
+    price: Option<Amount>,
+    how: How,
+) -> Result<(Grant, Enclosures), Failure> {
+    let (dataset, listed) = listed(remote, owner, permission.dataset).await?;
+    let whose = text(&dataset, "owner")?;
+    let whose: MemberId = whose.parse().map_err(|e: secnet_types::IdError| wrong(&e))?;
     if whose != owner.member() {
         let name = &owner.card.name;
         return Err(Failure::new(
             "no-keys",
             format!("`{name}` has no keys of these records to hand on"),
         )
-        .hint("the owner grants; a delegate can revoke and deny"));
+        .hint("the owner grants and approves; a delegate can revoke and deny"));
     }
-    let listed: Amount =
-        text(&dataset, "price")?.parse().map_err(|e: secnet_types::MoneyError| wrong(&e))?;
-    let price = price.unwrap_or(listed);
     let grantee = match permission.to {
         Party::Member(member) | Party::Organisation(member) => member,
         Party::Group(_) => return Err(groups_stay()),
     };
     let sealing = sealing_key(remote, owner, grantee).await?;
-    let terms = (price, number(&dataset, "tenure")?);
-    let (grant, detail, wraps) = sealed(remote, owner, permission, terms, &sealing, how)?;
-    let command = command(remote, owner, Operation::Grant { grant }).await?;
-    let body = json!({
-        "command": encoded(&command.to_bytes()), "detail": encoded(&encode(&detail)),
-        "wraps": encoded(&wraps),
-    });
-    let answer = remote.client.call(owner, how.path(), &body).await?;
-    Ok((GrantId::derive(owner.member(), command.value.id), price, answer))
-}
-
-/// End a grant or lift a denial.
-pub(crate) async fn revoke(
-    remote: &Remote,
-    author: &Identity,
-    operation: Operation,
-    how: How,
-) -> Result<Answer, Failure> {
-    let command = command(remote, author, operation).await?;
-    let body = json!({ "command": encoded(&command.to_bytes()) });
-    remote.client.call(author, how.path(), &body).await
-}
-
-/// What a dry run says of a node's forecast.
-pub(crate) fn foreseen(would: &str, answer: &Value) -> Value {
-    json!({ "dry_run": true, "would": would, "effects": answer.get("effects") })
-}
-
-/// The grant, its detail, and the owner's keys sealed to the grantee.
-fn sealed(
-    remote: &Remote,
-    owner: &Identity,
-    permission: &Permission,
-    (price, tenure): (Amount, u32),
-    sealing: &SealPublicKey,
-    how: How,
-) -> Result<(Grant, GrantDetail, Vec<u8>), Failure> {
     let detail = GrantDetail {
         purposes: permission.purposes.clone(),
         actions: permission.actions.clone(),
         scope: permission.scope.clone(),
         salt: random(),
     };
-    let failed = |error: &dyn std::error::Error| actions::lock_failure(error);
     let mut keys = actions::compartments(&remote.keystore, owner)?;
     for category in permission.scope.categories.iter().flatten() {
         keys.ensure(owner.member(), *category, secnet_types::Labels::NONE, &mut rng())
-            .map_err(|error| failed(&error))?;
+            .map_err(|error| actions::lock_failure(&error))?;
     }
     if how == How::Order {
         // What is sealed to the grantee must still be known when later records are sealed.
@@ -139,20 +146,20 @@ fn sealed(
     }
     let covered = compartments_for(&permission.scope, keys.compartments());
     let binding = GrantBinding { dataset: permission.dataset, detail: detail.commitment() };
-    let wraps = wrap_for_grantee(binding, &covered, &keys, sealing, &mut rng())
-        .map_err(|error| failed(&error))?;
+    let wraps = wrap_for_grantee(binding, &covered, &keys, &sealing, &mut rng())
+        .map_err(|error| actions::lock_failure(&error))?;
     let grant = Grant {
         dataset: permission.dataset,
         grantee: permission.to,
         window: permission.window,
         uses: permission.uses,
-        price,
+        price: price.unwrap_or(listed),
         emergency: permission.emergency,
         detail: detail.commitment(),
         wraps: wraps.digest(),
-        tenure,
+        tenure: number(&dataset, "tenure")?,
     };
-    Ok((grant, detail, wraps.to_bytes()))
+    Ok((grant, Enclosures { detail: Some(detail), wraps: Some(wraps) }))
 }
 
 /// The key that a grant is sealed to: of the card that is here, else as the node says it.
@@ -171,19 +178,4 @@ async fn sealing_key(
         }
     };
     SealPublicKey::from_bytes(&key).map_err(|error| wrong(&error))
-}
-
-async fn command(
-    remote: &Remote,
-    author: &Identity,
-    operation: Operation,
-) -> Result<SignedCommand, Failure> {
-    let command = Command {
-        network: remote.network().await?,
-        author: author.member(),
-        id: CommandId(random()),
-        expires: SystemClock.now().plus_ms(COMMAND_LIFETIME_MS),
-        operation,
-    };
-    Ok(SignedCommand::sign(command, &author.signing))
 }

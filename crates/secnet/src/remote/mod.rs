@@ -1,11 +1,13 @@
 //! A node elsewhere, over HTTP: the keys stay here, and only what is signed with them goes over.
 
+mod change;
 mod client;
 mod consent;
 mod get;
 
+pub(crate) use change::{Change, How, order};
 pub(crate) use client::{Answer, Client};
-pub(crate) use consent::{How, foreseen, grant, party, revoke};
+pub(crate) use consent::{approve, asked, grant, groups_stay, listed, party};
 pub(crate) use get::{Got, Released, foresee, get};
 
 use std::path::{Path, PathBuf};
@@ -26,16 +28,16 @@ use crate::output::Output;
 #[derive(Debug, Clone, Args)]
 pub(crate) struct RemoteArgs {
     /// Call the node at this address instead of opening the data folder.
-    #[arg(long, env = "SECNET_URL", hide_env_values = true, value_name = "URL")]
+    #[arg(long, global = true, env = "SECNET_URL", hide_env_values = true, value_name = "URL")]
     pub url: Option<String>,
     /// The folder with the keys of whoever calls. Default: `keys` in the data folder.
-    #[arg(long, env = "SECNET_KEYS", hide_env_values = true, value_name = "DIR")]
+    #[arg(long, global = true, env = "SECNET_KEYS", hide_env_values = true, value_name = "DIR")]
     pub keys: Option<PathBuf>,
     /// Trust the certificates in this PEM file, and no other, for the node's TLS.
-    #[arg(long, env = "SECNET_CA", hide_env_values = true, value_name = "FILE")]
+    #[arg(long, global = true, env = "SECNET_CA", hide_env_values = true, value_name = "FILE")]
     pub ca: Option<PathBuf>,
     /// Print the signed call as a curl command, good once and for a minute, instead of making it.
-    #[arg(long, requires = "url")]
+    #[arg(long, global = true, requires = "url")]
     pub print_curl: bool,
 }
 
@@ -107,6 +109,12 @@ impl Remote {
             .exit(Exit::Verification));
         }
         Ok(genesis)
+    }
+
+    /// What its card here calls a member, else its id.
+    pub(crate) fn name_of(&self, id: &str) -> String {
+        let cards = self.keystore.cards().unwrap_or_default();
+        cards.into_iter().find(|card| card.member == id).map_or_else(|| id.to_owned(), |c| c.name)
     }
 
     /// A member by the name that its card here has, or by its id.

@@ -125,6 +125,7 @@ enum What {
         limit: usize,
     },
     /// List an owner's datasets, or all.
+    #[command(visible_alias = "list")]
     Ls {
         /// Whose.
         #[arg(long = "as", value_name = "NAME")]

@@ -1,7 +1,9 @@
 //! `secnet deny`
 
 use clap::Args;
-use secnet_types::{Action, DatasetId, Denial, DenialId, GrantDetail, Operation, Purpose};
+use secnet_types::{
+    Action, DatasetId, Denial, DenialId, GrantDetail, Operation, Party, Purpose, Window,
+};
 use serde_json::json;
 
 use super::{ScopeArgs, TimeArgs};
@@ -11,6 +13,7 @@ use crate::dates::Moment;
 use crate::failure::Failure;
 use crate::node::Node;
 use crate::output::Output;
+use crate::remote::{self, How, RemoteArgs};
 use crate::sign;
 use crate::system::random;
 use secnet_app::Enclosures;
@@ -40,6 +43,35 @@ pub(crate) struct DenyArgs {
     /// Not even in an emergency.
     #[arg(long)]
     even_in_emergency: bool,
+    #[command(flatten)]
+    pub remote: RemoteArgs,
+}
+
+impl DenyArgs {
+    fn window(&self) -> Result<Window, Failure> {
+        TimeArgs { days: self.days, from: self.from, until: self.until }.window()
+    }
+
+    /// The denial, and what the data centre keeps of it.
+    fn operation(&self, party: Party, window: Window) -> Result<(Operation, Enclosures), Failure> {
+        let detail = detail(&self.scope)?;
+        let denial = Denial {
+            dataset: self.dataset,
+            party,
+            window,
+            even_in_emergency: self.even_in_emergency,
+            detail: detail.as_ref().map(GrantDetail::commitment),
+        };
+        Ok((Operation::Deny { denial }, Enclosures { detail, wraps: None }))
+    }
+
+    fn would(&self, window: Window) -> String {
+        format!("deny {} until {}", self.who, window.until)
+    }
+
+    fn tell(&self, out: Output, id: DenialId) {
+        out.result(&json!({ "denial": id.to_string() }), |_| format!("denied {}: {id}", self.who));
+    }
 }
 
 pub(crate) async fn run(
@@ -50,22 +82,28 @@ pub(crate) async fn run(
 ) -> Result<(), Failure> {
     let owner = node.identity(&args.owner)?;
     let party = actions::party_of(node, &args.who)?;
-    let window = TimeArgs { days: args.days, from: args.from, until: args.until }.window()?;
-    let detail = detail(&args.scope)?;
-    let denial = Denial {
-        dataset: args.dataset,
-        party,
-        window,
-        even_in_emergency: args.even_in_emergency,
-        detail: detail.as_ref().map(GrantDetail::commitment),
-    };
-    let would = format!("deny {} until {}", args.who, window.until);
-    let operation = (Operation::Deny { denial }, Enclosures { detail, wraps: None });
+    let window = args.window()?;
+    let (operation, would) = (args.operation(party, window)?, args.would(window));
     let Some(command) = sign::order(node, globals, out, &owner, operation, &would).await? else {
         return Ok(());
     };
-    let id = DenialId::derive(owner.member(), command.value.id);
-    out.result(&json!({ "denial": id.to_string() }), |_| format!("denied {}: {id}", args.who));
+    args.tell(out, DenialId::derive(owner.member(), command.value.id));
+    Ok(())
+}
+
+/// At a node elsewhere.
+pub(crate) async fn run_remote(
+    globals: &Globals,
+    out: Output,
+    args: DenyArgs,
+) -> Result<(), Failure> {
+    let remote = args.remote.open(globals, out)?;
+    let owner = remote.identity(&args.owner, false)?;
+    let (party, window) = (remote::party(&remote, &args.who)?, args.window()?);
+    let how = How::from_dry_run(globals.dry_run);
+    let change = remote::order(&remote, &owner, args.operation(party, window)?, how).await?;
+    let id = DenialId::derive(owner.member(), change.id);
+    change.tell(out, &args.would(window), || args.tell(out, id));
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::keystore::Identity;
 use crate::node::{Node, access_failure};
 use crate::output::Output;
-use crate::remote::{self, Answer, How, RemoteArgs};
+use crate::remote::{self, How, RemoteArgs};
 use crate::sign;
 
 #[derive(Debug, Args)]
@@ -95,17 +95,9 @@ pub(crate) async fn run_remote(
     let price = if args.emergency { Some(Amount::ZERO) } else { args.price.price };
     let permission = args.permission(to, price.unwrap_or_default())?;
     let how = How::from_dry_run(globals.dry_run);
-    let (grant, price, answer) = remote::grant(&remote, &owner, &permission, price, how).await?;
-    match answer {
-        Answer::Printed => {}
-        Answer::Done(answer) | Answer::Accepted(answer) if how == How::Foresee => {
-            let would = format!("grant the use of {} at {price} a use", permission.dataset);
-            out.result(&remote::foreseen(&would, &answer), |_| {
-                format!("would {would}; the ledger would accept it")
-            });
-        }
-        Answer::Done(_) | Answer::Accepted(_) => tell(out, grant, price, &permission),
-    }
+    let (grant, price, change) = remote::grant(&remote, &owner, &permission, price, how).await?;
+    let would = format!("grant the use of {} at {price} a use", permission.dataset);
+    change.tell(out, &would, || tell(out, grant, price, &permission));
     Ok(())
 }
 

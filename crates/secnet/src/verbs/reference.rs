@@ -1,6 +1,6 @@
 //! `secnet reference`: docs/reference/cli.md, from the definitions that the program itself uses.
 
-use clap::{Args, Command, CommandFactory as _, ValueEnum};
+use clap::{Args, Command, CommandFactory as _, Id, ValueEnum};
 use serde_json::json;
 
 use crate::cli::Cli;
@@ -38,23 +38,21 @@ pub(crate) fn run(out: Output, args: &ReferenceArgs) -> Result<(), Failure> {
     let mut command = Cli::command();
     command.build();
     let mut text = HEAD.to_owned();
-    describe(&command, true, &mut text);
+    describe(&command, &[], &mut text);
     let text = text.trim_end().to_owned();
     out.result(&json!({ "reference": text }), |_| text.clone());
     Ok(())
 }
 
-fn describe(command: &Command, top: bool, text: &mut String) {
+/// A verb and those below it, without the options that were `said` at the top because every verb understands them.
+fn describe(command: &Command, said: &[Id], text: &mut String) {
     let mut plain = command.clone().term_width(100);
-    if !top {
-        // What every verb understands is said once, at the top.
-        let said = |id: &str| id == "help" || id == "version";
-        plain = plain.mut_args(|arg| {
-            let hide = arg.is_global_set() && arg.get_id() != "member" && arg.get_id() != "owner";
-            let hide = hide || said(arg.get_id().as_str());
-            if hide { arg.hide(true) } else { arg }
-        });
+    if !said.is_empty() {
+        plain =
+            plain.mut_args(|arg| if said.contains(arg.get_id()) { arg.hide(true) } else { arg });
     }
+    let all: Vec<Id> = command.get_arguments().map(|arg| arg.get_id().clone()).collect();
+    let said = if said.is_empty() { &all } else { said };
     let name = command.get_bin_name().unwrap_or_else(|| command.get_name()).to_owned();
     let help = plain.render_long_help().to_string();
     let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
@@ -62,6 +60,6 @@ fn describe(command: &Command, top: bool, text: &mut String) {
     for verb in
         command.get_subcommands().filter(|verb| !verb.is_hide_set() && verb.get_name() != "help")
     {
-        describe(verb, false, text);
+        describe(verb, said, text);
     }
 }

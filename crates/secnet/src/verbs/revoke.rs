@@ -8,7 +8,7 @@ use crate::cli::Globals;
 use crate::failure::{Exit, Failure};
 use crate::node::Node;
 use crate::output::Output;
-use crate::remote::{self, Answer, How, RemoteArgs};
+use crate::remote::{self, How, RemoteArgs};
 use crate::sign;
 use secnet_app::Enclosures;
 
@@ -78,9 +78,13 @@ pub(crate) async fn run(
     let would = format!("end {}", args.id);
     let operation = (operation, Enclosures::default());
     if sign::order(node, globals, out, &author, operation, &would).await?.is_some() {
-        out.result(&json!({ "ended": args.id }), |_| format!("ended {}", args.id));
+        tell(out, &args.id);
     }
     Ok(())
+}
+
+fn tell(out: Output, id: &str) {
+    out.result(&json!({ "ended": id }), |_| format!("ended {id}"));
 }
 
 /// At a node elsewhere.
@@ -92,17 +96,8 @@ pub(crate) async fn run_remote(
     let remote = args.remote.open(globals, out)?;
     let author = remote.identity(&args.author, false)?;
     let how = How::from_dry_run(globals.dry_run);
-    match remote::revoke(&remote, &author, args.operation()?, how).await? {
-        Answer::Printed => {}
-        Answer::Done(answer) | Answer::Accepted(answer) if how == How::Foresee => {
-            let would = format!("end {}", args.id);
-            out.result(&remote::foreseen(&would, &answer), |_| {
-                format!("would {would}; the ledger would accept it")
-            });
-        }
-        Answer::Done(_) | Answer::Accepted(_) => {
-            out.result(&json!({ "ended": args.id }), |_| format!("ended {}", args.id));
-        }
-    }
+    let operation = (args.operation()?, Enclosures::default());
+    let change = remote::order(&remote, &author, operation, how).await?;
+    change.tell(out, &format!("end {}", args.id), || tell(out, &args.id));
     Ok(())
 }

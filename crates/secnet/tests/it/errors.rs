@@ -86,3 +86,24 @@ fn the_ledgers_codes_are_listed_as_they_are() {
     assert!(defined.len() > 60, "{}", defined.len());
     assert_eq!(listed("## The ledger's"), defined);
 }
+
+#[test]
+fn the_doors_codes_are_listed() {
+    let mut texts = Vec::new();
+    sources(&repository().join("crates/secnet-gateway/src"), &mut texts);
+    let mut used = BTreeSet::new();
+    for text in &texts {
+        let calls = ["Problem::new(", "Self::new("].into_iter();
+        for after in calls.flat_map(|call| text.split(call).skip(1)) {
+            // A problem is made of its status, then its code.
+            let Some((status, code)) = after.split_once('"') else { continue };
+            if status.trim_end().ends_with(',') && status.to_lowercase().contains("status") {
+                used.insert(code.split('"').next().unwrap().to_owned());
+            }
+        }
+    }
+    assert!(used.len() > 15, "{used:?}");
+    let listed: BTreeSet<String> = listed("## The HTTP door's").into_keys().collect();
+    assert_eq!(listed.difference(&used).collect::<Vec<_>>(), Vec::<&String>::new(), "not used");
+    assert_eq!(used.difference(&listed).collect::<Vec<_>>(), Vec::<&String>::new(), "not listed");
+}

@@ -365,6 +365,25 @@ fn elsewhere(s: &mut Story) {
     let revoke = ["revoke", given["grant"].as_str().unwrap(), "--as", "ada"];
     s.checked("CHANGE --url --dry-run", dev.at(&[&revoke[..], &["--dry-run"]].concat()));
     s.checked("revoke", dev.at(&revoke));
+    s.checked("deny", dev.at(&["deny", "eve", "--as", "ada"]));
+    let ask = ["ask", &dataset, "--as", "rita", "--purpose", "research", "--price", "2"];
+    s.checked("CHANGE --url --dry-run", dev.at(&[&ask[..], &["--dry-run"]].concat()));
+    let asked = text(&s.checked("ask", dev.at(&ask))["ask"]);
+    let at_ada = |args: &[&str]| dev.at(&[&["inbox", "--as", "ada"], args].concat());
+    let waiting = s.checked("inbox", at_ada(&[]));
+    assert_eq!(waiting["asks"][0]["ask"], asked.as_str());
+    s.checked("inbox counter", at_ada(&["counter", &asked, "--price", "3"]));
+    let own = s.checked("inbox", dev.at(&["inbox", "--as", "rita"]));
+    assert_eq!(own["asked"][0]["counter"]["price"], "3");
+    s.checked("ask --accept", dev.at(&["ask", "--as", "rita", "--accept", &asked]));
+    let approve = ["approve", &asked];
+    let foreseen = [&approve[..], &["--dry-run"]].concat();
+    s.checked("CHANGE --url --dry-run", at_ada(&foreseen));
+    let given = s.checked("inbox approve", at_ada(&approve));
+    let own = s.checked("inbox", dev.at(&["inbox", "--as", "rita"]));
+    assert_eq!(own["asked"][0]["grant"], given["grant"]);
+    let second = s.checked("ask", dev.at(&ask));
+    s.checked("inbox refuse", at_ada(&["refuse", &text(&second["ask"])]));
     assert_eq!(dev.stop().0, 0);
 }
 

@@ -7,7 +7,7 @@ use axum::extract::{FromRequest, Request};
 use secnet_app::{AccessCall, Door};
 use secnet_types::{AccessRequest, Action, RecordId, RequestDetail, Signed, decode, limits};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use utoipa::ToSchema;
 
 use crate::Problem;
@@ -39,6 +39,10 @@ pub(crate) struct Entity {
     /// More about it: of a record, the `dataset` it is in.
     #[serde(default)]
     pub properties: Option<Properties>,
+    /// What else there is. It takes an object to have it: a list of the values is none.
+    #[serde(flatten)]
+    #[schema(ignore)]
+    _more: IgnoredAny,
 }
 
 /// What is looked at of a resource's properties.
@@ -46,6 +50,10 @@ pub(crate) struct Entity {
 pub(crate) struct Properties {
     /// The dataset that a record is in.
     pub dataset: Option<String>,
+    /// What else there is. It takes an object to have it: a list of the values is none.
+    #[serde(flatten)]
+    #[schema(ignore)]
+    _more: IgnoredAny,
 }
 
 /// What is to be done.
@@ -53,6 +61,10 @@ pub(crate) struct Properties {
 pub(crate) struct Deed {
     /// Such as `read`.
     pub name: Option<String>,
+    /// What else there is. It takes an object to have it: a list of the values is none.
+    #[serde(flatten)]
+    #[schema(ignore)]
+    _more: IgnoredAny,
 }
 
 /// What the question is about besides.
@@ -66,6 +78,10 @@ pub(crate) struct Context {
     receiving_key: Option<Base64>,
     /// What for; for searches.
     pub purpose: Option<String>,
+    /// What else there is. It takes an object to have it: a list of the values is none.
+    #[serde(flatten)]
+    #[schema(ignore)]
+    _more: IgnoredAny,
 }
 
 /// May this subject do this with that?
@@ -75,6 +91,10 @@ pub(crate) struct Question {
     action: Option<Deed>,
     resource: Option<Entity>,
     context: Option<Context>,
+    /// What else there is. It takes an object to have it: a list of the values is none.
+    #[serde(flatten)]
+    #[schema(ignore)]
+    _more: IgnoredAny,
 }
 
 /// Several questions; what they have in common may stand beside them.
@@ -91,6 +111,10 @@ pub(crate) struct Batch {
 pub(crate) struct Options {
     /// `execute_all`, `deny_on_first_deny` or `permit_on_first_permit`.
     evaluations_semantic: Option<String>,
+    /// What else there is. It takes an object to have it: a list of the values is none.
+    #[serde(flatten)]
+    #[schema(ignore)]
+    _more: IgnoredAny,
 }
 
 /// When to stop.
@@ -132,6 +156,7 @@ impl Entity {
             kind: self.kind.or_else(|| common.kind.clone()),
             id: self.id.or_else(|| common.id.clone()),
             properties: self.properties,
+            _more: IgnoredAny,
         }
     }
 }
@@ -147,7 +172,26 @@ impl Question {
             action: self.action.or_else(|| common.action.clone()),
             resource: entity(self.resource, &common.resource),
             context: self.context.or_else(|| common.context.clone()),
+            _more: IgnoredAny,
         }
+    }
+
+    /// What kind of subject it is about.
+    pub(crate) fn subject_type(&self) -> Option<&str> {
+        self.subject.as_ref()?.kind.as_deref()
+    }
+
+    /// The same about any subject: who it is is what is asked.
+    pub(crate) fn with_any_subject(self) -> Self {
+        let any = Some(String::new());
+        let subject = Entity { kind: any.clone(), id: any, ..Entity::default() };
+        Self { subject: Some(subject), ..self }
+    }
+
+    /// The same about any action.
+    pub(crate) fn with_any_action(self) -> Self {
+        let action = Deed { name: Some(String::new()), _more: IgnoredAny };
+        Self { action: Some(action), ..self }
     }
 
     /// The parts of the question, with the type and id of its subject; its resource's id may be missing.
