@@ -117,7 +117,9 @@ impl Room for Reserve {
     }
 
     fn kept(&self) -> u64 {
-        let Ok(file) = fs::metadata(self.file()) else { return 0 };
+        let Some(file) = fs::metadata(self.file()).ok().filter(fs::Metadata::is_file) else {
+            return 0;
+        };
         // A crash may leave a length without the blocks that belong to it.
         #[cfg(unix)]
         let there = std::os::unix::fs::MetadataExt::blocks(&file).saturating_mul(BLOCK_BYTES);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 use secnet_app::MAX_VIEW_AGE_MS;
 use secnet_app::ports::Trouble;
 use serde::Serialize;
@@ -38,17 +39,17 @@ pub(crate) async fn ready(
     if age.is_some_and(|age| age <= MAX_VIEW_AGE_MS) {
         return Ok(Json(Health { status: "ready" }));
     }
-    let standing = gateway.pdc.log.standing();
-    let (code, detail, hint) = match &standing.trouble {
+    const STATUS: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
+    Err(match &gateway.pdc.log.standing().trouble {
         Some(trouble @ Trouble::NoRoom) => {
             let hint = "make room on the node's disk: it goes on by itself";
-            ("disk-full", trouble.to_string(), hint)
+            Problem::new(STATUS, "disk-full", trouble.to_string(), hint)
         }
         // Why it cannot write is the operator's to know, from the log.
         _ => {
+            let why = "the ledger cannot be written, so nothing is released";
             let hint = "look at the node's log; `secnet doctor` on its machine tells more";
-            ("unavailable", "the ledger cannot be written, so nothing is released".into(), hint)
+            Problem::new(STATUS, "unavailable", why, hint)
         }
-    };
-    Err(Problem::new(axum::http::StatusCode::SERVICE_UNAVAILABLE, code, detail, hint))
+    })
 }

@@ -18,6 +18,8 @@ const MAX_KEPT: usize = 1024;
 pub(crate) enum Kind {
     /// No room on the disk: nothing is released.
     DiskFull,
+    /// There is no room for the reserve.
+    NoReserve,
     /// The ledger cannot write: nothing is released.
     Failing,
     /// What one of the two above said is over.
@@ -34,6 +36,7 @@ impl Kind {
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::DiskFull => "disk-full",
+            Self::NoReserve => "no-reserve",
             Self::Failing => "failing",
             Self::Recovered => "recovered",
             Self::Damaged => "damaged",
@@ -47,6 +50,9 @@ impl Kind {
         match self {
             Self::DiskFull => {
                 "make room on the node's disk: it goes on by itself; what ends rights or destroys data is taken meanwhile"
+            }
+            Self::NoReserve => {
+                "make room on the ledger's disk: without a reserve, a full one stops revocations too"
             }
             Self::Failing => "look at the disk; when it is mended, start the node again",
             Self::Recovered => "nothing",

@@ -24,6 +24,8 @@ use crate::system::SystemClock;
 
 /// How often it is looked whether the ledger can write.
 const LOOK: Duration = Duration::from_secs(1);
+/// After so many looks without it a reserve is missed.
+const LOOKS_FOR_RESERVE: u32 = 10;
 /// How often it is looked for segments in quarantine, and at the certificate.
 const LOOK_AROUND: Duration = Duration::from_secs(60);
 /// How long a certificate must hold on.
@@ -35,28 +37,34 @@ const MAX_PEM_BYTES: u64 = 1024 * 1024;
 /// Look after everything, for as long as this is polled.
 pub(crate) async fn run(node: &Node, settings: &Settings, alerts: &Alerts) {
     tokio::join!(
-        standing(node, alerts),
+        standing(node, settings.reserve, alerts),
         quarantine(node, alerts),
         certificate(settings, alerts),
         checking(node, settings.check_every, alerts),
     );
 }
 
-async fn standing(node: &Node, alerts: &Alerts) {
+async fn standing(node: &Node, reserve: u64, alerts: &Alerts) {
     let mut times = every(LOOK);
-    let mut known = None;
+    let (mut known, mut without) = (None, 0_u32);
     loop {
         times.tick().await;
-        let trouble = node.solo.standing().trouble;
-        if trouble == known {
+        let now = node.solo.standing();
+        // The ledger takes the reserve within a moment, if it can.
+        let lacks = now.trouble.is_none() && now.reserve < reserve;
+        without = if lacks { without.saturating_add(1) } else { 0 };
+        if without == LOOKS_FOR_RESERVE {
+            alerts.tell(Kind::NoReserve, "there is no room for the reserve");
+        }
+        if now.trouble == known {
             continue;
         }
-        match &trouble {
+        match &now.trouble {
             Some(said @ Trouble::NoRoom) => alerts.tell(Kind::DiskFull, said.to_string()),
             Some(said @ Trouble::Failing(_)) => alerts.tell(Kind::Failing, said.to_string()),
             None => alerts.tell(Kind::Recovered, "the ledger orders everything again"),
         }
-        known = trouble;
+        known = now.trouble;
     }
 }
 

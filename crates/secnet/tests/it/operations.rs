@@ -136,6 +136,21 @@ fn verify(call: &str, key: &[u8]) -> Result<(), String> {
 }
 
 #[test]
+fn administrators_are_told_that_there_is_no_room_for_the_reserve() {
+    let place = Place::demo();
+    // What is in its place cannot be written over.
+    std::fs::create_dir(place.path("d/ledger/reserve")).unwrap();
+    let (url, got) = receiver(&["204 Yes"]);
+    let hook = format!("webhooks.urls={url}");
+    let up = Up::start(&place, &["--set", &hook, "--set", "disk.reserve=1"]);
+    let told = got.recv_timeout(PATIENCE).unwrap();
+    assert!(told.contains(r#""kind":"no-reserve""#), "{told}");
+    // Nothing else is kept from working.
+    finish(command(place.root()).args(["ready", "--url", &up.url()])).ok();
+    assert_eq!(up.stop(), 0);
+}
+
+#[test]
 fn administrators_are_told_of_damage_and_can_tell_who_told_them() {
     let place = Place::demo();
     let dataset = place.dataset();
