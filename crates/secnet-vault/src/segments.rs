@@ -18,10 +18,11 @@ use crate::{
     stream::{LOCAL_PART_BYTES, REMOTE_PART_BYTES},
 };
 
-/// Outboards kept in memory; each covers one segment and takes 2 KiB for 4 MiB.
-const MAX_CACHED_OUTBOARDS: usize = 1024;
-/// Outboards above this size are not kept: a 1 TiB segment has 512 MiB of them.
-const MAX_CACHED_OUTBOARD_BYTES: usize = 64 * 1024;
+/// Outboards kept in memory, in bytes; each covers one segment and takes 2 KiB for 4 MiB.
+const MAX_CACHED_BYTES: u64 = 32 * 1024 * 1024;
+/// Outboards above this size are not kept: that of a 1 TiB segment has 512 MiB. That of a 4 GiB segment is kept, or each piece
+/// of a download would read and check all of it.
+const MAX_CACHED_OUTBOARD_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Why a vault could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +46,41 @@ pub enum OpenVaultError {
 pub struct SegmentVault {
     store: Arc<dyn ObjectStore>,
     place: Place,
-    outboards: Arc<Mutex<BTreeMap<Address, Arc<Outboard>>>>,
+    outboards: Arc<Mutex<Outboards>>,
+}
+
+/// Outboards in memory.
+#[derive(Debug, Default)]
+struct Outboards {
+    kept: BTreeMap<Address, Arc<Outboard>>,
+    bytes: u64,
+}
+
+impl Outboards {
+    fn keep(&mut self, outboard: &Arc<Outboard>) {
+        let bytes = outboard_bytes(outboard);
+        if bytes > MAX_CACHED_OUTBOARD_BYTES || self.kept.contains_key(&outboard.address()) {
+            return;
+        }
+        while self.bytes.saturating_add(bytes) > MAX_CACHED_BYTES {
+            // Addresses are hashes: the first one is a random one.
+            let Some((_, gone)) = self.kept.pop_first() else { break };
+            self.bytes = self.bytes.saturating_sub(outboard_bytes(&gone));
+        }
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.kept.insert(outboard.address(), Arc::clone(outboard));
+    }
+
+    fn forget(&mut self, address: Address) {
+        if let Some(gone) = self.kept.remove(&address) {
+            self.bytes = self.bytes.saturating_sub(outboard_bytes(&gone));
+        }
+    }
+}
+
+/// What it takes in memory, about; also that of an empty one.
+fn outboard_bytes(outboard: &Outboard) -> u64 {
+    (outboard.content_len() / GROUP_LEN as u64).saturating_mul(32).saturating_add(128)
 }
 
 /// What is known of the store's place: how streamed segments are best written.
@@ -168,7 +203,7 @@ impl SegmentVault {
 
     /// The verified table of a segment; made anew if it is lost or damaged. A segment of one group has an empty one.
     pub(crate) async fn outboard(&self, address: Address) -> Result<Arc<Outboard>, VaultError> {
-        if let Some(known) = self.outboards.lock().get(&address) {
+        if let Some(known) = self.outboards.lock().kept.get(&address) {
             return Ok(Arc::clone(known));
         }
         let found = match self.store.get(&paths::outboard(address)).await {
@@ -187,16 +222,7 @@ impl SegmentVault {
     }
 
     pub(crate) fn remember(&self, outboard: &Arc<Outboard>) {
-        let bytes = outboard.content_len() / GROUP_LEN as u64 * 32;
-        if bytes > MAX_CACHED_OUTBOARD_BYTES as u64 {
-            return;
-        }
-        let mut cache = self.outboards.lock();
-        if cache.len() >= MAX_CACHED_OUTBOARDS {
-            // Addresses are hashes: the first one is a random one.
-            cache.pop_first();
-        }
-        cache.insert(outboard.address(), Arc::clone(outboard));
+        self.outboards.lock().keep(outboard);
     }
 
     /// Stores the table of a segment that is about to be stored itself.
@@ -211,7 +237,7 @@ impl SegmentVault {
 
     /// Moves a segment aside and says so.
     pub(crate) async fn quarantine(&self, address: Address) -> VaultError {
-        self.outboards.lock().remove(&address);
+        self.outboards.lock().forget(address);
         let moved = self.store.rename(&paths::segment(address), &paths::quarantine(address)).await;
         match moved {
             Ok(()) | Err(StoreError::NotFound { .. }) => VaultError::Quarantined(address),
@@ -317,7 +343,7 @@ impl Vault for SegmentVault {
     }
 
     async fn remove_segment(&self, address: Address) -> Result<(), VaultError> {
-        self.outboards.lock().remove(&address);
+        self.outboards.lock().forget(address);
         for path in [paths::segment(address), paths::outboard(address)] {
             match self.store.delete(&path).await {
                 Ok(()) | Err(StoreError::NotFound { .. }) => {}
@@ -330,4 +356,29 @@ impl Vault for SegmentVault {
 
 pub(crate) fn storage(error: &StoreError) -> VaultError {
     VaultError::Storage(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outboards_are_kept_within_limits() {
+        let mut outboards = Outboards::default();
+        let of = |byte: u8, groups: usize| {
+            let outboard = Outboard::of(&vec![byte; groups * GROUP_LEN]);
+            Arc::new(outboard.unwrap_or_else(|error| panic!("{error}")))
+        };
+        let (first, second) = (of(1, 4), of(2, 4));
+        for outboard in [&first, &second, &first] {
+            outboards.keep(outboard);
+        }
+        assert_eq!(outboards.bytes, 2 * outboard_bytes(&first));
+        outboards.forget(first.address());
+        assert_eq!(outboards.bytes, outboard_bytes(&second));
+        // As if others had filled it.
+        outboards.bytes = MAX_CACHED_BYTES;
+        outboards.keep(&first);
+        assert_eq!(outboards.kept.keys().collect::<Vec<_>>(), [&first.address()]);
+    }
 }
