@@ -258,7 +258,6 @@ pub(crate) struct Asks {
 /// What the caller has asked others for, and what they answered.
 #[utoipa::path(get, path = "/v1/asks", tag = "consent", responses(
     (status = 200, description = "The asks.", body = Asks),
-    (status = "default", description = "A problem.", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn asks(
     State(gateway): State<Arc<Gateway>>,
