@@ -117,8 +117,8 @@ async fn sent_by_requester(world: &mut world::World) -> Value {
     let command = json!({ "command": b64(&world.sign(&bo, transfer).to_bytes()) });
     let key = json!({ "sealing_key": b64(&bo.sealing.public.to_bytes()) });
     let calls = [&allowed, &denied, &nothing];
-    let plain = calls.map(|call| body(call));
-    let questions = calls.map(|call| question(call));
+    let plain = calls.map(body);
+    let questions = calls.map(question);
     json!({
         "request": Signed::<AccessRequest>::parse(&allowed.request).unwrap().value.id.to_string(),
         "event": receipt.index,
