@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use parking_lot::{RwLock, RwLockReadGuard};
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use secnet_crypto::{Checkpoint, SigningKey};
 use secnet_ledger::{
     EntryChange, ExecutedBlock, Executor, LoadError, Loader, Outcome, Rejection, Resume,
@@ -13,11 +13,12 @@ use secnet_ledger::{
 };
 use secnet_types::{
     Block, Cause, Certificate, DecodeError, Digest, Effect, Event, Genesis, GenesisError, Header,
-    Receipt, SealedHeader, Timestamp, decode, encode, limits,
+    Receipt, Timestamp, decode, encode, limits,
 };
 
 use crate::check::Closed;
 use crate::cose_receipt::cose_receipt;
+use crate::recent::{RecentBlock, RecentBlocks};
 use crate::store::{BlockRecord, Commit, EntryKey, Leaf, Options, Store, StoreError, proof};
 
 /// Meta value: the genesis, canonically encoded.
@@ -91,6 +92,7 @@ pub struct Chain {
     executor: RwLock<Executor>,
     store: Store,
     key: Option<Arc<SigningKey>>,
+    recent: Mutex<RecentBlocks>,
 }
 
 /// The options a ledger's store is opened with: state tables get names in messages.
@@ -150,7 +152,8 @@ impl Chain {
             ],
             ..Commit::default()
         })?;
-        Ok(Self { genesis, executor: RwLock::new(executor), store, key: Some(key) })
+        let (executor, recent) = (RwLock::new(executor), Mutex::default());
+        Ok(Self { genesis, executor, store, key: Some(key), recent })
     }
 
     /// Go on with a stored chain; without the key, for reading only. The whole state is loaded and compared with the
@@ -164,7 +167,8 @@ impl Chain {
             check_key(&genesis, key)?;
         }
         let executor = load(&store)?;
-        Ok(Self { genesis, executor: RwLock::new(executor), store, key })
+        let (executor, recent) = (RwLock::new(executor), Mutex::default());
+        Ok(Self { genesis, executor, store, key, recent })
     }
 
     /// How the network began.
@@ -242,8 +246,8 @@ impl Chain {
 
     /// Does the last header's log hold every event there is?
     fn tip_is_cover(&self, executor: &Executor) -> bool {
-        let tip = self.block(executor.height());
-        matches!(tip, Ok(Some((block, _))) if block.header.log_size == executor.log_size())
+        let tip = self.recent(executor.height());
+        matches!(tip, Ok(Some(tip)) if tip.sealed.header.log_size == executor.log_size())
     }
 
     /// A stored block.
@@ -254,16 +258,27 @@ impl Chain {
         self.store.block(height)?.map(|record| parse_block(&record)).transpose()
     }
 
+    /// A stored block, taken apart once for all that it holds.
+    fn recent(&self, height: u64) -> Result<Option<Arc<RecentBlock>>, ChainError> {
+        if let Some(block) = self.recent.lock().find(height) {
+            return Ok(Some(block));
+        }
+        let Some((block, certificate)) = self.block(height)? else { return Ok(None) };
+        let block = Arc::new(RecentBlock::new(block, certificate));
+        self.recent.lock().keep(height, Arc::clone(&block));
+        Ok(Some(block))
+    }
+
     /// The receipt of an event that a command caused.
     ///
     /// # Errors
     /// [`ChainError::NoSuchEvent`], [`ChainError::NotACommand`], [`ChainError::NotCovered`], or damage.
     pub fn receipt(&self, index: u64) -> Result<Receipt, ChainError> {
         let (event_bytes, event) = self.event(index)?;
-        let command = self.command_of(index)?.ok_or(ChainError::NotACommand(index))?;
+        let command = self.cause_of(&event)?.ok_or(ChainError::NotACommand(index))?;
         let above = event.height.saturating_add(1);
-        let (block, certificate) = self.block(above)?.ok_or(ChainError::NotCovered(index))?;
-        let header = block.header;
+        let cover = self.recent(above)?.ok_or(ChainError::NotCovered(index))?;
+        let header = &cover.sealed.header;
         let mut nodes = self.store.nodes()?;
         // INVARIANT: the header's log covers block `above - 1`, and the event is in it.
         let path = proof::inclusion(index, header.log_size, |l, i| nodes.node(l, i))?
@@ -274,7 +289,7 @@ impl Chain {
             event: event_bytes,
             index,
             path: path.into_iter().map(Digest).collect(),
-            header: SealedHeader { header, certificate },
+            header: cover.sealed.clone(),
         })
     }
 
@@ -307,10 +322,13 @@ impl Chain {
     /// [`ChainError::NoSuchEvent`] or damage.
     pub fn command_of(&self, index: u64) -> Result<Option<Vec<u8>>, ChainError> {
         let (_, event) = self.event(index)?;
+        self.cause_of(&event)
+    }
+
+    fn cause_of(&self, event: &Event) -> Result<Option<Vec<u8>>, ChainError> {
         let Cause::Command { digest, .. } = event.cause else { return Ok(None) };
-        let block = self.block(event.height)?;
-        let commands = block.map(|(block, _)| block.commands).unwrap_or_default();
-        Ok(commands.into_iter().find(|command| Digest::of(command) == digest))
+        let block = self.recent(event.height)?;
+        Ok(block.and_then(|block| block.commands.get(&digest).cloned()))
     }
 
     /// The newest certified log as a signed C2SP checkpoint, with its size.

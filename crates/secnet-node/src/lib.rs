@@ -23,6 +23,7 @@ mod chain;
 mod check;
 mod cose_receipt;
 mod kept;
+mod recent;
 mod solo;
 mod steady;
 pub mod store;
