@@ -480,7 +480,6 @@ pub(crate) fn access_failure(error: AccessError) -> Failure {
         AccessError::Rejected(_)
         | AccessError::Malformed(_)
         | AccessError::Quota
-        | AccessError::TooOften
         | AccessError::Unknown(_)
         | AccessError::Erased(_) => Exit::Failed,
         AccessError::Vault(VaultError::NoRoom | VaultError::Storage(_))
