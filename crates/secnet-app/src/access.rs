@@ -73,8 +73,9 @@ impl Pdc {
     /// [`AccessError`] if there was no decision, or nothing may be released on it any more. A refusal is no error.
     pub async fn access(&self, call: &AccessCall) -> Result<Outcome, AccessError> {
         let parsed = call.parse()?; //                                              1  bytes -> request
+        let genuine = parsed.verify()?; //                                          2  signed, and
         let caller = self
-            .view(|view| parsed.authenticate(view, self.clock.now())) //            2  -> Authenticated
+            .view(|view| genuine.authenticate(view, self.clock.now())) //            2  -> Authenticated
             .ok_or(AccessError::Unauthenticated)??;
         let lifts = match self.decided_before(&caller) {
             None => None,

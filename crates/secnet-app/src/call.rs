@@ -54,6 +54,10 @@ pub(crate) struct Parsed {
     door: Door,
 }
 
+/// Half of step 2: the request is signed by the key that it names. Whose key that is, only the ledger knows.
+#[derive(Debug)]
+pub(crate) struct Genuine(Parsed);
+
 /// Step 2 done: the requester, or a session key it delegated, signed this very request.
 #[derive(Debug)]
 pub struct Authenticated {
@@ -91,7 +95,17 @@ impl AccessCall {
 }
 
 impl Parsed {
-    /// The signature holds, and the key belongs to the member at this moment.
+    /// The signature holds. Checked before the ledger is looked at: blocks wait for whoever looks.
+    pub(crate) fn verify(self) -> Result<Genuine, AccessError> {
+        match self.request.verify() {
+            Ok(()) => Ok(Genuine(self)),
+            Err(_) => Err(AccessError::Unauthenticated),
+        }
+    }
+}
+
+impl Genuine {
+    /// The key belongs to the member at this moment.
     ///
     /// Every failure is the same error: a caller who cannot prove who it is learns nothing about members. Block time
     /// stands still while nothing happens, so `now` counts if it is later.
@@ -100,19 +114,20 @@ impl Parsed {
         view: &View<'_>,
         now: Timestamp,
     ) -> Result<Authenticated, AccessError> {
-        let request = &self.request.value;
-        if request.network != view.network() || self.request.verify().is_err() {
+        let Self(parsed) = self;
+        let request = &parsed.request.value;
+        if request.network != view.network() {
             return Err(AccessError::Unauthenticated);
         }
         let member = view.state.member(request.requester).ok_or(AccessError::Unauthenticated)?;
-        let key = self.request.envelope.key;
+        let key = parsed.request.envelope.key;
         let by_session = || {
             view.state.session(request.requester, key).is_some_and(|s| s.until > view.time.max(now))
         };
         if member.suspended || (member.key != key && !by_session()) {
             return Err(AccessError::Unauthenticated);
         }
-        let Self { request, detail, receiving_key, door } = self;
+        let Parsed { request, detail, receiving_key, door } = parsed;
         Ok(Authenticated { request, detail, receiving_key, door })
     }
 }

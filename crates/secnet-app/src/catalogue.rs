@@ -59,12 +59,10 @@ impl Pdc {
         let more = found.len() > limit;
         found.truncate(limit);
         let next = found.last().map(|(id, _)| *id).filter(|_| more);
-        let mut datasets = Vec::with_capacity(found.len());
-        for (id, dataset) in found {
-            let title = self.title_of(&dataset).await?;
-            datasets.push(Known { id, dataset, title });
-        }
-        Ok(KnownPage { datasets, next })
+        let titles = self.titles_of(found.iter().map(|(_, dataset)| dataset)).await?;
+        let known = found.into_iter().zip(titles);
+        let known = known.map(|((id, dataset), title)| Known { id, dataset, title });
+        Ok(KnownPage { datasets: known.collect(), next })
     }
 
     /// May the member know of a dataset here? The same for one that it may not know of and one that does not exist.
@@ -90,17 +88,27 @@ impl Pdc {
         });
         let unknown = || AccessError::Unknown(format!("dataset {id}"));
         let dataset = dataset.flatten().ok_or_else(unknown)?;
-        let title = self.title_of(&dataset).await?;
+        let title = self.titles_of([&dataset].into_iter()).await?.pop().flatten();
         Ok(Known { id, dataset, title })
     }
 
-    async fn title_of(&self, dataset: &Dataset) -> Result<Option<String>, AccessError> {
-        let name = EntryName::new(EntryKind::TermsDetail, &[], &dataset.terms.detail.0);
-        let bytes = match self.archive.get(&name).await {
-            Err(error) if AccessError::from(error.clone()).is_damage() => return Ok(None),
-            bytes => bytes?,
-        };
-        Ok(bytes.and_then(|bytes| TermsDetail::from_bytes(&bytes).ok()).map(|detail| detail.title))
+    /// One for each; none where it cannot be read.
+    async fn titles_of(
+        &self,
+        datasets: impl Iterator<Item = &Dataset>,
+    ) -> Result<Vec<Option<String>>, AccessError> {
+        let name = |of: &Dataset| EntryName::new(EntryKind::TermsDetail, &[], &of.terms.detail.0);
+        let names: Vec<EntryName> = datasets.map(name).collect();
+        let mut titles = Vec::with_capacity(names.len());
+        for found in self.archive.get_each(&names).await {
+            let bytes = match found {
+                Err(error) if AccessError::from(error.clone()).is_damage() => None,
+                bytes => bytes?,
+            };
+            let detail = bytes.and_then(|bytes| TermsDetail::from_bytes(&bytes).ok());
+            titles.push(detail.map(|detail| detail.title));
+        }
+        Ok(titles)
     }
 }
 
@@ -114,7 +122,7 @@ pub(crate) fn may_know(
 ) -> bool {
     let state = view.state;
     let asked = || state.asks_by(member).any(|(_, ask)| ask.ask.dataset == id);
-    let granted = || state.grants_on(id).any(|(_, g)| parties.contains(&g.grant.grantee));
+    let granted = || !state.grants_between(id, parties).is_empty();
     member == dataset.owner || asked() || granted()
 }
 

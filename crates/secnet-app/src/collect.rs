@@ -2,14 +2,15 @@
 
 use bytes::Bytes;
 use secnet_lock::{CompartmentPacket, GrantWraps, Location, RecordEntry, ReleasedShares};
-use secnet_types::{Amount, Receipt, RecordId, RecordMeta, Verdict};
+use secnet_types::{Amount, DatasetId, Receipt, RecordId, RecordMeta, Verdict};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::AccessError;
 use crate::access::Uploads;
 use crate::granted::Granted;
 use crate::pdc::{DatasetRecords, Pdc};
-use crate::ports::{EntryKind, EntryName, SubmitError, VaultError};
+use crate::ports::{SubmitError, VaultError};
 
 /// How often consent may change under a release that is being prepared before it is given up.
 const MAX_LOOKS: usize = 8;
@@ -42,11 +43,11 @@ impl Pdc {
     ) -> Result<Delivery, AccessError> {
         let records = listed_records(&granted, &*self.records_of(granted.dataset()).await?)?;
         let uploads: Uploads = records.iter().map(|(_, entry)| entry.upload()).collect();
-        let release_packets = self.release_packets(&uploads).await?;
+        let release_packets = self.release_packets(granted.dataset(), &uploads).await?;
         // Nothing is awaited between this look at the ledger and the release.
         self.look_again(&granted).await?;
         let shares = self.release.release(&granted, &release_packets).await?;
-        let packets = self.compartment_packets(&records).await?;
+        let packets = self.compartment_packets(granted.dataset(), &records).await?;
         let wraps = self.wraps_of(&granted).await?;
         // A revocation that was ordered while the parts were collected still stops them here. Of a use that is free, or
         // paid already, this look is the last thing that is awaited: it shows the newest state that this process has.
@@ -88,19 +89,15 @@ impl Pdc {
 
     async fn compartment_packets(
         &self,
+        dataset: DatasetId,
         records: &[(RecordMeta, RecordEntry)],
     ) -> Result<Vec<CompartmentPacket>, AccessError> {
         let wanted: BTreeSet<_> =
             records.iter().map(|(_, entry)| (entry.upload(), entry.compartment())).collect();
         let mut packets = Vec::with_capacity(wanted.len());
         for (upload, compartment) in wanted {
-            let name = EntryName::new(EntryKind::CompartmentPacket, &upload.0, &compartment.0.0);
-            let bytes = self.archive.get(&name).await?;
-            let bytes = bytes.ok_or(ERASED)?;
-            packets.push(
-                CompartmentPacket::from_bytes(&bytes)
-                    .map_err(|error| AccessError::Damaged(error.to_string()))?,
-            );
+            let of_upload = self.packets_of(dataset, upload).await?;
+            packets.push(of_upload.compartments.get(&compartment).ok_or(ERASED)?.clone());
         }
         Ok(packets)
     }
@@ -109,13 +106,8 @@ impl Pdc {
         let digest =
             self.view(|view| view.state.grant(granted.grant()).map(|g| g.grant.wraps)).flatten();
         let Some(digest) = digest else { return Ok(None) };
-        let name = EntryName::new(EntryKind::Wraps, &[], &digest.0);
-        match self.archive.get(&name).await? {
-            Some(bytes) => GrantWraps::from_bytes(&bytes)
-                .map(Some)
-                .map_err(|error| AccessError::Damaged(error.to_string())),
-            None => Ok(None),
-        }
+        let wraps = self.wraps_behind(granted.dataset(), digest).await?;
+        Ok(wraps.map(Arc::unwrap_or_clone))
     }
 
     /// The ciphertext of one granted record. Policy and ledger are asked again before it is read, so a revocation or a
@@ -162,6 +154,14 @@ impl Pdc {
         // The list is not fetched between this look at the ledger and the read.
         self.look_again(granted).await?;
         Ok(self.vault.get_segment(segment, part).await?)
+    }
+
+    /// May what was granted still be handed over, as of now? For whoever has read a part of it ahead.
+    ///
+    /// # Errors
+    /// [`AccessError::NotReleased`] if not.
+    pub async fn still_granted(&self, granted: &Granted) -> Result<(), AccessError> {
+        self.look_again(granted).await
     }
 
     async fn place_of(&self, granted: &Granted, record: RecordId) -> Result<Location, AccessError> {

@@ -123,7 +123,7 @@ impl Pdc {
     ) -> Result<Grounds, AccessError> {
         Ok(Grounds {
             consent: self.compiled(dataset, requester, snapshot).await?,
-            records: self.records_of(dataset).await?,
+            records: self.records_under(dataset, Some(snapshot.owner)).await?,
             rules: self.rules_here(&snapshot.rules).await?,
         })
     }
@@ -143,7 +143,7 @@ impl Pdc {
         // This use is counted and its price agreed.
         snapshot.used_up.remove(&granted.grant());
         let consent = self.compiled(dataset, requester, &snapshot).await?;
-        let records = self.records_of(dataset).await?;
+        let records = self.records_under(dataset, Some(snapshot.owner)).await?;
         let named = granted.records().iter().filter_map(|id| records.index.get(*id));
         let question = snapshot.question(requester, granted.detail(), Amount(u64::MAX));
         match permits_all(&consent, &question, granted.grant(), named) {
@@ -252,10 +252,8 @@ impl Snapshot {
         let state = view.state;
         let parties = state.parties_of(requester);
         let mut snapshot = Self::of_dataset(view, dataset, pdc)?;
-        for (id, grant) in state.grants_on(dataset) {
-            if parties.contains(&grant.grant.grantee) {
-                snapshot.add_grant(view, id, grant, None);
-            }
+        for (id, grant) in state.grants_between(dataset, &parties) {
+            snapshot.add_grant(view, id, grant, None);
         }
         snapshot.denials = state
             .denials_by(snapshot.owner)

@@ -25,6 +25,7 @@ mod learning;
 mod manifest;
 mod notices;
 mod open;
+mod opening;
 mod pdc;
 pub mod ports;
 mod previews;

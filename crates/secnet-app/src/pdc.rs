@@ -17,6 +17,7 @@ use secnet_types::{
 use crate::AccessError;
 use crate::history::Timeline;
 use crate::learning::{Learning, guard_name};
+use crate::opening::Openings;
 use crate::ports::{
     Archive, ArchiveError, Change, Clock, Committed, Entropy, EntryKind, EntryName, Log,
     SubmitError, Vault, View,
@@ -48,10 +49,12 @@ pub struct Pdc {
     pub signer: Arc<dyn Signer + Send + Sync>,
     /// Whose key that is.
     pub member: MemberId,
+    pub(crate) network: NetworkId,
     pub(crate) learning: Mutex<Learning>,
     pub(crate) rules: Mutex<Option<Arc<RulesHere>>>,
     pub(crate) consents: Mutex<ConsentCache>,
     pub(crate) records: Mutex<RecordsKept>,
+    pub(crate) openings: Mutex<Openings>,
     pub(crate) timeline: Mutex<Timeline>,
     /// Held by whoever reads manifests and packets in order to rewrite them: two erasures in one upload would otherwise
     /// each bring back what the other destroyed.
@@ -135,6 +138,7 @@ impl Pdc {
         let archive: Arc<dyn Archive> = Arc::new(Sparing::new(archive, &log));
         let vault: Arc<dyn Vault> = Arc::new(Sparing::new(vault, &log));
         let pdc = Self {
+            network: log.genesis().network(),
             log,
             vault,
             archive,
@@ -147,6 +151,7 @@ impl Pdc {
             rules: Mutex::default(),
             consents: Mutex::new(ConsentCache::new()),
             records: Mutex::default(),
+            openings: Mutex::default(),
             rewriting: futures::lock::Mutex::new(()),
             taking_in: futures::lock::Mutex::new(()),
             enclosing: futures::lock::Mutex::new(()),
@@ -177,7 +182,7 @@ impl Pdc {
     /// The network.
     #[must_use]
     pub fn network(&self) -> NetworkId {
-        self.log.genesis().network()
+        self.network
     }
 
     /// A command in `author`'s name, signed, to be submitted now.
@@ -229,6 +234,15 @@ impl Pdc {
     ) -> Result<Arc<DatasetRecords>, ArchiveError> {
         let owner =
             self.view(|view| view.state.dataset(dataset).map(|entry| entry.owner)).flatten();
+        self.records_under(dataset, owner).await
+    }
+
+    /// As [`Pdc::records_of`], for whoever has just seen whose the dataset is.
+    pub(crate) async fn records_under(
+        &self,
+        dataset: DatasetId,
+        owner: Option<MemberId>,
+    ) -> Result<Arc<DatasetRecords>, ArchiveError> {
         let forgotten = {
             let kept = self.records.lock();
             if let Some(records) =
@@ -253,7 +267,7 @@ impl Pdc {
         let records = Arc::new(records);
         let mut kept = self.records.lock();
         // Something changed while the archive was read: what was read may be old already, and is not kept.
-        if kept.forgotten == forgotten {
+        if kept.forgotten == forgotten && !self.openings.lock().is_rewritten(dataset) {
             if kept.datasets.len() >= MAX_INDEXED_DATASETS {
                 kept.datasets.pop_first();
             }
@@ -263,7 +277,20 @@ impl Pdc {
         Ok(records)
     }
 
-    pub(crate) fn forget_records(&self, dataset: DatasetId) {
+    /// Something of this dataset is about to be rewritten in the archive: until [`Pdc::rewritten`] nothing of it is answered
+    /// from memory, neither its records nor what opens them.
+    pub(crate) fn about_to_rewrite(&self, dataset: DatasetId) {
+        self.openings.lock().begin_rewriting(dataset);
+        self.forget_records(dataset);
+    }
+
+    /// It has been rewritten.
+    pub(crate) fn rewritten(&self, dataset: DatasetId) {
+        self.forget_records(dataset);
+        self.openings.lock().end_rewriting(dataset);
+    }
+
+    fn forget_records(&self, dataset: DatasetId) {
         let mut kept = self.records.lock();
         kept.datasets.remove(&dataset);
         kept.forgotten = kept.forgotten.wrapping_add(1);

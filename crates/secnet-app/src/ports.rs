@@ -262,6 +262,15 @@ pub trait Archive: Send + Sync {
     /// [`ArchiveError`].
     async fn get(&self, name: &EntryName) -> Result<Option<Vec<u8>>, ArchiveError>;
 
+    /// Several entries, each as [`Archive::get`] gives it, in the order of their names.
+    async fn get_each(&self, names: &[EntryName]) -> Vec<Result<Option<Vec<u8>>, ArchiveError>> {
+        let mut found = Vec::with_capacity(names.len());
+        for name in names {
+            found.push(self.get(name).await);
+        }
+        found
+    }
+
     /// All entries of one kind and group, in no particular order.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use secnet_crypto::{SealKeyPair, SealPublicKey};
 use secnet_lock::{HeldShares, ReleaseContext, ReleaseNode, ReleasePacket, ReleasedShares};
-use secnet_types::RecordId;
+use secnet_types::{DatasetId, RecordId};
 
 use crate::Granted;
 use crate::pdc::Pdc;
@@ -136,21 +136,15 @@ impl Release for LocalRelease {
 }
 
 impl Pdc {
-    /// The release packets of these records' uploads.
+    /// The release packets of these uploads of a dataset.
     pub(crate) async fn release_packets(
         &self,
+        dataset: DatasetId,
         uploads: &BTreeSet<secnet_lock::UploadId>,
     ) -> Result<Vec<ReleasePacket>, crate::AccessError> {
         let mut packets = Vec::new();
         for upload in uploads {
-            let listed =
-                self.archive.list(crate::ports::EntryKind::ReleasePacket, &upload.0).await?;
-            for (_, bytes) in listed {
-                packets.push(
-                    ReleasePacket::from_bytes(&bytes)
-                        .map_err(|error| crate::AccessError::Damaged(error.to_string()))?,
-                );
-            }
+            packets.extend_from_slice(&self.packets_of(dataset, *upload).await?.release);
         }
         Ok(packets)
     }

@@ -118,9 +118,10 @@ impl Pdc {
     ) -> Result<(), AccessError> {
         let rewriting = self.rewriting.lock().await;
         let changes = self.destruction(dataset, records, whole).await?;
+        self.about_to_rewrite(dataset);
         self.archive.write(changes).await?;
         drop(rewriting);
-        self.forget_records(dataset);
+        self.rewritten(dataset);
         Ok(())
     }
 

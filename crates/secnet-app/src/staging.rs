@@ -233,12 +233,13 @@ impl Pdc {
             changes.push(Change { name: listed, value: Some(bytes) });
             changes.push(Change { name, value: None });
         }
+        self.about_to_rewrite(dataset);
         self.archive.write(changes).await?;
         drop(rewriting);
+        self.rewritten(dataset);
         if let Some(ahead) = &staged.ahead {
             self.forget_ahead(ahead.author, &ahead.addresses()).await?;
         }
-        self.forget_records(dataset);
         // The dataset may have been erased meanwhile.
         if self.is_erased(dataset) {
             self.destroy(dataset, &BTreeSet::new(), true).await?;

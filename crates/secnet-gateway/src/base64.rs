@@ -1,6 +1,8 @@
-//! Bytes in JSON: base64url without padding (RFC 4648 section 5).
+//! Bytes in JSON: base64url without padding (RFC 4648 section 5). What passes here is sealed, signed or public, and much of
+//! it, so it is not coded in constant time.
 
-use base64ct::{Base64UrlUnpadded, Encoding as _};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use utoipa::ToSchema;
 
@@ -24,12 +26,28 @@ impl Serialize for Base64 {
 impl<'de> Deserialize<'de> for Base64 {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
-        let bytes = Base64UrlUnpadded::decode_vec(&text);
+        let bytes = URL_SAFE_NO_PAD.decode(text.as_bytes());
         bytes.map(Self).map_err(|_| D::Error::custom("not base64url without padding"))
     }
 }
 
 /// The text of some bytes.
 pub(crate) fn encode(bytes: &[u8]) -> String {
-    Base64UrlUnpadded::encode_string(bytes)
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_one_text_of_some_bytes_is_taken() {
+        let read = |text: &str| serde_json::from_str::<Base64>(&format!("\"{text}\"")).ok();
+        assert_eq!(read("-_8"), Some(Base64(vec![0xfb, 0xff])));
+        assert_eq!(encode(&[0xfb, 0xff]), "-_8");
+        // Padded, of the other alphabet, with bits that say nothing, cut off.
+        for other in ["-_8=", "+/8", "-_9", "-", "-_8\\n"] {
+            assert_eq!(read(other), None, "{other}");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Questions about the state that others build their facts and lists on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use secnet_types::{
     Amount, AskId, DatasetId, DecisionId, Denial, DenialId, GrantId, GroupId, MemberId, Parameters,
@@ -209,6 +209,35 @@ impl State {
             .range(first..)
             .take_while(move |e| e.0 == party)
             .filter_map(|e| Some((e.1, self.grants.find(&e.1)?)))
+    }
+
+    /// The grants on a dataset whose grantee is one of these parties, dead ones too, in the order of ids. Neither a dataset
+    /// with many grants nor a party with many makes it slow: it takes as long as the shorter list.
+    #[must_use]
+    pub fn grants_between(
+        &self,
+        dataset: DatasetId,
+        parties: &[Party],
+    ) -> Vec<(GrantId, &GrantState)> {
+        let mut on = self.grants_on(dataset);
+        let mut to = parties.iter().flat_map(|party| self.grants_to(*party));
+        let (mut on_dataset, mut to_parties) = (Vec::new(), BTreeMap::new());
+        loop {
+            match on.next() {
+                Some((id, grant)) if parties.contains(&grant.grant.grantee) => {
+                    on_dataset.push((id, grant));
+                }
+                Some(_) => {}
+                None => return on_dataset,
+            }
+            match to.next() {
+                Some((id, grant)) if grant.grant.dataset == dataset => {
+                    to_parties.insert(id, grant);
+                }
+                Some(_) => {}
+                None => return to_parties.into_iter().collect(),
+            }
+        }
     }
 
     /// Everyone as whom a member can use grants: itself, its organisation, its groups.

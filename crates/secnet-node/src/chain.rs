@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use parking_lot::{RwLock, RwLockReadGuard};
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use secnet_crypto::{Checkpoint, SigningKey};
 use secnet_ledger::{
     EntryChange, ExecutedBlock, Executor, LoadError, Loader, Outcome, Rejection, Resume,
@@ -14,11 +14,12 @@ use secnet_ledger::{
 };
 use secnet_types::{
     Block, Cause, Certificate, DecodeError, Digest, Effect, Event, Genesis, GenesisError, Header,
-    Receipt, SealedHeader, Timestamp, decode, encode, limits,
+    Receipt, Timestamp, decode, encode, limits,
 };
 
 use crate::check::Closed;
 use crate::cose_receipt::cose_receipt;
+use crate::recent::{RecentBlock, RecentBlocks};
 use crate::store::{BlockRecord, Commit, EntryKey, Leaf, Options, Store, StoreError, proof};
 
 /// Meta value: the genesis, canonically encoded.
@@ -94,6 +95,7 @@ pub struct Chain {
     key: Option<Arc<SigningKey>>,
     /// Memory is ahead of the disk, since what is durable could not be read.
     ahead: AtomicBool,
+    recent: Mutex<RecentBlocks>,
 }
 
 /// The options a ledger's store is opened with: state tables get names in messages.
@@ -159,6 +161,7 @@ impl Chain {
             store,
             key: Some(key),
             ahead: AtomicBool::new(false),
+            recent: Mutex::default(),
         })
     }
 
@@ -179,6 +182,7 @@ impl Chain {
             store,
             key,
             ahead: AtomicBool::new(false),
+            recent: Mutex::default(),
         })
     }
 
@@ -273,14 +277,15 @@ impl Chain {
     fn go_back(&self, executor: &mut Executor) -> Result<(), ChainError> {
         self.ahead.store(true, Ordering::Release);
         *executor = load(&self.store)?;
+        *self.recent.lock() = RecentBlocks::default();
         self.ahead.store(false, Ordering::Release);
         Ok(())
     }
 
     /// Does the last header's log hold every event there is?
     fn tip_is_cover(&self, executor: &Executor) -> bool {
-        let tip = self.block(executor.height());
-        matches!(tip, Ok(Some((block, _))) if block.header.log_size == executor.log_size())
+        let tip = self.recent(executor.height());
+        matches!(tip, Ok(Some(tip)) if tip.sealed.header.log_size == executor.log_size())
     }
 
     /// A stored block.
@@ -291,16 +296,27 @@ impl Chain {
         self.store.block(height)?.map(|record| parse_block(&record)).transpose()
     }
 
+    /// A stored block, taken apart once for all that it holds.
+    fn recent(&self, height: u64) -> Result<Option<Arc<RecentBlock>>, ChainError> {
+        if let Some(block) = self.recent.lock().find(height) {
+            return Ok(Some(block));
+        }
+        let Some((block, certificate)) = self.block(height)? else { return Ok(None) };
+        let block = Arc::new(RecentBlock::new(block, certificate));
+        self.recent.lock().keep(height, Arc::clone(&block));
+        Ok(Some(block))
+    }
+
     /// The receipt of an event that a command caused.
     ///
     /// # Errors
     /// [`ChainError::NoSuchEvent`], [`ChainError::NotACommand`], [`ChainError::NotCovered`], or damage.
     pub fn receipt(&self, index: u64) -> Result<Receipt, ChainError> {
         let (event_bytes, event) = self.event(index)?;
-        let command = self.command_of(index)?.ok_or(ChainError::NotACommand(index))?;
+        let command = self.cause_of(&event)?.ok_or(ChainError::NotACommand(index))?;
         let above = event.height.saturating_add(1);
-        let (block, certificate) = self.block(above)?.ok_or(ChainError::NotCovered(index))?;
-        let header = block.header;
+        let cover = self.recent(above)?.ok_or(ChainError::NotCovered(index))?;
+        let header = &cover.sealed.header;
         let mut nodes = self.store.nodes()?;
         // INVARIANT: the header's log covers block `above - 1`, and the event is in it.
         let path = proof::inclusion(index, header.log_size, |l, i| nodes.node(l, i))?
@@ -311,7 +327,7 @@ impl Chain {
             event: event_bytes,
             index,
             path: path.into_iter().map(Digest).collect(),
-            header: SealedHeader { header, certificate },
+            header: cover.sealed.clone(),
         })
     }
 
@@ -344,10 +360,13 @@ impl Chain {
     /// [`ChainError::NoSuchEvent`] or damage.
     pub fn command_of(&self, index: u64) -> Result<Option<Vec<u8>>, ChainError> {
         let (_, event) = self.event(index)?;
+        self.cause_of(&event)
+    }
+
+    fn cause_of(&self, event: &Event) -> Result<Option<Vec<u8>>, ChainError> {
         let Cause::Command { digest, .. } = event.cause else { return Ok(None) };
-        let block = self.block(event.height)?;
-        let commands = block.map(|(block, _)| block.commands).unwrap_or_default();
-        Ok(commands.into_iter().find(|command| Digest::of(command) == digest))
+        let block = self.recent(event.height)?;
+        Ok(block.and_then(|block| block.commands.get(&digest).cloned()))
     }
 
     /// The newest certified log as a signed C2SP checkpoint, with its size.

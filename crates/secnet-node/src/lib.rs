@@ -24,6 +24,7 @@ mod check;
 mod committer;
 mod cose_receipt;
 mod kept;
+mod recent;
 mod room;
 mod solo;
 mod steady;

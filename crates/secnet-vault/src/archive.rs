@@ -281,6 +281,16 @@ impl Archive for PrivateArchive {
         self.run(move |live| Ok(live.find(&name)?.map(|plain| plain.value.to_vec()))).await
     }
 
+    async fn get_each(&self, names: &[EntryName]) -> Vec<Result<Option<Vec<u8>>, ArchiveError>> {
+        let wanted = names.to_vec();
+        let value = |plain: Plain| plain.value.to_vec();
+        let each = move |live: &Live| {
+            let found = |name| Ok::<_, ArchiveError>(live.find(name)?.map(value));
+            Ok(wanted.iter().map(found).collect::<Vec<_>>())
+        };
+        self.run(each).await.unwrap_or_else(|error| vec![Err(error); names.len()])
+    }
+
     async fn list(
         &self,
         kind: EntryKind,

@@ -1,4 +1,8 @@
 //! Writes that wait for the disk together: each is whole or not at all, and one fsync serves all that came meanwhile.
+//! When writes come together, whoever leads waits a moment for as many as came the last time: a transaction costs about the
+//! same for one as for twenty. A write that comes alone is never kept waiting.
+
+use std::time::{Duration, Instant};
 
 use futures::channel::oneshot;
 use parking_lot::Mutex;
@@ -10,6 +14,11 @@ use crate::archive::failed;
 const MAX_ENTRY_BYTES: usize = 16 * 1024 * 1024;
 /// Most writes in one transaction: whoever waits is not kept waiting by a crowd without end.
 const MAX_TOGETHER: usize = 256;
+
+/// How long a transaction waits for company at most.
+const COMPANY_TIME: Duration = Duration::from_millis(5);
+/// Pause between two looks whether it has come.
+const COMPANY_LOOK: Duration = Duration::from_micros(250);
 
 /// What one caller wants written.
 #[derive(Debug)]
@@ -41,6 +50,8 @@ struct Waiting {
     writes: Vec<Write>,
     answers: Vec<Answer>,
     led: bool,
+    /// How many more than one came together the last time.
+    expected: usize,
 }
 
 impl WriteQueue {
@@ -58,12 +69,14 @@ impl WriteQueue {
     pub(crate) fn lead(&self, mut commit: impl FnMut(&[Write]) -> Result<(), ArchiveError>) {
         let _leading = Leading(self);
         loop {
+            self.wait_for_company();
             let (writes, answers) = {
                 let mut waiting = self.0.lock();
                 if waiting.writes.is_empty() {
                     waiting.led = false;
                     return;
                 }
+                waiting.expected = waiting.writes.len().saturating_sub(1);
                 let together = waiting.writes.len().min(MAX_TOGETHER);
                 let writes: Vec<Write> = waiting.writes.drain(..together).collect();
                 let answers: Vec<Answer> = waiting.answers.drain(..together).collect();
@@ -74,6 +87,22 @@ impl WriteQueue {
                 // Whoever has gone away needs no answer.
                 drop(answer.send(done.clone()));
             }
+        }
+    }
+}
+
+impl WriteQueue {
+    /// Returns when as many wait as the last time, or have not come in time.
+    fn wait_for_company(&self) {
+        let start = Instant::now();
+        loop {
+            let waiting = self.0.lock();
+            let complete = waiting.writes.is_empty() || waiting.writes.len() > waiting.expected;
+            drop(waiting);
+            if complete || start.elapsed() >= COMPANY_TIME {
+                return;
+            }
+            std::thread::sleep(COMPANY_LOOK);
         }
     }
 }
@@ -124,6 +153,18 @@ mod tests {
             assert_eq!(done.now_or_never(), Some(Ok(Ok(()))));
         }
         assert!(queue.join(write(1)).1, "the next one leads again");
+    }
+
+    #[test]
+    fn only_who_came_together_is_waited_for() {
+        let queue = WriteQueue::default();
+        let together: Vec<_> = (0..3).map(|_| queue.join(write(1))).collect();
+        queue.lead(|_| Ok(()));
+        assert_eq!(queue.0.lock().expected, 2, "as many may come together again");
+        let alone = queue.join(write(1));
+        queue.lead(|_| Ok(()));
+        assert_eq!(queue.0.lock().expected, 0, "the next one that is alone need not wait");
+        assert!(together.into_iter().chain([alone]).all(|(done, _)| done.now_or_never().is_some()));
     }
 
     #[test]

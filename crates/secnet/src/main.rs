@@ -32,14 +32,19 @@ mod verbs;
 
 use std::process::ExitCode;
 
+/// Threads for each processor: whoever looks at the ledger waits while a block becomes durable, and others go on meanwhile.
+const THREADS_PER_PROCESSOR: usize = 3;
+
 fn main() -> ExitCode {
     let cli = match cli::Cli::read() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
     let out = cli.output();
+    let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    let threads = processors.saturating_mul(THREADS_PER_PROCESSOR);
     let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
     let done = match runtime {
         Ok(runtime) => runtime.block_on(cli.run()),
         Err(error) => Err(failure::Failure::new("threads", "cannot start").because(&error)),

@@ -53,9 +53,9 @@ impl Pdc {
 
     /// Steps 1 and 2.
     pub(crate) fn caller_of(&self, call: &AccessCall) -> Result<Authenticated, AccessError> {
-        let parsed = call.parse()?;
+        let genuine = call.parse()?.verify()?;
         let now = self.clock.now();
-        self.view(|view| parsed.authenticate(view, now)).ok_or(AccessError::Unauthenticated)?
+        self.view(|view| genuine.authenticate(view, now)).ok_or(AccessError::Unauthenticated)?
     }
 
     /// The others.

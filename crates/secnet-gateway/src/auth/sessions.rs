@@ -4,11 +4,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use base64ct::{Base64UrlUnpadded, Encoding as _};
 use parking_lot::Mutex;
 use secnet_types::{Digest, MemberId, Timestamp};
 use tokio::sync::watch;
-
-use crate::base64;
 
 /// How long a session lasts, in milliseconds.
 const SESSION_MS: u64 = 15 * 60 * 1000;
@@ -24,7 +23,7 @@ pub(crate) struct Token(String);
 
 impl Token {
     pub(crate) fn new(secret: &[u8; SECRET_LEN]) -> Self {
-        Self(format!("{PREFIX}{}", base64::encode(secret)))
+        Self(format!("{PREFIX}{}", Base64UrlUnpadded::encode_string(secret)))
     }
 
     /// Out of an `Authorization` header.

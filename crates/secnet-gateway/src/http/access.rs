@@ -11,6 +11,7 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use secnet_app::ports::VaultError;
 use secnet_app::{AccessCall, AccessError, Delivery, Door, Granted, Outcome, Preview};
 use secnet_types::{AccessRequest, RecordId, RequestId, Signed, Verdict};
 use serde::{Deserialize, Serialize};
@@ -223,7 +224,8 @@ async fn piece(
     gateway.pdc.ciphertext_part(granted, record, start..stop).await
 }
 
-/// The first piece, then the others as the connection takes them.
+/// The first piece, then the others as the connection takes them. While one is sent the next is read; consent is asked before
+/// it is read, and once more before it leaves.
 fn pieces(
     gateway: Arc<Gateway>,
     granted: Arc<Granted>,
@@ -231,18 +233,28 @@ fn pieces(
     (start, end): (u64, u64),
     first: Bytes,
 ) -> impl futures::Stream<Item = Result<Bytes, AccessError>> {
-    futures::stream::try_unfold((start, Some(first)), move |(start, ready)| {
+    let ahead = move |start: u64| {
         let (gateway, granted) = (Arc::clone(&gateway), Arc::clone(&granted));
+        let reading = async move {
+            let bytes = piece(&gateway, &granted, record, (start, end)).await?;
+            Ok::<_, AccessError>((bytes, gateway, granted))
+        };
+        (start < end).then(|| tokio::spawn(reading))
+    };
+    let second = start.saturating_add(first.len() as u64);
+    let begun = (second, Some(first), ahead(second));
+    futures::stream::try_unfold(begun, move |(next, ready, reading)| {
+        let ahead = ahead.clone();
         async move {
-            if start >= end {
-                return Ok(None);
+            if let Some(bytes) = ready {
+                return Ok::<_, AccessError>(Some((bytes, (next, None, reading))));
             }
-            let bytes = match ready {
-                Some(bytes) => bytes,
-                None => piece(&gateway, &granted, record, (start, end)).await?,
-            };
-            let next = start.saturating_add(bytes.len() as u64);
-            Ok(Some((bytes, (next, None))))
+            let Some(reading) = reading else { return Ok(None) };
+            let read = reading.await.map_err(|error| VaultError::Storage(error.to_string()))?;
+            let (bytes, gateway, granted) = read?;
+            gateway.pdc.still_granted(&granted).await?;
+            let next = next.saturating_add(bytes.len() as u64);
+            Ok(Some((bytes, (next, None, ahead(next)))))
         }
     })
 }

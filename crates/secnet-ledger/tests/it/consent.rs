@@ -681,3 +681,29 @@ fn delegate_to_eve(dataset: DatasetId, w: &World) -> Operation {
         Delegation { delegate: id("eve"), powers: Powers::ALL, dataset: Some(dataset), window };
     Operation::Delegate { delegation }
 }
+
+#[test]
+pub(crate) fn the_grants_between_a_dataset_and_parties_are_found_from_either_side() {
+    let mut w = World::new();
+    let datasets = [w.dataset("ada"), w.dataset("ada")];
+    // One side is the shorter list in turn: many grants on the first dataset, many to one member.
+    for _ in 0..5 {
+        w.granted(datasets[0], "bo");
+        w.granted(datasets[1], "cy");
+    }
+    w.granted(datasets[0], "cy");
+    let state = w.executor.state();
+    for dataset in datasets {
+        for names in [&["bo"][..], &["cy"], &["bo", "cy"], &["ada"]] {
+            let parties: Vec<Party> = names.iter().map(|who| Party::Member(id(who))).collect();
+            let found: Vec<GrantId> =
+                state.grants_between(dataset, &parties).into_iter().map(|(id, _)| id).collect();
+            let all = state.grants_on(dataset);
+            let wanted: Vec<GrantId> = all
+                .filter(|(_, grant)| parties.contains(&grant.grant.grantee))
+                .map(|(id, _)| id)
+                .collect();
+            assert_eq!(found, wanted, "{names:?}");
+        }
+    }
+}

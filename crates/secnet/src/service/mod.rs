@@ -37,6 +37,14 @@ pub(crate) struct Service {
 impl Service {
     /// Take the addresses and read the certificates.
     pub(crate) async fn bind(settings: Settings) -> Result<Self, Failure> {
+        let files = crate::system::raise_open_files();
+        if files < settings.limits.connections as u64 {
+            tracing::warn!(
+                files,
+                connections = settings.limits.connections,
+                "this process may open fewer files than it has places for connections"
+            );
+        }
         let tls = settings.tls.clone().map(tls::Files::open).transpose()?;
         let listener = bind(settings.listen).await?;
         let address = listener.local_addr().unwrap_or(settings.listen);

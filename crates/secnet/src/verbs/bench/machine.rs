@@ -27,6 +27,20 @@ pub(super) fn memory() -> (f64, f64) {
     (mib("VmHWM"), mib("VmRSS"))
 }
 
+/// Of another process: resident memory in MiB, and seconds of processor time so far. None where there is no such process,
+/// or no `/proc`.
+pub(super) fn process(id: u32) -> Option<(f64, f64)> {
+    /// The kernel counts for programs in hundredths of a second, whatever its own clock.
+    const TICKS: f64 = 100.0;
+    let resident = field(&format!("/proc/{id}/status"), "VmRSS").as_deref().and_then(kib)?;
+    let stat = read(&format!("/proc/{id}/stat"));
+    // The name, which may hold anything, ends at the last bracket; user and system time are the 14th and 15th field.
+    let after_name = stat.rsplit_once(')')?.1;
+    let times = after_name.split_whitespace().skip(11).take(2);
+    let ticks: f64 = times.filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
+    Some((resident / 1024.0, ticks / TICKS))
+}
+
 fn read(path: &str) -> String {
     std::fs::read_to_string(path).unwrap_or_default()
 }
@@ -51,4 +65,20 @@ fn file_system(dir: &Path) -> Option<String> {
         dir.starts_with(at).then(|| (at.len(), kind.to_owned()))
     });
     over.max_by_key(|(len, _)| *len).map(|(_, kind)| kind)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_can_be_looked_at() {
+        let before = process(std::process::id()).unwrap();
+        let busy = std::time::Instant::now();
+        while process(std::process::id()).unwrap().1 <= before.1 {
+            assert!(busy.elapsed().as_secs() < 30, "processor time is not counted");
+        }
+        assert!(before.0 > 1.0);
+        assert!(process(u32::MAX).is_none());
+    }
 }

@@ -67,8 +67,39 @@ enum Measure {
     Scale,
     /// A whole access, from request to release.
     Access,
-    /// Decisions over HTTP, beside a bare handler.
+    /// All of the following: a node over HTTP, beside a bare handler.
     Http,
+    /// Whole decisions over HTTP: one client, many at once, many a second.
+    HttpDecisions,
+    /// From a revocation over HTTP until every door refuses.
+    HttpRevoke,
+    /// The first page of a large catalogue.
+    HttpCatalogue,
+    /// A large object downloaded.
+    HttpDownload,
+    /// Honest clients among thousands of idle and slow ones.
+    HttpCrowd,
+    /// A node that nobody asks anything.
+    HttpIdle,
+}
+
+impl Measure {
+    const fn is_over_http(self) -> bool {
+        matches!(
+            self,
+            Self::HttpDecisions
+                | Self::HttpRevoke
+                | Self::HttpCatalogue
+                | Self::HttpDownload
+                | Self::HttpCrowd
+                | Self::HttpIdle
+        )
+    }
+
+    fn is_wanted(self, names: &[Self]) -> bool {
+        let by_all = names.contains(&Self::Http) && self.is_over_http();
+        names.is_empty() || names.contains(&self) || by_all
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -77,6 +108,8 @@ enum Child {
     VaultQuarter,
     Restart,
     Reopen,
+    HttpLoad,
+    HttpCrowd,
 }
 
 /// Where a measure works, and how much it does.
@@ -101,6 +134,8 @@ pub(crate) async fn run(globals: &Globals, out: Output, args: BenchArgs) -> Resu
             Child::VaultQuarter => vault::quarter(&place).await?,
             Child::Restart => scale::restart(&place).await?,
             Child::Reopen => scale::child(&place).await?,
+            Child::HttpLoad => http::load::child(&place)?,
+            Child::HttpCrowd => http::crowd::child(&place).await?,
         };
         out.result(&measured, ToString::to_string);
         return Ok(());
@@ -126,7 +161,7 @@ pub(crate) async fn run(globals: &Globals, out: Output, args: BenchArgs) -> Resu
 async fn measure(place: &Place, out: Output, names: &[Measure]) -> Result<Vec<Row>, Failure> {
     let mut rows = Vec::new();
     for measure in Measure::value_variants() {
-        if !names.is_empty() && !names.contains(measure) {
+        if !measure.is_wanted(names) || *measure == Measure::Http {
             continue;
         }
         let name = measure.to_possible_value().map(|v| v.get_name().to_owned()).unwrap_or_default();
@@ -143,9 +178,19 @@ async fn measure(place: &Place, out: Output, names: &[Measure]) -> Result<Vec<Ro
             Measure::Ingest => bulk::run(&own).await,
             Measure::Scale => scale::run(&own, out).await,
             Measure::Access => flow::access(&own).await,
-            Measure::Http => http::run(&own).await,
+            Measure::Http => Ok(Vec::new()),
+            Measure::HttpDecisions => http::decisions::run(&own, out).await,
+            Measure::HttpRevoke => http::revoke::run(&own, out).await,
+            Measure::HttpCatalogue => http::catalogue::run(&own, out).await,
+            Measure::HttpDownload => http::download::run(&own, out).await,
+            Measure::HttpCrowd => http::crowd::run(&own, out).await,
+            Measure::HttpIdle => http::idle::run(&own, out).await,
         };
-        rows.extend(measured?);
+        let measured = measured?;
+        for row in &measured {
+            out.say(&format!("  {}", row.line()));
+        }
+        rows.extend(measured);
         drop(std::fs::remove_dir_all(&own.dir));
     }
     Ok(rows)

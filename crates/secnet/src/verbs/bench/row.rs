@@ -78,6 +78,12 @@ impl Row {
         self
     }
 
+    /// For whoever waits for the table.
+    pub(super) fn line(&self) -> String {
+        let [measure, result, bar, _, verdict] = self.cells();
+        format!("{measure}: {result} ({bar}) {verdict}")
+    }
+
     fn cells(&self) -> [String; 5] {
         let bar = match self.ceiling {
             Some(ceiling) if self.bar.is_empty() => format!("{} {}", figure(ceiling), self.unit),
