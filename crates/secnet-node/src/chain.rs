@@ -96,6 +96,7 @@ pub struct Chain {
     recent: Mutex<RecentBlocks>,
     /// Memory is ahead of the disk, since what is durable could not be read.
     ahead: AtomicBool,
+    recent: Mutex<RecentBlocks>,
 }
 
 /// The options a ledger's store is opened with: state tables get names in messages.
@@ -162,6 +163,7 @@ impl Chain {
             key: Some(key),
             recent: Mutex::default(),
             ahead: AtomicBool::new(false),
+            recent: Mutex::default(),
         })
     }
 
@@ -183,6 +185,7 @@ impl Chain {
             key,
             recent: Mutex::default(),
             ahead: AtomicBool::new(false),
+            recent: Mutex::default(),
         })
     }
 

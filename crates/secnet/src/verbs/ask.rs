@@ -168,7 +168,7 @@ pub(crate) async fn run_remote(
         (Some(ask), _) => {
             let asks = remote.client.look(&asker, "/v1/asks").await?;
             let asked = remote::asked(&asks, ask)?.map(|(state, _)| state.status);
-            Some(About::accepting(ask, countered(asked, ask)?))
+            Some(About::accepting(ask, countered(asked.as_ref(), ask)?))
         }
         (_, Some(ask)) => Some(About::withdrawing(ask)),
         (None, None) => None,
@@ -202,12 +202,12 @@ pub(crate) async fn run_remote(
 /// The owner's counter-offer, as it stands.
 fn offered(node: &Node, ask: AskId) -> Result<Bargain, Failure> {
     let status = node.pdc.view(|v| v.state.ask(ask).map(|asked| asked.status.clone())).flatten();
-    countered(status, ask)
+    countered(status.as_ref(), ask)
 }
 
-fn countered(status: Option<AskStatus>, ask: AskId) -> Result<Bargain, Failure> {
+fn countered(status: Option<&AskStatus>, ask: AskId) -> Result<Bargain, Failure> {
     match status {
-        Some(AskStatus::Countered(bargain)) => Ok(bargain),
+        Some(AskStatus::Countered(bargain)) => Ok(*bargain),
         _ => Err(Failure::new("wrong-ask-state", format!("there is no counter-offer to {ask}"))
             .hint("`secnet inbox` lists what was asked and answered")),
     }

@@ -94,11 +94,11 @@ fn key_of(did: &str) -> Vec<u8> {
         let mut carry = ALPHABET.find(letter).unwrap();
         for byte in bytes.iter_mut().rev() {
             carry += usize::from(*byte) * 58;
-            *byte = (carry & 0xff) as u8;
+            *byte = u8::try_from(carry & 0xff).unwrap();
             carry >>= 8;
         }
         if carry > 0 {
-            bytes.insert(0, carry as u8);
+            bytes.insert(0, u8::try_from(carry).unwrap());
         }
     }
     bytes.strip_prefix(&[0xed, 0x01]).unwrap().to_vec()
