@@ -96,7 +96,6 @@ pub struct Chain {
     recent: Mutex<RecentBlocks>,
     /// Memory is ahead of the disk, since what is durable could not be read.
     ahead: AtomicBool,
-    recent: Mutex<RecentBlocks>,
 }
 
 /// The options a ledger's store is opened with: state tables get names in messages.
@@ -163,7 +162,6 @@ impl Chain {
             key: Some(key),
             recent: Mutex::default(),
             ahead: AtomicBool::new(false),
-            recent: Mutex::default(),
         })
     }
 
@@ -185,7 +183,6 @@ impl Chain {
             key,
             recent: Mutex::default(),
             ahead: AtomicBool::new(false),
-            recent: Mutex::default(),
         })
     }
 
