@@ -26,7 +26,6 @@ pub(crate) fn check(files: &[String]) -> Result<Vec<String>, String> {
         read_by_tests.push_str(&read(file)?);
     }
     problems.extend(unread(&with_examples, &read_by_tests));
-    problems.extend(reference());
     let architecture = read("ARCHITECTURE.md")?;
     for manifest in
         files.iter().filter(|file| file.starts_with("crates/") && file.ends_with("/Cargo.toml"))
@@ -68,24 +67,6 @@ fn unread(pages: &[&str], tests: &str) -> Vec<String> {
         .filter(|page| !tests.contains(&format!("../{page}\")")))
         .map(|page| format!("{page} has examples that no test reads"))
         .collect()
-}
-
-/// docs/reference/cli.md is what the program says of itself.
-fn reference() -> Option<String> {
-    let file = "docs/reference/cli.md";
-    let said = std::process::Command::new("cargo")
-        .args(["run", "--quiet", "--locked", "--package", "secnet", "--", "reference"])
-        .env_remove("SECNET_DIR")
-        .env_remove("SECNET_PASSPHRASE_FILE")
-        .output();
-    let written = std::fs::read_to_string(file).unwrap_or_default();
-    match said {
-        Ok(said) if said.status.success() && said.stdout == written.as_bytes() => None,
-        Ok(said) if said.status.success() => Some(format!(
-            "{file} is not what the program says; run `cargo run -q -- reference > {file}`"
-        )),
-        _ => Some("`secnet reference` does not run".into()),
-    }
 }
 
 /// The targets of `[text](target)`, outside of code blocks.
