@@ -11,7 +11,7 @@ use secnet_types::{
 };
 
 use super::{Violation, p04_revocation_wins};
-use crate::folder::FaultyFolder;
+use crate::folder::{FaultyFolder, Image};
 use crate::job::{Done, Wish};
 use crate::log::chain_in;
 use crate::release::HandedOut;
@@ -104,13 +104,18 @@ fn facts_after_crash(world: &World, one: &HandedOut) -> Result<FactsRecord, Viol
     let lost = |why: &dyn core::fmt::Display| {
         broken(format!("the facts of decision {what} would not survive a crash: {why}"))
     };
-    let folder = FaultyFolder::with_image(one.archive.clone(), Plan::default());
-    let entropy: Arc<dyn Entropy> = Arc::clone(&world.entropy) as _;
-    let archive = archive_in(&folder, &world.cast, &entropy).map_err(|error| lost(&error))?;
     let name = EntryName::new(EntryKind::Facts, &one.dataset.0, &what.0);
-    let bytes = world.alone(archive.get(&name)).map_err(|error| lost(&error))?;
+    let bytes = entry_in(world, one.archive.clone(), &name).map_err(|error| lost(&error))?;
     let bytes = bytes.ok_or_else(|| lost(&"they are missing"))?;
     decode("facts", &bytes, MAX_FACTS_BYTES).map_err(|error| lost(&error))
+}
+
+/// An entry of the archive that a crash left.
+fn entry_in(world: &World, image: Image, name: &EntryName) -> Result<Option<Vec<u8>>, String> {
+    let folder = FaultyFolder::with_image(image, Plan::default());
+    let entropy: Arc<dyn Entropy> = Arc::clone(&world.entropy) as _;
+    let archive = archive_in(&folder, &world.cast, &entropy).map_err(|error| error.to_string())?;
+    world.alone(archive.get(name)).map_err(|error| error.to_string())
 }
 
 /// What a refused requester is handed proves that this very request was decided or counted.
@@ -123,8 +128,11 @@ pub(crate) fn of_an_answer(world: &World, wish: &Wish, done: &Done) -> Result<()
         Operation::SummariseDenials { summary } => {
             let name =
                 EntryName::new(EntryKind::DenialSummary, &asking.dataset.0, &command.value.id.0);
-            let archive = &world.process.archive.archive;
-            let kept = world.alone(archive.get(&name)).map_err(Violation::setup)?;
+            // Not as the process has it, which reads nothing while its disk is full.
+            let image = world.process.archive.folder.after_crash();
+            let kept = entry_in(world, image, &name).map_err(|why| {
+                broken(format!("the counted refusals would not survive a crash: {why}"))
+            })?;
             let counts = |bytes: Vec<u8>| {
                 let record = decode::<SummaryRecord>("summary", &bytes, MAX_FACTS_BYTES);
                 record.is_ok_and(|record| {
