@@ -93,13 +93,19 @@ pub(crate) async fn forecast(
 impl CommandBody {
     fn parse(self, caller: &Caller) -> Result<(SignedCommand, Enclosures), Box<Problem>> {
         let command = own_command(caller, &self.command)?;
-        if matches!(
-            command.value.operation,
+        match command.value.operation {
             Operation::RegisterDataset { .. }
-                | Operation::UpdateDataset { .. }
-                | Operation::AcceptDataset { .. }
-        ) {
-            return Err(Problem::malformed("a dataset is registered together with its upload"));
+            | Operation::UpdateDataset { .. }
+            | Operation::AcceptDataset { .. } => {
+                return Err(Problem::malformed("a dataset is registered together with its upload"));
+            }
+            // The ledger would say that something was destroyed which is still here.
+            Operation::RecordErasure { .. } => {
+                return Err(Problem::malformed(
+                    "an erasure is recorded by the data centre that carries it out: `secnet shred`",
+                ));
+            }
+            _ => {}
         }
         let detail = self.detail.map(|detail| {
             decode::<GrantDetail>("detail", &detail.0, limits::MAX_DETAIL_BYTES)

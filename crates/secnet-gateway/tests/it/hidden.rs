@@ -133,12 +133,6 @@ fn commands(node: &Node, eve: &Person, ids: &Ids) -> Vec<(SignedCommand, Option<
         sign(Operation::AcceptCounter { ask: ids.ask, bargain }),
         sign(Operation::AnswerAsk { ask: ids.ask, answer: Answer::Refuse(Reason::Unstated) }),
         sign(Operation::AnswerHold { decision: ids.decision, answer: HoldAnswer::Refuse }),
-        sign(Operation::RecordErasure {
-            dataset: ids.dataset,
-            erased: vec![Digest([1; 32])],
-            last_backup_dies: now,
-            whole: true,
-        }),
     ];
     let detail = GrantDetail {
         purposes: [Purpose::Treatment].into(),

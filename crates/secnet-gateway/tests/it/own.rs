@@ -245,3 +245,22 @@ async fn a_notice_is_put_aside_by_a_signed_call_only() {
     }
     assert_eq!(notices().await, json!([]));
 }
+
+/// The ledger would say that the records are destroyed, and they would still be here.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_owner_cannot_have_an_erasure_recorded_that_is_not_carried_out() {
+    let node = Node::start(31).await;
+    let (ada, dataset) = (World::copy(&node.world.ada), node.world.dataset);
+    let erased = vec![Digest([1; 32])];
+    let operation =
+        Operation::RecordErasure { dataset, erased, last_backup_dies: node.now(), whole: true };
+    let events = || node.world.pdc.view(|view| view.log_size).unwrap();
+    let before = events();
+    let body = json!({ "command": b64(&node.world.sign(&ada, operation).to_bytes()) });
+    for path in ["/v1/commands", "/v1/commands/forecast"] {
+        let answer = node.post(&ada, path, &body).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}: {}", answer.text);
+        assert!(answer.text.contains("secnet shred"), "{}", answer.text);
+    }
+    assert_eq!(events(), before);
+}
