@@ -69,6 +69,18 @@ impl RemoteArgs {
         Client::new(url, ca.as_ref().map(|ca| ca.as_slice()), self.print_curl, out)
     }
 
+    /// For a change: the node, who signs it, and whether it is ordered or only foreseen.
+    pub(crate) fn open_as(
+        &self,
+        name: &str,
+        globals: &Globals,
+        out: Output,
+    ) -> Result<(Remote, Identity, How), Failure> {
+        let remote = self.open(globals, out)?;
+        let author = remote.identity(name, false)?;
+        Ok((remote, author, How::from_dry_run(globals.dry_run)))
+    }
+
     /// The node and the keys.
     pub(crate) fn open(&self, globals: &Globals, out: Output) -> Result<Remote, Failure> {
         let keys = self.keys.clone().unwrap_or_else(|| globals.dir.join("keys"));

@@ -11,7 +11,7 @@ use crate::failure::{Exit, Failure};
 use crate::groups;
 use crate::node::Node;
 use crate::output::Output;
-use crate::remote::{self, How, RemoteArgs};
+use crate::remote::{self, RemoteArgs};
 use crate::sign;
 use crate::system::SystemClock;
 use secnet_app::Enclosures;
@@ -161,9 +161,7 @@ pub(crate) async fn run_remote(
     out: Output,
     args: AskArgs,
 ) -> Result<(), Failure> {
-    let remote = args.remote.open(globals, out)?;
-    let asker = remote.identity(&args.asker, false)?;
-    let how = How::from_dry_run(globals.dry_run);
+    let (remote, asker, how) = args.remote.open_as(&args.asker, globals, out)?;
     let about = match (args.accept, args.withdraw) {
         (Some(ask), _) => {
             let asks = remote.client.look(&asker, "/v1/asks").await?;

@@ -13,7 +13,7 @@ use crate::dates::Moment;
 use crate::failure::Failure;
 use crate::node::Node;
 use crate::output::Output;
-use crate::remote::{self, How, RemoteArgs};
+use crate::remote::{self, RemoteArgs};
 use crate::sign;
 use crate::system::random;
 use secnet_app::Enclosures;
@@ -97,10 +97,8 @@ pub(crate) async fn run_remote(
     out: Output,
     args: DenyArgs,
 ) -> Result<(), Failure> {
-    let remote = args.remote.open(globals, out)?;
-    let owner = remote.identity(&args.owner, false)?;
+    let (remote, owner, how) = args.remote.open_as(&args.owner, globals, out)?;
     let (party, window) = (remote::party(&remote, &args.who)?, args.window()?);
-    let how = How::from_dry_run(globals.dry_run);
     let change = remote::order(&remote, &owner, args.operation(party, window)?, how).await?;
     let id = DenialId::derive(owner.member(), change.id);
     change.tell(out, &args.would(window), || args.tell(out, id));

@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::keystore::Identity;
 use crate::node::{Node, access_failure};
 use crate::output::Output;
-use crate::remote::{self, How, RemoteArgs};
+use crate::remote::{self, RemoteArgs};
 use crate::sign;
 
 #[derive(Debug, Args)]
@@ -89,12 +89,10 @@ pub(crate) async fn run_remote(
     out: Output,
     args: GrantArgs,
 ) -> Result<(), Failure> {
-    let remote = args.remote.open(globals, out)?;
-    let owner = remote.identity(&args.owner, false)?;
+    let (remote, owner, how) = args.remote.open_as(&args.owner, globals, out)?;
     let to = remote::party(&remote, &args.to)?;
     let price = if args.emergency { Some(Amount::ZERO) } else { args.price.price };
     let permission = args.permission(to, price.unwrap_or_default())?;
-    let how = How::from_dry_run(globals.dry_run);
     let (grant, price, change) = remote::grant(&remote, &owner, &permission, price, how).await?;
     let would = format!("grant the use of {} at {price} a use", permission.dataset);
     change.tell(out, &would, || tell(out, grant, price, &permission));

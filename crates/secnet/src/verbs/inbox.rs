@@ -18,7 +18,7 @@ use crate::failure::{Exit, Failure};
 use crate::keystore::Identity;
 use crate::node::{Node, access_failure};
 use crate::output::Output;
-use crate::remote::{self, How, RemoteArgs};
+use crate::remote::{self, RemoteArgs};
 use crate::sign;
 use secnet_app::{Asked, Enclosures};
 
@@ -153,11 +153,9 @@ pub(crate) async fn run_remote(
     out: Output,
     args: InboxArgs,
 ) -> Result<(), Failure> {
-    let remote = args.remote.open(globals, out)?;
-    let owner = remote.identity(args.owner()?, false)?;
+    let (remote, owner, how) = args.remote.open_as(args.owner()?, globals, out)?;
     let whose = args.on_behalf_of.as_deref().map(|name| remote.member(name)).transpose()?;
     let query = whose.map(|whose| format!("?as={whose}")).unwrap_or_default();
-    let how = How::from_dry_run(globals.dry_run);
     let Some(what) = args.what else {
         let path = format!("/v1/inbox{query}");
         let Some(inbox) = remote.client.show(&owner, &path).await? else { return Ok(()) };

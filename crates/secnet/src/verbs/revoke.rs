@@ -8,7 +8,7 @@ use crate::cli::Globals;
 use crate::failure::{Exit, Failure};
 use crate::node::Node;
 use crate::output::Output;
-use crate::remote::{self, How, RemoteArgs};
+use crate::remote::{self, RemoteArgs};
 use crate::sign;
 use secnet_app::Enclosures;
 
@@ -93,9 +93,7 @@ pub(crate) async fn run_remote(
     out: Output,
     args: RevokeArgs,
 ) -> Result<(), Failure> {
-    let remote = args.remote.open(globals, out)?;
-    let author = remote.identity(&args.author, false)?;
-    let how = How::from_dry_run(globals.dry_run);
+    let (remote, author, how) = args.remote.open_as(&args.author, globals, out)?;
     let operation = (args.operation()?, Enclosures::default());
     let change = remote::order(&remote, &author, operation, how).await?;
     change.tell(out, &format!("end {}", args.id), || tell(out, &args.id));
