@@ -385,6 +385,20 @@ pub(crate) fn nobody_is_bound_to_a_counter_offer_it_has_not_seen() {
     w.ok("bo", Operation::AcceptCounter { ask, bargain: seen });
 }
 
+/// The last word was the owner's no: her earlier offer is no longer on the table.
+#[test]
+pub(crate) fn an_offer_is_gone_once_the_ask_is_refused() {
+    let (mut w, dataset) = World::furnished();
+    let wish = w.ask_of(dataset, "bo");
+    let ask = AskId::derive(id("bo"), w.ok("bo", Operation::OpenAsk { ask: wish.clone() }));
+    let bargain = Bargain { price: Amount(UNIT), uses: Some(2), window: wish.window };
+    let Bargain { price, uses, window } = bargain;
+    let answer = |answer| Operation::AnswerAsk { ask, answer };
+    w.ok("ada", answer(Answer::Counter { price: Some(price), uses, window }));
+    w.ok("ada", answer(Answer::Refuse(Reason::Unstated)));
+    w.refused("bo", Operation::AcceptCounter { ask, bargain }, "wrong-ask-state");
+}
+
 fn w_grant(dataset: DatasetId, window: Window) -> Grant {
     Grant {
         dataset,

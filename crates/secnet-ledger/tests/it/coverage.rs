@@ -34,6 +34,7 @@ const CASES: &[fn()] = &[
     consent::a_grant_at_another_price_than_asked_is_refused,
     consent::a_counter_offer_names_its_price_and_is_accepted_before_it_is_granted,
     consent::nobody_is_bound_to_a_counter_offer_it_has_not_seen,
+    consent::an_offer_is_gone_once_the_ask_is_refused,
     consent::asks_are_for_oneself_and_have_deadlines,
     consent::either_side_ends_a_grant_and_nobody_else,
     consent::money_does_not_buy_a_say_in_somebody_elses_grant,

@@ -560,7 +560,7 @@ impl Model {
             Operation::AnswerAsk { ask, answer } => self.answer_ask(author, cid, *ask, answer)?,
             Operation::AcceptCounter { ask, bargain } => {
                 let n = self.ask(*ask)?;
-                when(self.asks[n].asker == author)?;
+                when(self.asks[n].asker == author && !self.asks[n].over)?;
                 let seen = (bargain.price, bargain.uses, bargain.window);
                 when(self.asks[n].countered == Some(seen))?;
                 self.asks[n].agreed = Some(self.asks[n].countered.take()?);
