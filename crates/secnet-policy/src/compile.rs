@@ -8,6 +8,7 @@ use secnet_types::{
     Action, Category, Digest, GrantId, Party, Purpose, RecordId, Scope, ServiceLevel, encode,
 };
 
+use crate::cells::{Bounds, Remembered};
 use crate::conditions::Reach;
 use crate::engine::{self, Fault, Mode, Principal, SCHEMA, SCHEMA_TEXT};
 use crate::{ConsentSlice, DenialFact, GrantFact, PolicyName, Question, text};
@@ -74,6 +75,8 @@ pub struct CompiledConsent {
     /// Policies by what is known before the record is, made when first needed.
     sliced: Sliced,
     first: OnceLock<Result<Arc<Principal>, Fault>>,
+    bounds: Bounds,
+    remembered: Remembered,
 }
 
 impl CompiledConsent {
@@ -141,9 +144,19 @@ impl CompiledConsent {
             used_up: uses.collect(),
             sliced: slots(),
             first: OnceLock::new(),
+            bounds: Bounds::of(slice),
+            remembered: Remembered::default(),
             policies,
             slice: slice.clone(),
         })
+    }
+
+    pub(crate) const fn bounds(&self) -> &Bounds {
+        &self.bounds
+    }
+
+    pub(crate) const fn remembered(&self) -> &Remembered {
+        &self.remembered
     }
 
     pub(crate) fn hosted(&self) -> bool {

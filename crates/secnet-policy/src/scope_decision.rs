@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use secnet_types::{Amount, GrantId, RecordId, RecordMeta};
 
 use crate::cells::ByClass;
-use crate::decide::Asker;
 use crate::engine::Fault;
 use crate::{CompiledConsent, DenyCause, Permitted, PolicyVerdict, Question};
 
@@ -60,8 +59,7 @@ pub fn permits_all<'r>(
     grant: GrantId,
     records: impl IntoIterator<Item = &'r RecordMeta>,
 ) -> Result<bool, String> {
-    let asker = Asker::new(consent, question)?;
-    let mut classes = ByClass::new(consent, &asker);
+    let mut classes = ByClass::new(consent, question);
     for record in records {
         match classes.ask(record)? {
             PolicyVerdict::Permit(grants) if grants.iter().any(|g| g.grant == grant) => {}
@@ -77,8 +75,7 @@ fn all<'r>(
     question: &Question,
     records: impl IntoIterator<Item = &'r RecordMeta>,
 ) -> Result<ScopeVerdict, Fault> {
-    let asker = Asker::new(consent, question)?;
-    let mut classes = ByClass::new(consent, &asker);
+    let mut classes = ByClass::new(consent, question);
     let mut seen = BTreeSet::new();
     let mut asked: Vec<(RecordId, PolicyVerdict)> = Vec::new();
     let mut tally: BTreeMap<GrantId, (u64, Amount)> = BTreeMap::new();

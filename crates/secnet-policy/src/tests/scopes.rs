@@ -110,3 +110,41 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Questions that differ in little are asked of one compiled slice, which remembers, and of Cedar each time.
+    #[test]
+    fn what_is_remembered_is_what_would_be_decided(
+        slice in any_slice(6),
+        question in any_question(),
+        others in prop::collection::vec((any_question(), 0u8..64), 24),
+        records in any_records(6),
+    ) {
+        let consent = compile(&slice);
+        for (other, changed) in others {
+            let mut asked = question.clone();
+            let mut change = |bit: u8, set: &dyn Fn(&mut Question)| {
+                if changed >> bit & 1 == 1 {
+                    set(&mut asked);
+                }
+            };
+            change(0, &|q| q.time = other.time);
+            change(1, &|q| q.max_price = other.max_price);
+            change(2, &|q| q.used_up = other.used_up.clone());
+            change(3, &|q| q.parties = other.parties.clone());
+            change(4, &|q| q.fields = other.fields.clone());
+            change(5, &|q| (q.requester, q.purpose) = (other.requester, other.purpose));
+            for fact in &slice.grants {
+                let all = records.iter().all(|record| match decide(&consent, &asked, record) {
+                    PolicyVerdict::Permit(grants) => grants.iter().any(|g| g.grant == fact.id),
+                    PolicyVerdict::Deny(_) | PolicyVerdict::Fault(_) => false,
+                });
+                prop_assert_eq!(permits_all(&consent, &asked, fact.id, &records), Ok(all));
+            }
+            let fresh = decide_all(&compile(&slice), &asked, &records);
+            prop_assert_eq!(decide_all(&consent, &asked, &records), fresh);
+        }
+    }
+}
