@@ -3,7 +3,7 @@
 use secnet_types::{DatasetId, RecordId};
 
 use super::super::row::{Bar, Row, figure, ms};
-use super::super::{Place, wrong};
+use super::super::{Place, machine, wrong};
 use super::bare;
 use super::load::{Answered, Load, Written, whole};
 use super::world::{Doctor, World, body_of};
@@ -45,7 +45,9 @@ pub(in super::super) async fn run(place: &Place, out: Output) -> Result<Vec<Row>
     out.say(&format!("  {CLIENTS} clients, {} decisions in a closed loop ...", CLIENTS * each));
     let load = ward.load(place, (CLIENTS, 1), each);
     let asked = load.calls.first().and_then(|calls| calls.first()).map_or(0, Written::len);
+    let before = processor_ms();
     let closed = load.closed(each).await?;
+    let busy = (processor_ms() - before) / closed.times.len().max(1) as f64;
     let answer = closed.each_bytes();
     out.say(&format!("  {CLIENTS} clients at a bare handler ..."));
     let bare = bare::answers(place, (asked, answer), (CLIENTS, each)).await?;
@@ -74,7 +76,11 @@ pub(in super::super) async fn run(place: &Place, out: Output) -> Result<Vec<Row>
             Bar::AtLeast(BAR_RATE),
         )
         .workload(workload)
-        .detail(ceiling),
+        .detail(ceiling)
+        .detail(format!(
+            "{} ms of processor time for each in the node, the writing down of calls not included",
+            figure(busy)
+        )),
         Row::new("the same, p99", (ms(closed.times.p99()), "ms"), None, Bar::AtMost(BAR_P99_MS))
             .workload("from sending a call to having read its answer")
             .detail(format!("p50 {} ms", figure(ms(closed.times.p50())))),
@@ -84,6 +90,11 @@ pub(in super::super) async fn run(place: &Place, out: Output) -> Result<Vec<Row>
             .workload(format!("one client, {alone} decisions, one after the other"))
             .detail(format!("p99 {} ms", figure(ms(one.times.p99())))),
     ])
+}
+
+/// What this process, which serves, has taken of the processors so far.
+fn processor_ms() -> f64 {
+    machine::process(std::process::id()).map_or(f64::NAN, |(_, seconds)| seconds * 1e3)
 }
 
 fn open_row(done: &Answered, rate: f64, bar: Bar) -> Row {
