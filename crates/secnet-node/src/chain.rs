@@ -312,15 +312,24 @@ impl Chain {
     /// # Errors
     /// [`ChainError::NoSuchEvent`], [`ChainError::NotACommand`], [`ChainError::NotCovered`], or damage.
     pub fn receipt(&self, index: u64) -> Result<Receipt, ChainError> {
-        let (event_bytes, event) = self.event(index)?;
+        self.receipt_of(index, self.event(index)?)
+    }
+
+    /// The same, of an event that was read already.
+    pub(crate) fn receipt_of(
+        &self,
+        index: u64,
+        (event_bytes, event): (Vec<u8>, Event),
+    ) -> Result<Receipt, ChainError> {
         let command = self.cause_of(&event)?.ok_or(ChainError::NotACommand(index))?;
         let above = event.height.saturating_add(1);
         let cover = self.recent(above)?.ok_or(ChainError::NotCovered(index))?;
         let header = &cover.sealed.header;
         let mut nodes = self.store.nodes()?;
         // INVARIANT: the header's log covers block `above - 1`, and the event is in it.
-        let path = proof::inclusion(index, header.log_size, |l, i| nodes.node(l, i))?
-            .ok_or(ChainError::NotCovered(index))?;
+        let node = |level, at| cover.node((level, at), || nodes.node(level, at));
+        let path =
+            proof::inclusion(index, header.log_size, node)?.ok_or(ChainError::NotCovered(index))?;
         Ok(Receipt {
             version: Receipt::VERSION,
             command,
@@ -345,7 +354,7 @@ impl Chain {
     /// # Errors
     /// [`ChainError::NoSuchEvent`] or damage.
     pub fn event(&self, index: u64) -> Result<(Vec<u8>, Event), ChainError> {
-        if index >= self.store.log_size()? {
+        if index >= self.store.events_durable() {
             return Err(ChainError::NoSuchEvent(index));
         }
         let bytes = self.store.event(index)?;

@@ -3,12 +3,17 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use secnet_types::{Block, Certificate, Digest, SealedHeader};
+
+use crate::store::Hash;
 
 /// Blocks that are kept. Receipts are asked for right after their block, and each needs that one and the next.
 const MAX_KEPT: usize = 8;
 /// Commands in all kept blocks together, in bytes: a single block may be larger than that, and is not kept then.
 const MAX_KEPT_BYTES: usize = 8 * 1024 * 1024;
+/// Nodes of the log that are kept with a block, 48 bytes or so each. Receipts under one header share most of theirs.
+const MAX_NODES: usize = 4096;
 
 /// A block that is durable, and so never changes.
 #[derive(Debug)]
@@ -16,6 +21,8 @@ pub(crate) struct RecentBlock {
     pub sealed: SealedHeader,
     pub commands: BTreeMap<Digest, Vec<u8>>,
     bytes: usize,
+    /// Over complete subtrees of the log, by level and index: these never change.
+    nodes: Mutex<BTreeMap<(u8, u64), Hash>>,
 }
 
 impl RecentBlock {
@@ -24,7 +31,24 @@ impl RecentBlock {
         let bytes = commands.iter().map(Vec::len).sum();
         let commands = commands.into_iter().map(|command| (Digest::of(&command), command));
         let sealed = SealedHeader { header, certificate };
-        Self { sealed, commands: commands.collect(), bytes }
+        Self { sealed, commands: commands.collect(), bytes, nodes: Mutex::default() }
+    }
+
+    /// A node of the log, found out if it is not known yet.
+    pub(crate) fn node<E>(
+        &self,
+        at: (u8, u64),
+        find: impl FnOnce() -> Result<Hash, E>,
+    ) -> Result<Hash, E> {
+        if let Some(known) = self.nodes.lock().get(&at) {
+            return Ok(*known);
+        }
+        let found = find()?;
+        let mut nodes = self.nodes.lock();
+        if nodes.len() < MAX_NODES {
+            nodes.insert(at, found);
+        }
+        Ok(found)
     }
 }
 

@@ -166,19 +166,20 @@ impl Log for Solo {
     }
 
     async fn receipt(&self, event: u64) -> Result<Receipt, LogError> {
-        let (_, at) = self.chain.event(event).map_err(log_error)?;
+        let found = self.chain.event(event).map_err(log_error)?;
+        let height = found.1.height;
         // The header that covers the event is made as soon as nothing else waits, or with the next batch.
         let mut health = self.health.clone();
         let reached = health
-            .wait_for(|health| health.height > at.height || health.failing().is_some())
+            .wait_for(|health| health.height > height || health.failing().is_some())
             .await
             .map_err(|_| LogError::Unavailable("the ledger has stopped".into()))?
             .clone();
         match reached.failing() {
-            Some(problem) if reached.height <= at.height => {
+            Some(problem) if reached.height <= height => {
                 Err(LogError::Unavailable(problem.to_owned()))
             }
-            _ => self.chain.receipt(event).map_err(log_error),
+            _ => self.chain.receipt_of(event, found).map_err(log_error),
         }
     }
 

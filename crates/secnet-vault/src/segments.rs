@@ -252,9 +252,10 @@ impl SegmentVault {
         range: Range<u64>,
     ) -> Result<Option<Bytes>, VaultError> {
         let (wanted, end) = (range.end.saturating_sub(range.start), range.end);
-        match self.store.get_range(&paths::segment(address), range).await {
+        // Of the local disk one range of several is a single piece of blocking work, and one alone is two.
+        match self.store.get_ranges(&paths::segment(address), &[range]).await {
             // A short answer is a cut segment.
-            Ok(bytes) => Ok((bytes.len() as u64 == wanted).then_some(bytes)),
+            Ok(parts) => Ok(parts.into_iter().next().filter(|bytes| bytes.len() as u64 == wanted)),
             Err(StoreError::NotFound { .. }) => Err(VaultError::Missing(address)),
             Err(error) => match self.store.head(&paths::segment(address)).await {
                 Ok(meta) if meta.size < end => Ok(None),

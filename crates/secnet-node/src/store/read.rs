@@ -48,6 +48,12 @@ impl Store {
         Ok(self.head()?.log_size)
     }
 
+    /// The number of events that are durable, without a look at the disk.
+    #[must_use]
+    pub fn events_durable(&self) -> u64 {
+        self.tree().size()
+    }
+
     /// The block at a height, `None` if the chain does not reach it.
     ///
     /// # Errors
