@@ -251,12 +251,18 @@ impl Chain {
         if blocks.is_empty() {
             return Ok(Processed { outcomes, height, wrote: false });
         }
-        if let Err(error) = self.store.commit(commit_of(blocks, &position, key)) {
+        let (commit, fresh) = commit_of(blocks, &position, key);
+        if let Err(error) = self.store.commit(commit) {
             // Memory is ahead of the disk; go back to what is durable. If even that cannot be read, every later call
             // fails on the store as well, so nothing is released.
             drop(self.go_back(&mut executor));
             return Err(error.into());
         }
+        let mut recent = self.recent.lock();
+        for block in fresh {
+            recent.keep(block.sealed.header.height, Arc::new(block));
+        }
+        drop(recent);
         Ok(Processed { outcomes, height, wrote: true })
     }
 
@@ -375,7 +381,7 @@ impl Chain {
     fn cause_of(&self, event: &Event) -> Result<Option<Vec<u8>>, ChainError> {
         let Cause::Command { digest, .. } = event.cause else { return Ok(None) };
         let block = self.recent(event.height)?;
-        Ok(block.and_then(|block| block.commands.get(&digest).cloned()))
+        Ok(block.and_then(|block| block.command(&digest).map(<[u8]>::to_vec)))
     }
 
     /// The newest certified log as a signed C2SP checkpoint, with its size.
@@ -417,14 +423,20 @@ pub(crate) fn parse_block(record: &BlockRecord) -> Result<(Block, Certificate), 
 /// A block body with its framing is a little larger than its commands.
 const MAX_BODY_BYTES: usize = limits::MAX_BLOCK_BYTES + 16 * limits::MAX_BLOCK_COMMANDS;
 
-fn commit_of(blocks: Vec<ExecutedBlock>, position: &Resume, key: &SigningKey) -> Commit {
+/// What is to become durable, and the blocks as they are asked for afterwards.
+fn commit_of(
+    blocks: Vec<ExecutedBlock>,
+    position: &Resume,
+    key: &SigningKey,
+) -> (Commit, Vec<RecentBlock>) {
+    let mut fresh = Vec::with_capacity(blocks.len());
     let mut commit = Commit { meta: vec![(META_POSITION, encode(position))], ..Commit::default() };
     // A later block's change of an entry replaces an earlier one's.
     let mut entries = std::collections::BTreeMap::new();
     for block in blocks {
         let certificate = Certificate::solo(&block.header, key);
-        let body: Vec<minicbor::bytes::ByteVec> =
-            block.commands.into_iter().map(minicbor::bytes::ByteVec::from).collect();
+        let body: Vec<&minicbor::bytes::ByteSlice> =
+            block.commands.iter().map(|command| command.as_slice().into()).collect();
         commit.blocks.push(BlockRecord {
             height: block.header.height,
             header: encode(&block.header),
@@ -434,9 +446,11 @@ fn commit_of(blocks: Vec<ExecutedBlock>, position: &Resume, key: &SigningKey) ->
         entries.extend(block.changes.into_iter().map(|(t, k, v)| (EntryKey::new(t as u8, k), v)));
         let leaves = block.events.into_iter().zip(block.leaves);
         commit.leaves.extend(leaves.map(|(event, hash)| Leaf::with_hash(event, hash.0)));
+        let made = Block { header: block.header, commands: block.commands };
+        fresh.push(RecentBlock::new(made, certificate));
     }
     commit.entries = entries.into_iter().collect();
-    commit
+    (commit, fresh)
 }
 
 /// How the network in a store began.

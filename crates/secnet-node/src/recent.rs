@@ -1,7 +1,7 @@
 //! The blocks that were looked at last, taken apart: a block of many decisions is asked for once by each of them.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use secnet_types::{Block, Certificate, Digest, SealedHeader};
@@ -19,7 +19,9 @@ const MAX_NODES: usize = 4096;
 #[derive(Debug)]
 pub(crate) struct RecentBlock {
     pub sealed: SealedHeader,
-    pub commands: BTreeMap<Digest, Vec<u8>>,
+    commands: Vec<Vec<u8>>,
+    /// Where in the block a command is; made when first needed.
+    places: OnceLock<BTreeMap<Digest, usize>>,
     bytes: usize,
     /// Over complete subtrees of the log, by level and index: these never change.
     nodes: Mutex<BTreeMap<(u8, u64), Hash>>,
@@ -28,10 +30,22 @@ pub(crate) struct RecentBlock {
 impl RecentBlock {
     pub(crate) fn new(block: Block, certificate: Certificate) -> Self {
         let Block { header, commands } = block;
-        let bytes = commands.iter().map(Vec::len).sum();
-        let commands = commands.into_iter().map(|command| (Digest::of(&command), command));
-        let sealed = SealedHeader { header, certificate };
-        Self { sealed, commands: commands.collect(), bytes, nodes: Mutex::default() }
+        Self {
+            sealed: SealedHeader { header, certificate },
+            bytes: commands.iter().map(Vec::len).sum(),
+            commands,
+            places: OnceLock::new(),
+            nodes: Mutex::default(),
+        }
+    }
+
+    /// The command with this digest.
+    pub(crate) fn command(&self, digest: &Digest) -> Option<&[u8]> {
+        let places = self.places.get_or_init(|| {
+            let places = self.commands.iter().enumerate();
+            places.map(|(place, command)| (Digest::of(command), place)).collect()
+        });
+        places.get(digest).and_then(|place| self.commands.get(*place)).map(Vec::as_slice)
     }
 
     /// A node of the log, found out if it is not known yet.

@@ -28,8 +28,8 @@ use crate::room::{Room, Unwatched};
 const MAX_WAITING: usize = 16_384;
 /// Commands in one batch: few enough that readers are never held up for long.
 const MAX_BATCH: usize = 2048;
-/// From here on a batch is verified on two processors.
-const MIN_SPLIT: usize = 32;
+/// From here on a batch is verified on two processors: a thread for less costs more than it saves.
+const MIN_SPLIT: usize = 256;
 
 /// How long a batch waits for company at most.
 const COMPANY_TIME: Duration = Duration::from_millis(5);
