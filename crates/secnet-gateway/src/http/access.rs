@@ -28,6 +28,8 @@ use crate::{Gateway, Problem};
 
 /// Most ciphertext in an answer, in bytes; what is longer is downloaded.
 const MAX_INLINE: u64 = 1024 * 1024;
+/// About how much of an answer is neither bytes in text nor of another record, in bytes.
+const TEXT_ROOM: usize = 1024;
 /// Ciphertext read at once, in bytes. Consent is asked again before each piece.
 const PIECE: u64 = 1024 * 1024;
 
@@ -108,7 +110,7 @@ pub(crate) async fn access(
     match gateway.pdc.access(&call).await? {
         Outcome::Released(delivery) => {
             let released = gateway.released(*delivery, inline).await?;
-            let answer = ([(CACHE_CONTROL, "no-store")], JsonAnswer(released)).into_response();
+            let answer = ([(CACHE_CONTROL, "no-store")], released).into_response();
             Ok(decided(answer, "allow", String::new()))
         }
         Outcome::Held(refusal) => {
@@ -304,6 +306,28 @@ impl AccessBody {
             receiving_key: self.receiving_key.0,
             door: Door::Http,
         })
+    }
+}
+
+impl IntoResponse for Released {
+    /// As JSON. Nearly all of it is bytes, so its length is known well enough to ask for memory once.
+    fn into_response(self) -> Response {
+        let wraps = self.wraps.as_ref().into_iter();
+        let parts = self.packets.iter().chain(&self.shares).chain(wraps);
+        let parts = parts.chain(self.records.iter().flat_map(ReleasedRecord::parts));
+        let bytes: usize = parts.chain([&self.receipt]).map(|part| part.0.len()).sum();
+        let room = TEXT_ROOM.saturating_mul(self.records.len().saturating_add(1));
+        let mut json = Vec::with_capacity(bytes.div_ceil(3).saturating_mul(4).saturating_add(room));
+        match serde_json::to_writer(&mut json, &self) {
+            Ok(()) => ([(CONTENT_TYPE, "application/json")], json).into_response(),
+            Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        }
+    }
+}
+
+impl ReleasedRecord {
+    fn parts(&self) -> impl Iterator<Item = &Base64> {
+        std::iter::once(&self.entry).chain(&self.ciphertext)
     }
 }
 
