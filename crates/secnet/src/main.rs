@@ -32,6 +32,10 @@ mod verbs;
 
 use std::process::ExitCode;
 
+/// Many threads ask for much small memory that another one gives back: what this allocator is made for.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Threads for each processor: whoever looks at the ledger waits while a block becomes durable, and others go on meanwhile.
 const THREADS_PER_PROCESSOR: usize = 3;
 
