@@ -198,6 +198,7 @@ impl Cli {
             Verb::Revoke(args) if args.remote.is_given() => {
                 verbs::revoke::run_remote(globals, out, args).await
             }
+            Verb::Id(args) if args.is_remote() => verbs::id::run_remote(globals, out, args).await,
             verb => {
                 let node = globals.open().await?;
                 let done = verb.in_folder(&node, globals, out).await;

@@ -226,7 +226,7 @@ impl Node {
     /// An identity that signs with its session key.
     pub(crate) fn by_session(&self, name: &str) -> Result<Identity, Failure> {
         let identity = self.identity(name)?;
-        let key = crate::sessions::find(self, &identity)?;
+        let key = crate::sessions::open(&self.keystore, name, &self.passphrase)?;
         Ok(identity.signing_with(key))
     }
 

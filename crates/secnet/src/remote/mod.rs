@@ -96,6 +96,11 @@ impl RemoteArgs {
 }
 
 impl Remote {
+    /// What protects the keys.
+    pub(crate) fn passphrase(&self) -> &str {
+        &self.passphrase
+    }
+
     /// Open the keys of whoever calls.
     pub(crate) fn identity(&self, name: &str, session: bool) -> Result<Identity, Failure> {
         let identity = self.keystore.open(name, &self.passphrase)?;

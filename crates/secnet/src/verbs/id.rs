@@ -1,7 +1,7 @@
 //! `secnet id`
 
 use clap::{Args, Subcommand, ValueEnum};
-use secnet_types::{Amount, DatasetId, Delegation, MemberKind, Operation, Power, Powers};
+use secnet_types::{DatasetId, Delegation, MemberKind, Operation, Power, Powers};
 use serde_json::json;
 
 use super::session;
@@ -62,19 +62,7 @@ enum What {
         author: Option<String>,
     },
     /// Let a fresh key sign access requests for some hours, up to a limit; see `get --session`.
-    Session {
-        /// Whose requests.
-        name: String,
-        /// The most that requests signed with it may cost in all.
-        #[arg(long, value_name = "AMOUNT", default_value = "0")]
-        limit: Amount,
-        /// For how many hours, at most 24.
-        #[arg(long, default_value_t = 8)]
-        hours: u64,
-        /// End the session there is instead.
-        #[arg(long, conflicts_with_all = ["limit", "hours"])]
-        end: bool,
-    },
+    Session(session::SessionArgs),
     /// Vouch no longer for a member, which is suspended.
     Disown {
         /// Whom.
@@ -93,6 +81,13 @@ enum What {
         /// Its name.
         name: String,
     },
+}
+
+impl IdArgs {
+    /// Is something at a node elsewhere meant?
+    pub(crate) fn is_remote(&self) -> bool {
+        matches!(&self.what, Some(What::Session(args)) if args.remote.is_given())
+    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -137,6 +132,18 @@ impl From<Kind> for MemberKind {
     }
 }
 
+/// At a node elsewhere.
+pub(crate) async fn run_remote(
+    globals: &Globals,
+    out: Output,
+    args: IdArgs,
+) -> Result<(), Failure> {
+    match args.what {
+        Some(What::Session(args)) => session::run_remote(globals, out, &args).await,
+        _ => Ok(()),
+    }
+}
+
 #[expect(clippy::too_many_lines, reason = "a dispatcher: one arm for each thing to do")]
 pub(crate) async fn run(
     node: &Node,
@@ -177,12 +184,7 @@ pub(crate) async fn run(
                 out.result(&value, |_| format!("{delegate} acts for {owner} no longer"));
             }
         }
-        Some(What::Session { name, end: true, .. }) => {
-            session::end(node, globals, out, &name).await?;
-        }
-        Some(What::Session { name, limit, hours, .. }) => {
-            session::open(node, globals, out, &name, (limit, hours)).await?;
-        }
+        Some(What::Session(args)) => session::run(node, globals, out, &args).await?,
         Some(What::Disown { name, by }) => {
             let organisation = node.identity(&by)?;
             let operation = Operation::Disown { member: node.member(&name)? };
