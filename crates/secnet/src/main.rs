@@ -53,7 +53,7 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime.block_on(cli.run()),
         Err(error) => Err(failure::Failure::new("threads", "cannot start").because(&error)),
     };
-    match done {
+    match done.and_then(|()| out.complete()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             out.failure(&failure);

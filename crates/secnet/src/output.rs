@@ -1,12 +1,17 @@
 //! What is printed: data on standard output, talk on standard error, and with `--json` one JSON object for each verb.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::borrow::Cow;
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use crate::failure::Failure;
+
+/// Something was to be printed on standard output and was not.
+static CUT_SHORT: AtomicBool = AtomicBool::new(false);
 
 /// How to print.
 #[derive(Debug, Clone, Copy)]
@@ -18,18 +23,49 @@ pub(crate) struct Output {
 impl Output {
     /// The verb's result: `value` under `--json`, else the lines that `human` makes of it.
     pub(crate) fn result<T: Serialize>(&self, value: &T, human: impl FnOnce(&T) -> String) {
-        let text = if self.json {
+        match self.print(value, human) {
+            Ok(()) => {}
+            // A reader that has gone away (`| head`) is no failure.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
+            Err(_) => CUT_SHORT.store(true, Ordering::Relaxed),
+        }
+    }
+
+    /// The same, of what cannot simply be asked for again: whether all of it was written is the caller's to know.
+    pub(crate) fn deliver<T: Serialize>(
+        &self,
+        value: &T,
+        human: impl FnOnce(&T) -> String,
+    ) -> Result<(), Failure> {
+        self.print(value, human).map_err(|error| cut_short().because(&error))
+    }
+
+    /// Whether all results were written.
+    pub(crate) fn complete(self) -> Result<(), Failure> {
+        if CUT_SHORT.load(Ordering::Relaxed) { Err(cut_short()) } else { Ok(()) }
+    }
+
+    fn print<T: Serialize>(
+        &self,
+        value: &T,
+        human: impl FnOnce(&T) -> String,
+    ) -> std::io::Result<()> {
+        let mut text = if self.json {
             // INVARIANT: our values have string keys and no failing serialisers.
             serde_json::to_string(value).unwrap_or_default()
         } else {
             human(value)
         };
         if text.is_empty() {
-            return;
+            return Ok(());
         }
         let mut out = std::io::stdout().lock();
-        // A reader that has gone away (`| head`) is no failure.
-        drop(writeln!(out, "{text}"));
+        // A file gets what there is, a terminal nothing that it would obey.
+        if out.is_terminal() {
+            text = tamed(&text).into_owned();
+        }
+        writeln!(out, "{text}")?;
+        out.flush()
     }
 
     /// What a dry run has to say instead of a result: what would be done.
@@ -42,7 +78,7 @@ impl Output {
     /// A line for the person who watches; nothing under `--json` or `--quiet`.
     pub(crate) fn say(&self, line: &str) {
         if !self.json && !self.quiet {
-            drop(writeln!(std::io::stderr().lock(), "{line}"));
+            drop(writeln!(std::io::stderr().lock(), "{}", tamed(line)));
         }
     }
 
@@ -53,15 +89,15 @@ impl Output {
             drop(writeln!(err, "{}", serde_json::json!({ "error": failure })));
             return;
         }
-        drop(writeln!(err, "error: {}", failure.message));
+        drop(writeln!(err, "error: {}", tamed(&failure.message)));
         for cause in &failure.causes {
-            drop(writeln!(err, "caused by: {cause}"));
+            drop(writeln!(err, "caused by: {}", tamed(cause)));
         }
         if let Some(request) = &failure.request {
             drop(writeln!(err, "request: {request}"));
         }
         if let Some(hint) = &failure.hint {
-            drop(writeln!(err, "\nhint: {hint}"));
+            drop(writeln!(err, "\nhint: {}", tamed(hint)));
         }
     }
 
@@ -79,5 +115,46 @@ impl Output {
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.enable_steady_tick(Duration::from_millis(200));
         bar
+    }
+}
+
+fn cut_short() -> Failure {
+    Failure::new("not-written", "what was to be printed could not all be written")
+        .hint("is the disk full?")
+}
+
+/// Text of others without what a terminal obeys: control characters but for line ends and tabs, and those that turn the
+/// direction of writing. They are shown as JSON writes them, so JSON stays what it is.
+fn tamed(text: &str) -> Cow<'_, str> {
+    let obeyed = |c: char| {
+        (c.is_control() && c != '\n' && c != '\t')
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{61c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if !text.contains(obeyed) {
+        return Cow::Borrowed(text);
+    }
+    let mut tame = String::with_capacity(text.len());
+    for c in text.chars() {
+        if obeyed(c) {
+            tame.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            tame.push(c);
+        }
+    }
+    Cow::Owned(tame)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_is_told_nothing_that_it_would_obey() {
+        let evil = "paid\u{1b}[2K\r\u{9b}31m\u{7f}\u{202e}deined\ttab\nnext";
+        assert_eq!(tamed(evil), "paid\\u001b[2K\\u000d\\u009b31m\\u007f\\u202edeined\ttab\nnext");
+        assert!(matches!(tamed("Ångström 東京 🏥"), Cow::Borrowed(_)));
+        let json = serde_json::json!({ "name": evil }).to_string();
+        let back: serde_json::Value = serde_json::from_str(&tamed(&json)).unwrap();
+        assert_eq!(back["name"], evil);
     }
 }

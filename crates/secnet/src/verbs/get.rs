@@ -182,14 +182,14 @@ fn tell(
         "price": delivery.price.to_string(), "records": listed,
     });
     let records = show::count(opened.len(), "record");
-    out.result(&value, |_| match &args.out {
+    out.deliver(&value, |_| match &args.out {
         Some(folder) => format!("{records} in {}", folder.display()),
         None => opened
             .iter()
             .map(|(_, plain)| String::from_utf8_lossy(plain).into_owned())
             .collect::<Vec<_>>()
             .join("\n"),
-    });
+    })?;
     out.say(&format!(
         "{records} for {}; request {id}, decision {}",
         delivery.price,
@@ -272,14 +272,14 @@ fn tell_remote(
         "request": id.to_string(), "decision": released.decision, "price": released.price,
         "records": records,
     });
-    out.result(&value, |_| match &args.out {
+    out.deliver(&value, |_| match &args.out {
         Some(folder) => format!("{} records in {}", released.records.len(), folder.display()),
         None => {
             let lines: Vec<String> =
                 released.records.iter().map(|(.., plain)| said(plain)).collect();
             lines.join("\n")
         }
-    });
+    })?;
     out.say(&format!(
         "{} records for {}; request {id}, decision {}",
         released.records.len(),
