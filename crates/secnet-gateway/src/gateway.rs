@@ -18,6 +18,8 @@ use crate::rates::{Rate, Rates};
 
 /// Answers at once for which a whole log or a whole dataset is gone through.
 const MAX_WALKS: usize = 4;
+/// Of the calls that are answered at once one member may have this part: one that is slow on purpose stops nobody else.
+const MEMBERS_PART: usize = 16;
 /// Pause between two looks at what was never claimed.
 const HOUSEKEEPING: Duration = Duration::from_secs(300);
 
@@ -26,7 +28,7 @@ const HOUSEKEEPING: Duration = Duration::from_secs(300);
 pub struct Limits {
     /// Connections at once.
     pub connections: usize,
-    /// Calls at once that are being answered; more are turned away as busy.
+    /// Calls at once that are being answered, a sixteenth of them one member's; more are turned away as busy.
     pub calls: usize,
     /// Calls of one member, a second, over time.
     pub rate_per_second: u32,
@@ -54,6 +56,7 @@ pub struct Gateway {
     /// The names that calls may be made to; any if there is none.
     authorities: Vec<String>,
     pub(crate) walks: Semaphore,
+    pub(crate) calls: Arc<Places>,
     pub(crate) incoming: Arc<Places>,
     pub(crate) feeds: Arc<Places>,
     pub(crate) public_url: Option<String>,
@@ -66,15 +69,16 @@ impl Gateway {
     pub fn new(pdc: Arc<Pdc>, limits: Limits) -> Self {
         let rate = Rate { per_second: limits.rate_per_second, burst: limits.burst };
         Self {
+            nonces: Nonces::since(pdc.clock.now()),
             pdc,
             limits,
-            nonces: Nonces::default(),
             sessions: Sessions::default(),
             rates: Rates::new(rate),
             deliveries: Deliveries::default(),
             metrics: Arc::default(),
             authorities: Vec::new(),
             walks: Semaphore::new(MAX_WALKS),
+            calls: Places::new(limits.calls, limits.calls.div_ceil(MEMBERS_PART)),
             incoming: Places::new(MAX_INCOMING, MAX_INCOMING_PER_MEMBER),
             feeds: Places::new(MAX_FEEDS, MAX_FEEDS_PER_MEMBER),
             public_url: None,

@@ -108,7 +108,7 @@ async fn for_this_node(
     request: Request,
     next: Next,
 ) -> Response {
-    let health = matches!(request.uri().path(), "/healthz" | "/readyz");
+    let health = is_health(&request);
     let mut hosts = request.headers().get_all(HOST).iter();
     let host = hosts.next().and_then(|host| host.to_str().ok());
     let one = hosts.next().is_none();
@@ -119,6 +119,10 @@ async fn for_this_node(
         return next.run(request).await;
     }
     Problem::misdirected().into_response()
+}
+
+fn is_health(request: &Request) -> bool {
+    matches!(request.uri().path(), "/healthz" | "/readyz")
 }
 
 /// Nothing that could be read in two ways goes on. Where a body ends is settled before: lengths that differ are refused, and of
@@ -158,6 +162,10 @@ async fn within_limits(
     request: Request,
     next: Next,
 ) -> Response {
+    // Whoever watches the node learns that it lives even when it turns others away.
+    if is_health(&request) {
+        return next.run(request).await;
+    }
     match calls.try_acquire() {
         Ok(_place) => next.run(request).await,
         Err(_) => Problem::busy().into_response(),
@@ -186,6 +194,9 @@ async fn errors_in_a_sentence(request: Request, next: Next) -> Response {
 /// The caller's id for its call, or one of the node's.
 fn id_of(request: &Request) -> String {
     let given = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok());
+    // It goes into the log: nothing that could be taken for more than an id.
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    let given = given.filter(|id| !id.is_empty() && id.bytes().all(plain));
     given.filter(|id| id.len() <= MAX_REQUEST_ID).map_or_else(
         || {
             let mut id = [0_u8; 8];

@@ -11,7 +11,7 @@ use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use secnet_crypto::sign::verify_zip215;
-use secnet_types::{Digest, MemberId};
+use secnet_types::{Digest, MemberId, Timestamp};
 use std::sync::Arc;
 
 pub(crate) use nonces::Nonces;
@@ -65,9 +65,9 @@ pub(crate) async fn authenticate(
         Ok(caller) => caller,
         Err(problem) => return problem.into_response(),
     };
-    if !gateway.rates.may_call(caller.member, gateway.pdc.clock.now()) {
-        return Problem::too_often().into_response();
-    }
+    let Some(_place) = gateway.calls.take(caller.member) else {
+        return Problem::busy().into_response();
+    };
     parts.extensions.insert(caller);
     next.run(Request::from_parts(parts, body)).await
 }
@@ -80,11 +80,10 @@ fn caller(gateway: &Gateway, parts: &mut Parts) -> Result<Caller, Box<Problem>> 
         let found = gateway.sessions.find(&token, now);
         let (member, key) = found.ok_or_else(Problem::unauthenticated)?;
         let caller = Caller { member, key, session: Some(token.digest()) };
-        return if gateway.holds(&caller, now) {
-            Ok(caller)
-        } else {
-            Err(Problem::unauthenticated())
-        };
+        if !gateway.holds(&caller, now) {
+            return Err(Problem::unauthenticated());
+        }
+        return gateway.not_too_often(caller, now);
     }
     let read = signature::read(parts, now);
     let signed = read.map_err(|error| match error {
@@ -104,7 +103,11 @@ fn caller(gateway: &Gateway, parts: &mut Parts) -> Result<Caller, Box<Problem>> 
     if !genuine {
         return Err(Problem::unauthenticated());
     }
-    // Only whoever could sign takes room here.
+    // A call that is sent again counts for nothing, and one that comes too often takes no room among those remembered.
+    if !gateway.nonces.could_be_new(caller.member, &signed.nonce, signed.created) {
+        return Err(Problem::unauthenticated());
+    }
+    let caller = gateway.not_too_often(caller, now)?;
     match gateway.nonces.first_time(caller.member, &signed.nonce, now) {
         Some(true) => {}
         Some(false) => return Err(Problem::unauthenticated()),
@@ -114,4 +117,10 @@ fn caller(gateway: &Gateway, parts: &mut Parts) -> Result<Caller, Box<Problem>> 
         parts.extensions.insert(Expected(digest));
     }
     Ok(caller)
+}
+
+impl Gateway {
+    fn not_too_often(&self, caller: Caller, now: Timestamp) -> Result<Caller, Box<Problem>> {
+        if self.rates.may_call(caller.member, now) { Ok(caller) } else { Err(Problem::too_often()) }
+    }
 }

@@ -58,6 +58,8 @@ pub(crate) struct ToVerify {
     /// A session key; none for the member's own.
     pub session_key: Option<[u8; 32]>,
     pub nonce: String,
+    /// When it was signed, to the second.
+    pub created: Timestamp,
     /// What is signed.
     pub base: String,
     pub signature: [u8; 64],
@@ -86,7 +88,7 @@ pub(crate) fn read(parts: &Parts, now: Timestamp) -> Result<ToVerify, SignatureE
         _ => return Err(SignatureError::NotOne),
     };
     let signature = signature.map_err(|_| SignatureError::Malformed("signature"))?;
-    in_time(&covered.params, now)?;
+    let created = in_time(&covered.params, now)?;
     if text(&covered.params, "alg").is_some_and(|alg| alg != "ed25519") {
         return Err(SignatureError::Parameter("alg"));
     }
@@ -96,7 +98,7 @@ pub(crate) fn read(parts: &Parts, now: Timestamp) -> Result<ToVerify, SignatureE
     let (member, session_key) = keyid.ok_or(SignatureError::Parameter("keyid"))?;
     let base = base(parts, &covered)?;
     let content_digest = content_digest(headers)?;
-    Ok(ToVerify { member, session_key, nonce, base, signature, content_digest })
+    Ok(ToVerify { member, session_key, nonce, created, base, signature, content_digest })
 }
 
 /// A header as a dictionary; a field in several lines counts as one.
@@ -129,7 +131,7 @@ fn seconds(params: &Parameters, name: &str) -> Option<u64> {
     u64::try_from(seconds).ok()
 }
 
-fn in_time(params: &Parameters, now: Timestamp) -> Result<(), SignatureError> {
+fn in_time(params: &Parameters, now: Timestamp) -> Result<Timestamp, SignatureError> {
     let created = seconds(params, "created").ok_or(SignatureError::Parameter("created"))?;
     let created = Timestamp(created.saturating_mul(1000));
     let skew = created.since_ms(now).max(now.since_ms(created));
@@ -142,7 +144,7 @@ fn in_time(params: &Parameters, now: Timestamp) -> Result<(), SignatureError> {
             return Err(SignatureError::Time);
         }
     }
-    Ok(())
+    Ok(created)
 }
 
 /// Whose key, and which if it is not the member's own.
