@@ -124,7 +124,7 @@ impl Pdc {
     /// looked up whether what was asked for exists.
     fn in_time(&self, caller: &Authenticated) -> Result<(), AccessError> {
         let expires = caller.request.value.expires;
-        let now = self.view(|view| view.time).unwrap_or_default().max(self.clock.now());
+        let now = self.now();
         if expires <= now {
             return Err(Rejection::RequestExpired { expires, now }.into());
         }

@@ -11,7 +11,7 @@ use secnet_lock::RecordEntry;
 use secnet_policy::{ConsentCache, RecordIndex};
 use secnet_types::{
     Command, CommandId, DatasetId, MemberId, NetworkId, Operation, RecordId, SignedCommand, Signer,
-    encode, limits,
+    Timestamp, encode, limits,
 };
 
 use crate::AccessError;
@@ -174,6 +174,13 @@ impl Pdc {
         result
     }
 
+    /// The time by the clock, or of the last block if that is later: block time never falls, so what is signed by a clock that
+    /// is right again after it was ahead would else be over when it comes.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.view(|view| view.time).unwrap_or_default().max(self.clock.now())
+    }
+
     /// Randomness for the cryptography.
     pub fn rng(&self) -> impl CryptoRng + '_ {
         port_rng(self.entropy.as_ref())
@@ -198,7 +205,7 @@ impl Pdc {
             network: self.network(),
             author,
             id: CommandId(id),
-            expires: self.clock.now().plus_ms(COMMAND_LIFETIME_MS),
+            expires: self.now().plus_ms(COMMAND_LIFETIME_MS),
             operation,
         };
         SignedCommand::sign(command, signer)

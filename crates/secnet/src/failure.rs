@@ -43,6 +43,9 @@ pub(crate) struct Failure {
     /// The request it is about, to be sent again with `secnet get --request`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request: Option<Box<str>>,
+    /// A recorded decision says so.
+    #[serde(skip)]
+    pub decided: bool,
     /// The process's exit code.
     #[serde(serialize_with = "as_number")]
     pub exit: Exit,
@@ -62,6 +65,7 @@ impl Failure {
             causes: Vec::new(),
             hint: None,
             request: None,
+            decided: false,
             exit: Exit::Failed,
         }
     }
@@ -73,6 +77,11 @@ impl Failure {
 
     pub(crate) fn exit(mut self, exit: Exit) -> Self {
         self.exit = exit;
+        self
+    }
+
+    pub(crate) fn decided(mut self) -> Self {
+        self.decided = true;
         self
     }
 

@@ -1,12 +1,11 @@
 //! Requesting data, and opening what comes.
 
-use secnet_app::ports::Clock as _;
 use secnet_app::{AccessCall, Delivery, Door, Outcome, Pdc, Reader};
 use secnet_crypto::{SealKeyPair, Zeroizing};
 use secnet_lock::{GrantBinding, Grantee};
 use secnet_types::{
     AccessRequest, Action, Amount, DatasetId, Digest, Grant, NetworkId, Party, Purpose, RecordMeta,
-    RequestDetail, RequestId, Scope, Signed, encode,
+    RequestDetail, RequestId, Scope, Signed, Timestamp, encode,
 };
 
 use crate::failure::Failure;
@@ -14,7 +13,7 @@ use crate::groups;
 use crate::kept::{self, Kept};
 use crate::keystore::Identity;
 use crate::node::{Node, access_failure};
-use crate::system::{SystemClock, random, rng};
+use crate::system::{random, rng};
 
 /// How long a request made here may wait and be retried, in milliseconds.
 const REQUEST_LIFETIME_MS: u64 = 10 * 60 * 1000;
@@ -36,22 +35,22 @@ pub(crate) fn request(
     requester: &Identity,
     wanted: &Wanted,
 ) -> (AccessCall, SealKeyPair) {
-    request_in(pdc.network(), requester, wanted)
+    request_in((pdc.network(), pdc.now()), requester, wanted)
 }
 
 /// As [`request`], in a network that may be elsewhere.
 pub(crate) fn request_in(
-    network: NetworkId,
+    (network, now): (NetworkId, Timestamp),
     requester: &Identity,
     wanted: &Wanted,
 ) -> (AccessCall, SealKeyPair) {
     let receiving = SealKeyPair::generate(&mut rng());
-    (request_to(network, requester, wanted, receiving.public.to_bytes().to_vec()), receiving)
+    (request_to((network, now), requester, wanted, receiving.public.to_bytes().to_vec()), receiving)
 }
 
 /// Make the call that a request is; its answer is sealed to this key.
 pub(crate) fn request_to(
-    network: NetworkId,
+    (network, now): (NetworkId, Timestamp),
     requester: &Identity,
     wanted: &Wanted,
     receiving_key: Vec<u8>,
@@ -67,7 +66,7 @@ pub(crate) fn request_to(
         requester: requester.member(),
         dataset: wanted.dataset,
         id: wanted.id,
-        expires: SystemClock.now().plus_ms(REQUEST_LIFETIME_MS),
+        expires: now.plus_ms(REQUEST_LIFETIME_MS),
         max_price: wanted.max_price,
         receiving_key: Digest::of(&receiving_key),
         detail: detail.commitment(),

@@ -270,6 +270,7 @@ fn problem(status: u16, problem: &Value) -> Failure {
         word("detail").map_or_else(|| format!("the node answered {status}"), str::to_owned);
     let failure = Failure::new(code, detail).exit(exit);
     let decision = problem.pointer("/refusal/decision").and_then(Value::as_str);
+    let failure = if decision.is_some() { failure.decided() } else { failure };
     match (word("hint"), decision) {
         (Some(hint), Some(decision)) => failure.hint(format!("{hint}; decision {decision}")),
         (Some(hint), None) => failure.hint(hint),
@@ -291,6 +292,10 @@ mod tests {
         assert_eq!(refused("consent").exit, Exit::Denied);
         assert_eq!(refused("guard").exit, Exit::Held);
         assert_eq!(refused("funds").exit, Exit::Funds);
+        assert!(
+            refused("consent").decided
+                && !problem(403, &json!({ "code": "bad-signature" })).decided
+        );
         assert_eq!(refused("consent").hint.as_deref(), Some("ask; decision sndec1x"));
         assert_eq!(problem(503, &json!({ "code": "busy" })).exit, Exit::Unreachable);
         assert_eq!(problem(409, &json!({ "code": "insufficient-funds" })).exit, Exit::Funds);

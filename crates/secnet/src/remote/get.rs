@@ -2,6 +2,7 @@
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use secnet_app::AccessCall;
+use secnet_app::ports::Clock as _;
 use secnet_crypto::Zeroizing;
 use secnet_lock::{
     CompartmentPacket, GrantBinding, GrantWraps, Grantee, ReceivedShares, RecordEntry,
@@ -15,6 +16,7 @@ use crate::actions::{self, Wanted};
 use crate::failure::{Exit, Failure};
 use crate::kept::{self, Kept};
 use crate::keystore::Identity;
+use crate::system::SystemClock;
 
 /// What became of a request.
 pub(crate) enum Got {
@@ -45,7 +47,8 @@ pub(crate) async fn get(
     let genesis = remote.genesis().await?;
     let sent = match wanted {
         Some(wanted) => {
-            let (call, receiving) = actions::request_in(genesis.network(), who, wanted);
+            let (call, receiving) =
+                actions::request_in((genesis.network(), SystemClock.now()), who, wanted);
             let sent = Kept { call, receiving };
             // Before it is sent: what is released for it opens with this key only.
             kept::keep(remote, who, id, &sent)?;
@@ -66,7 +69,9 @@ pub(crate) async fn get(
             opened(remote, who, (&sent, id), &genesis, &answer).await.map(Got::Released)
         }
         Err(failure) => {
-            if matches!(failure.exit, Exit::Denied | Exit::Held | Exit::Funds) {
+            // Only a recorded denial ends a request. Whatever else is refused, such as this very call, may be about one that
+            // was paid, which nothing but the key that is kept opens.
+            if failure.decided {
                 kept::forget(remote, who, id)?;
             }
             Err(failure)
@@ -80,7 +85,7 @@ pub(crate) async fn foresee(
     who: &Identity,
     wanted: &Wanted,
 ) -> Result<Answer, Failure> {
-    let (call, _) = actions::request_in(remote.network().await?, who, wanted);
+    let (call, _) = actions::request_in((remote.network().await?, SystemClock.now()), who, wanted);
     remote.client.call(who, "/v1/access/preview", &body(&call)).await
 }
 

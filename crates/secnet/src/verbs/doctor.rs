@@ -192,7 +192,10 @@ fn clock(node: &Node) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::new("clock", format!("the clock is {} s behind the ledger", behind / 1000))
-        .hint("set the clock; until then signatures of callers do not hold"))
+        .hint(
+            "set the clock if it is wrong; if it is right, it was ahead when the last block was made, and block time \
+             stands still until the clock is there: nothing is lost, but what ends meanwhile has ended",
+        ))
 }
 
 /// Does the ledger hold what it has published? A look, not a check: `secnet fsck` reads everything.

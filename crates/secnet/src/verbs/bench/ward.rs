@@ -80,7 +80,12 @@ impl<'a> Ward<'a> {
             id: actions::fresh_request(),
         };
         let receiving = receiving.to_bytes().to_vec();
-        Ok(actions::request_to(self.node.pdc.network(), doctor, &wanted, receiving))
+        Ok(actions::request_to(
+            (self.node.pdc.network(), self.node.pdc.now()),
+            doctor,
+            &wanted,
+            receiving,
+        ))
     }
 
     /// The doctor asks for one record: what became of it, and how long the data centre took.

@@ -148,7 +148,15 @@ impl World {
             id,
         };
         let receiving = doctor.receiving.public.to_bytes().to_vec();
-        (actions::request_to(self.node.pdc.network(), &doctor.identity, &wanted, receiving), id)
+        (
+            actions::request_to(
+                (self.node.pdc.network(), self.node.pdc.now()),
+                &doctor.identity,
+                &wanted,
+                receiving,
+            ),
+            id,
+        )
     }
 }
 
