@@ -1,38 +1,60 @@
-//! The README's "Use it" commands, as they are written there, and the numbers it names.
+//! The commands of README and guides, as they are written there, and the numbers the README names.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::{SECNET, finish};
 
 #[test]
 fn the_readme_can_be_followed() {
-    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let readme = std::fs::read_to_string(repository.join("README.md")).unwrap();
+    let readme = page("README.md");
     let (_, section) = readme.split_once("## Use it").unwrap();
-    let block = section.split("```console\n").nth(1).unwrap().split("```").next().unwrap();
-    let block = block.replace("\\\n", " ");
+    assert!(follow(&blocks(section)[..1]) >= 10);
+}
 
+#[test]
+fn sharing_a_dataset_can_be_followed() {
+    assert!(follow(&blocks(&page("docs/guides/share-a-dataset.md"))) >= 25);
+}
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn page(path: &str) -> String {
+    std::fs::read_to_string(repository().join(path)).unwrap()
+}
+
+/// What a page says is typed and printed.
+fn blocks(page: &str) -> Vec<String> {
+    let blocks = page.split("```console\n").skip(1).map(|block| block.split("```").next().unwrap());
+    blocks.map(|block| block.replace("\\\n", " ")).collect()
+}
+
+/// Type it in an empty folder, with the ids that were printed for those that the page shortens; what the page says is printed
+/// must be. How many commands there were.
+fn follow(blocks: &[String]) -> usize {
     let place = tempfile::tempdir().unwrap();
-    std::os::unix::fs::symlink(repository.join("samples"), place.path().join("samples")).unwrap();
+    std::os::unix::fs::symlink(repository().join("samples"), place.path().join("samples")).unwrap();
     std::fs::write(place.path().join("passphrase-file"), "correct horse\n").unwrap();
     // Nothing but what the README itself puts on the PATH is there.
     let bin = place.path().join("bin");
     std::fs::create_dir(&bin).unwrap();
+    std::os::unix::fs::symlink(SECNET, bin.join("secnet")).unwrap();
     let path = format!("{}:/usr/bin:/bin", bin.display());
 
     let mut seen = String::new();
     let mut printed: Vec<String> = Vec::new();
     let mut commands = 0;
-    for line in block.lines() {
+    for line in blocks.iter().flat_map(|block| block.lines()) {
         let Some(command) = line.strip_prefix("$ ") else {
             let said = printed.iter().any(|said| shape(said) == shape(line));
-            assert!(said, "the README promises `{line}`, but it said {printed:?}");
+            assert!(said, "the page promises `{line}`, but it said {printed:?}");
             continue;
         };
         let command = fill_in(command, &seen);
         if let Some(args) = command.strip_prefix("cargo install ") {
-            install(&repository, args, &bin);
+            installs_secnet(args);
             continue;
         }
         let run = finish(
@@ -48,32 +70,30 @@ fn the_readme_can_be_followed() {
         printed = run.stdout.lines().map(str::to_owned).collect();
         commands += 1;
     }
-    assert!(commands >= 10, "only {commands} commands");
+    commands
 }
 
-/// What `cargo install` does, without the minutes it takes: the crate at `--path` has this binary.
-fn install(repository: &Path, args: &str, bin: &Path) {
+/// What `cargo install` is told, without the minutes it takes: the crate at `--path` has this binary.
+fn installs_secnet(args: &str) {
     let words: Vec<_> = args.split('#').next().unwrap().split_whitespace().collect();
     assert!(words.contains(&"--locked"), "{args}");
     let at = words.iter().position(|word| *word == "--path").unwrap();
-    let manifest = repository.join(words[at + 1]).join("Cargo.toml");
-    assert!(std::fs::read_to_string(manifest).unwrap().contains("name = \"secnet\""), "{args}");
-    std::os::unix::fs::symlink(SECNET, bin.join("secnet")).unwrap();
+    let manifest = page(&format!("{}/Cargo.toml", words[at + 1]));
+    assert!(manifest.contains("name = \"secnet\""), "{args}");
 }
 
 #[test]
 fn the_readme_counts_the_crates_right() {
-    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let tree = ["tree", "--locked", "--offline", "-p", "secnet", "-e", "normal,build"];
     let run = finish(
         Command::new(env!("CARGO"))
             .args(tree)
             .args(["--prefix", "none", "--format", "{p}", "--no-dedupe"])
-            .current_dir(&repository),
+            .current_dir(repository()),
     );
     let crates: std::collections::BTreeSet<_> =
         run.ok().stdout.lines().map(str::to_owned).collect();
-    let readme = std::fs::read_to_string(repository.join("README.md")).unwrap();
+    let readme = page("README.md");
     let said = format!("({} crates;", crates.len());
     assert!(readme.contains(&said), "the README does not say `{said}`");
 }
