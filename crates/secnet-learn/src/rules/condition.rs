@@ -66,8 +66,15 @@ impl fmt::Display for Condition {
             Comparison::AtMost(limit) => write!(f, "{name} <= {limit}"),
             Comparison::Above(limit) => write!(f, "{name} > {limit}"),
             Comparison::Missing => write!(f, "{name} is missing"),
-            Comparison::OneOf(words) => write!(f, "{name} is {}", words.join(" or ")),
-            Comparison::NoneOf(words) => write!(f, "{name} is not {}", words.join(" or ")),
+            Comparison::OneOf(words) => write!(f, "{name} is {}", listed(words)),
+            Comparison::NoneOf(words) => write!(f, "{name} is not {}", listed(words)),
         }
     }
+}
+
+/// Words with spaces, and the empty one, in quotes.
+fn listed(words: &[String]) -> String {
+    let plain = |word: &String| !word.is_empty() && !word.contains(char::is_whitespace);
+    let said = words.iter().map(|w| if plain(w) { w.clone() } else { format!("{w:?}") });
+    said.collect::<Vec<_>>().join(" or ")
 }

@@ -95,6 +95,14 @@ fn a_rule_on_features_of_requests_becomes_a_security_rule_with_the_same_meaning(
 }
 
 #[test]
+fn a_rule_reads_as_a_sentence_also_with_strange_words() {
+    let words = vec![String::new(), "a b".into(), "tcp".into()];
+    let said = card("token", Comparison::OneOf(words)).to_string();
+    assert_eq!(said, "token is \"\" or \"a b\" or tcp");
+    assert_eq!(card("n", Comparison::AtMost(3.0)).to_string(), "n <= 3");
+}
+
+#[test]
 fn what_the_network_cannot_say_is_named() {
     let convert = |card: &RuleCard| to_rule(card, RuleAction::Flag, RuleScope::ALL, Timestamp(1));
     let unknown = convert(&card("src_bytes", Comparison::Above(1.0))).unwrap_err();
