@@ -14,6 +14,9 @@ use crate::text::{Linear, LinearModel};
 /// Most models that are averaged.
 pub const MAX_MEMBERS: usize = 32;
 
+/// Most imagined attacks for each normal row.
+pub const MAX_IMAGINED: f64 = 10.0;
+
 /// How a model is learnt. Everything in it is chosen on training rows.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Recipe {
@@ -80,6 +83,14 @@ impl Recipe {
             "trees, leaves, rate, ridge or a share is out of range"
         } else if self.linear.is_some_and(|l| !(l.cost > 0.0 && l.cost.is_finite())) {
             "cost must be a positive number"
+        } else if !(self.categories.smoothing > 0.0 && self.categories.smoothing.is_finite()) {
+            "smoothing must be a positive number"
+        } else if self.imagined.is_some_and(|i| {
+            let amount = (0.0..=MAX_IMAGINED).contains(&i.amount);
+            let weight = i.weight > 0.0 && i.weight.is_finite();
+            !(amount && weight && share(i.exchanged) && share(i.evenly))
+        }) {
+            "amount, a share or the weight of imagined attacks is out of range"
         } else {
             return Ok(());
         };

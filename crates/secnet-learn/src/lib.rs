@@ -23,7 +23,7 @@ mod text;
 pub use boost::{Growth, MAX_LEAVES, MAX_TREES};
 pub use features::{CategoryUse, MAX_FEATURES};
 pub use imagine::Imagined;
-pub use learner::{MAX_MEMBERS, Recipe, learn};
+pub use learner::{MAX_IMAGINED, MAX_MEMBERS, Recipe, learn};
 pub use metrics::{Confusion, CurvePoint, Interval, MetricError, Ranked, Spread, Z95, wilson};
 pub use model::{MAX_MODEL_BYTES, Model, ModelError};
 pub use table::{

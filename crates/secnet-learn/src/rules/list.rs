@@ -62,9 +62,14 @@ pub fn learn_rules(
     table.require_both_classes()?;
     let limits = (1..=MAX_RULES).contains(&recipe.rules)
         && (1..=MAX_CONDITIONS_PER_RULE).contains(&recipe.per_rule)
-        && recipe.conditions >= 1;
+        && recipe.conditions >= 1
+        && [recipe.false_positive_rate, recipe.least_precision, recipe.least_support]
+            .iter()
+            .all(|share| (0.0..=1.0).contains(share));
     if !limits {
-        return Err(LearnError::Recipe("rules or conditions of the rule recipe are out of range"));
+        return Err(LearnError::Recipe(
+            "rules, conditions or a share of the rule recipe is out of range",
+        ));
     }
     let columns = coded(table);
     if columns.is_empty() {

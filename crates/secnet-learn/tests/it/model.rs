@@ -137,6 +137,11 @@ fn a_recipe_that_cannot_be_followed_is_refused() {
         Recipe { held_out: 0.0, ..quick() },
         Recipe { held_out: f64::NAN, ..quick() },
         Recipe { members: 0, ..quick() },
+        Recipe { categories: CategoryUse { smoothing: 0.0, ..CategoryUse::default() }, ..quick() },
+        Recipe {
+            imagined: Some(Imagined { amount: 1e9, exchanged: 0.1, evenly: 0.5, weight: 1.0 }),
+            ..quick()
+        },
         Recipe {
             trees: Some(secnet_learn::Growth { rate: -1.0, ..Default::default() }),
             ..quick()

@@ -60,6 +60,18 @@ fn labels_by_chance_give_no_rule() {
     assert!(rules.cards.is_empty(), "{:?}", rules.cards);
 }
 
+#[test]
+fn a_rule_recipe_that_cannot_be_followed_is_refused() {
+    let table = traffic(500, 1);
+    for recipe in [
+        RuleRecipe { rules: 0, ..RuleRecipe::default() },
+        RuleRecipe { per_rule: 99, ..RuleRecipe::default() },
+        RuleRecipe { least_support: f64::NAN, ..RuleRecipe::default() },
+    ] {
+        assert!(learn_rules(&table, recipe, 1, &mut || ()).is_err(), "{recipe:?}");
+    }
+}
+
 fn card(column: &str, comparison: Comparison) -> RuleCard {
     let conditions = vec![Condition { column: column.into(), comparison }];
     RuleCard { conditions, counted: Confusion::default(), precision_at_least: 0.9 }

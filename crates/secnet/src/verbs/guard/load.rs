@@ -24,6 +24,8 @@ pub(crate) enum LoadError {
     Csv { path: PathBuf, error: csv::Error },
     #[error("`{path}` has more than {limit} rows; take a sample")]
     TooManyRows { path: PathBuf, limit: usize },
+    #[error("`{path}` is larger than {limit} bytes unpacked; take a sample")]
+    TooLarge { path: PathBuf, limit: u64 },
     #[error("`{path}` has no column `{column}`; the header is: {header}")]
     NoColumn { path: PathBuf, column: String, header: String },
     #[error(
@@ -63,12 +65,12 @@ impl Sheet {
         } else {
             Box::new(file)
         };
-        Self::parse(&path, bytes.take(MAX_FILE_BYTES))
+        Self::parse(&path, bytes, MAX_FILE_BYTES)
     }
 
-    fn parse(path: &Path, bytes: impl Read) -> Result<Self, LoadError> {
+    fn parse(path: &Path, bytes: impl Read, limit: u64) -> Result<Self, LoadError> {
         let wrong = |error| LoadError::Csv { path: path.to_owned(), error };
-        let mut reader = csv::Reader::from_reader(bytes);
+        let mut reader = csv::Reader::from_reader(bytes.take(limit));
         let header: Vec<String> =
             reader.headers().map_err(wrong)?.iter().map(str::to_owned).collect();
         let mut cells = vec![Vec::new(); header.len()];
@@ -82,6 +84,10 @@ impl Sheet {
             for (column, cell) in cells.iter_mut().zip(&record) {
                 column.push(cell.to_owned());
             }
+        }
+        // A file that ends where the limit does was cut off there.
+        if reader.into_inner().limit() == 0 {
+            return Err(LoadError::TooLarge { path: path.to_owned(), limit });
         }
         Ok(Self { path: path.to_owned(), header, cells })
     }
@@ -184,5 +190,31 @@ fn looks_like(cells: &[String]) -> Kind {
         Kind::Text
     } else {
         Kind::Categorical
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_beyond_the_limit_is_refused_and_not_cut_off() {
+        let text = "a,label\n1,1\n2,0\n3,1\n";
+        let whole = Sheet::parse(Path::new("x.csv"), text.as_bytes(), 1000).unwrap();
+        assert_eq!(whole.rows(), 3);
+        // Cut off between two lines, where it would look like a smaller file.
+        let cut = Sheet::parse(Path::new("x.csv"), text.as_bytes(), 16).unwrap_err();
+        assert!(matches!(cut, LoadError::TooLarge { limit: 16, .. }), "{cut}");
+    }
+
+    #[test]
+    fn kinds_are_seen_or_declared() {
+        let text = "a,b,c:categorical,d:ignore,label\n1,x,1,9,1\n,y,2,9,0\n";
+        let sheet = Sheet::parse(Path::new("x.csv"), text.as_bytes(), 1000).unwrap();
+        let table = sheet.table(("label", "1"), &[], |_| None).unwrap();
+        let kinds: Vec<(&str, Kind)> =
+            table.columns().iter().map(|column| (column.name(), column.kind())).collect();
+        let expected = [("a", Kind::Numeric), ("b", Kind::Categorical), ("c", Kind::Categorical)];
+        assert_eq!(kinds, expected);
     }
 }
