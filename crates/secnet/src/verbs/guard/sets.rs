@@ -16,13 +16,11 @@ pub(crate) struct Loaded {
     pub split: Split,
     /// Named parts of the test rows on which recall is told apart, by row of the table.
     pub groups: Vec<(&'static str, Vec<bool>)>,
-    /// What each training attack is called, where that is known: kinds can be set aside for validation.
-    pub kinds: Option<Vec<String>>,
 }
 
 impl Loaded {
     fn new(table: Table, split: Split) -> Self {
-        Self { table, split, groups: Vec::new(), kinds: None }
+        Self { table, split, groups: Vec::new() }
     }
 }
 
@@ -52,7 +50,7 @@ pub(crate) fn nsl_kdd(dir: &Path, _seed: u64) -> Result<Loaded, LoadError> {
     };
     let groups = vec![("known types", attack(true)), ("unseen types", attack(false))];
     let split = Split::new(all, (0..above).collect(), (above..all).collect())?;
-    Ok(Loaded { table, split, groups, kinds: Some(names) })
+    Ok(Loaded { table, split, groups })
 }
 
 pub(crate) fn unsw_nb15(dir: &Path, _seed: u64) -> Result<Loaded, LoadError> {

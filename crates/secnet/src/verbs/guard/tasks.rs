@@ -3,13 +3,10 @@
 //! Recipes are the defaults, or were chosen by validation inside the training rows: for NSL-KDD with whole kinds of attack
 //! set aside, for UNSW-NB15 and Amazon with a quarter of the rows. The others were not searched.
 
-use std::path::Path;
-
 use secnet_learn::rules::RuleRecipe;
 use secnet_learn::{CategoryUse, Growth, Imagined, Linear, Recipe, TokenUse};
 
-use super::load::LoadError;
-use super::sets::{self, Loaded};
+use super::sets::{self, Loader};
 
 /// A figure that is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,7 +63,7 @@ pub(crate) struct Task {
     /// The folder in the data folder.
     pub folder: &'static str,
     pub about: &'static str,
-    pub load: fn(&Path, u64) -> Result<Loaded, LoadError>,
+    pub load: Loader,
     pub recipe: Recipe,
     pub rules: Option<RuleRecipe>,
     pub bars: &'static [(Figure, f64)],
