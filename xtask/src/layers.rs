@@ -14,6 +14,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("secnet-ledger", 2),
     ("secnet-policy", 2),
     ("secnet-guard", 2),
+    ("secnet-learn", 2),
     ("secnet-lock", 2),
     ("secnet-app", 3),
     ("secnet-node", 4),

@@ -109,6 +109,8 @@ enum Verb {
     Wallet(verbs::wallet::WalletArgs),
     /// Offer, buy, enforce and try security rules.
     Rules(verbs::rules::RulesArgs),
+    /// Measure the guard's learning on labelled data.
+    Guard(verbs::guard::GuardArgs),
     /// Destroy records for good.
     Shred(verbs::shred::ShredArgs),
     /// Look for what keeps a node from serving, and say what to do.
@@ -172,6 +174,7 @@ impl Cli {
             Verb::Man(args) => verbs::man::run(out, &args),
             Verb::Openapi => verbs::openapi::run(out),
             Verb::Reference(args) => verbs::reference::run(out, &args),
+            Verb::Guard(args) => verbs::guard::run(out, &args),
             Verb::Up(args) => verbs::up::run(globals, out, args).await,
             Verb::Doctor(args) => verbs::doctor::run(globals, out, args).await,
             Verb::Ready(args) => verbs::ready::run(out, &args).await,
@@ -245,6 +248,7 @@ impl Verb {
             | Self::Doctor(_)
             | Self::Ready(_)
             | Self::Config(_)
+            | Self::Guard(_)
             | Self::Reference(_) => Ok(()),
         }
     }
@@ -258,6 +262,7 @@ impl Verb {
             Self::Dev(_) => "dev",
             Self::Man(args) if args.writes() => "man DIR",
             Self::Receipt(args) if args.writes() => "receipt save",
+            Self::Guard(args) if args.writes() => "guard eval --report",
             _ => return Ok(()),
         };
         Err(Failure::new("no-dry-run", format!("`secnet {what}` has no dry run"))

@@ -16,6 +16,7 @@ pub(crate) mod get;
 pub(crate) mod grant;
 pub(crate) mod grants;
 pub(crate) mod group;
+pub(crate) mod guard;
 pub(crate) mod id;
 pub(crate) mod inbox;
 pub(crate) mod init;

@@ -402,12 +402,18 @@ fn folder(s: &mut Story, dataset: &str, second: &str) {
     let init = ["--dir", "n", "init"];
     std::fs::write(s.place.path("passphrase"), "correct horse\n").unwrap();
     let init = [&init[..], &["--passphrase-file", "passphrase"]].concat();
+    std::fs::write(s.place.path("table.csv"), crate::guard::traffic(600, 1)).unwrap();
     let runs = [
         ("restore --dry-run", away(&restore, true)),
         ("restore", away(&restore, false)),
         ("init --dry-run", away(&init, true)),
         ("init", away(&init, false)),
         ("demo", away(&["--dir", "demo", "demo"], false)),
+        (
+            "guard eval --task list",
+            away(&["guard", "eval", "--data", ".", "--task", "list"], false),
+        ),
+        ("guard eval", away(&["guard", "eval", "--data", ".", "--task", "table"], false)),
         ("bench", away(&["bench", "log", "--quick"], false)),
     ];
     for (row, run) in runs {

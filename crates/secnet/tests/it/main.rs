@@ -19,6 +19,7 @@ mod errors;
 mod every_verb;
 mod exit_codes;
 mod fsck;
+mod guard;
 mod identities;
 mod keep;
 mod operations;

@@ -1,0 +1,126 @@
+//! Rules say what is there, with evidence that holds, in the network's form where that can say it.
+
+use secnet_learn::rules::{
+    Comparison, Condition, ConvertError, RuleCard, RuleRecipe, learn_rules, to_rule,
+};
+use secnet_learn::{Column, Confusion, Table};
+use secnet_types::{
+    Feature, FeatureValue, FeatureVector, RuleAction, RuleContext, RuleScope, Timestamp,
+};
+
+use crate::common::traffic;
+
+fn list(seed: u64) -> secnet_learn::rules::RuleList {
+    let recipe = RuleRecipe { false_positive_rate: 0.03, ..RuleRecipe::default() };
+    learn_rules(&traffic(6000, 1), recipe, seed, &mut || ()).unwrap()
+}
+
+#[test]
+fn the_rules_are_the_secret_of_the_data() {
+    let rules = list(1);
+    let said: Vec<String> = rules.cards.iter().map(ToString::to_string).collect();
+    assert!(said.iter().any(|rule| rule.contains("tries > 16.5")), "{said:?}");
+    assert!(
+        said.iter().any(|rule| rule.contains("protocol is gre") && rule.contains("bytes > ")),
+        "{said:?}"
+    );
+    let counted = rules.confusion(&traffic(6000, 2));
+    assert!(counted.precision() > 0.88 && counted.recall() > 0.8, "{counted:?} {said:?}");
+    assert!(rules.conditions() <= 8, "compact: {said:?}");
+}
+
+#[test]
+fn the_declared_precision_holds_on_rows_of_the_same_kind() {
+    let test = traffic(30_000, 9);
+    let (mut held, mut all) = (0, 0);
+    for seed in 0..5 {
+        for card in list(seed).cards {
+            let pairs = card.matches(&test).into_iter().zip(test.labels().iter().copied());
+            held += usize::from(Confusion::of(pairs).precision() >= card.precision_at_least);
+            all += 1;
+        }
+    }
+    assert!(all >= 10 && held * 100 >= all * 95, "{held} of {all}");
+}
+
+#[test]
+fn rules_come_in_order_of_what_they_are_sure_of() {
+    let cards = list(1).cards;
+    assert!(cards.is_sorted_by(|a, b| a.precision_at_least >= b.precision_at_least));
+    assert!(cards.iter().all(|card| card.precision_at_least >= 0.8));
+}
+
+#[test]
+fn labels_by_chance_give_no_rule() {
+    let table = traffic(4000, 3);
+    let mut next = crate::common::numbers(8);
+    let labels = (0..table.rows()).map(|_| next() < 0.2).collect();
+    let noise = Table::new(table.columns().to_vec(), labels).unwrap();
+    let rules = learn_rules(&noise, RuleRecipe::default(), 1, &mut || ()).unwrap();
+    assert!(rules.cards.is_empty(), "{:?}", rules.cards);
+}
+
+#[test]
+fn a_rule_recipe_that_cannot_be_followed_is_refused() {
+    let table = traffic(500, 1);
+    for recipe in [
+        RuleRecipe { rules: 0, ..RuleRecipe::default() },
+        RuleRecipe { per_rule: 99, ..RuleRecipe::default() },
+        RuleRecipe { least_support: f64::NAN, ..RuleRecipe::default() },
+    ] {
+        assert!(learn_rules(&table, recipe, 1, &mut || ()).is_err(), "{recipe:?}");
+    }
+}
+
+fn card(column: &str, comparison: Comparison) -> RuleCard {
+    let conditions = vec![Condition { column: column.into(), comparison }];
+    RuleCard { conditions, counted: Confusion::default(), precision_at_least: 0.9 }
+}
+
+#[test]
+fn a_rule_on_features_of_requests_becomes_a_security_rule_with_the_same_meaning() {
+    let end = Timestamp(1_900_000_000_000);
+    let learnt = [
+        (card("requests_last_minute", Comparison::Above(30.5)), Feature::RequestsLastMinute),
+        (card("records_requested", Comparison::AtMost(7.0)), Feature::RecordsRequested),
+    ];
+    for (card, feature) in learnt {
+        let rule = to_rule(&card, RuleAction::Hold, RuleScope::ALL, end).unwrap();
+        for number in 0..60_u32 {
+            let mut facts = FeatureVector::new();
+            facts.set(feature, FeatureValue::count(number.into())).unwrap();
+            let column = Column::numeric(feature.name(), vec![f64::from(number)]).unwrap();
+            let table = Table::new(vec![column], vec![true]).unwrap();
+            let context = RuleContext {
+                dataset: secnet_types::DatasetId([1; 16]),
+                parties: &[],
+                purpose: secnet_types::Purpose::Treatment,
+                now: Timestamp(0),
+            };
+            assert_eq!(rule.matches(&facts, &context), card.matches(&table)[0], "{number}");
+        }
+    }
+    let door = card("door", Comparison::OneOf(vec!["fhir".into(), "http".into()]));
+    assert!(to_rule(&door, RuleAction::Flag, RuleScope::ALL, end).is_ok());
+    let purpose = card("purpose", Comparison::NoneOf(vec!["treatment".into()]));
+    assert!(to_rule(&purpose, RuleAction::Flag, RuleScope::ALL, end).is_ok());
+}
+
+#[test]
+fn a_rule_reads_as_a_sentence_also_with_strange_words() {
+    let words = vec![String::new(), "a b".into(), "tcp".into()];
+    let said = card("token", Comparison::OneOf(words)).to_string();
+    assert_eq!(said, "token is \"\" or \"a b\" or tcp");
+    assert_eq!(card("n", Comparison::AtMost(3.0)).to_string(), "n <= 3");
+}
+
+#[test]
+fn what_the_network_cannot_say_is_named() {
+    let convert = |card: &RuleCard| to_rule(card, RuleAction::Flag, RuleScope::ALL, Timestamp(1));
+    let unknown = convert(&card("src_bytes", Comparison::Above(1.0))).unwrap_err();
+    assert_eq!(unknown, ConvertError::NotAFeature("src_bytes".into()));
+    let missing = convert(&card("price_micros", Comparison::Missing)).unwrap_err();
+    assert_eq!(missing, ConvertError::Missing("price_micros".into()));
+    let huge = convert(&card("price_micros", Comparison::Above(1e300))).unwrap_err();
+    assert_eq!(huge, ConvertError::NotExact("price_micros".into()));
+}

@@ -1,0 +1,235 @@
+//! `secnet guard`: what the guard's learning is worth on labelled data.
+
+mod load;
+mod measure;
+mod plot;
+mod sets;
+mod tasks;
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use secnet_learn::rules::{RuleCard, to_rule};
+use secnet_types::{RuleAction, RuleScope, Timestamp};
+use serde_json::{Value, json};
+
+use crate::failure::{Exit, Failure};
+use crate::output::Output;
+use load::LoadError;
+use measure::{Line, Run};
+use tasks::Task;
+
+/// Most seeds of one evaluation.
+const MAX_SEEDS: u64 = 100;
+
+#[derive(Debug, Args)]
+pub(crate) struct GuardArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Learn from the training rows of a data set, measure on its test rows, and print each figure beside its bar.
+    Eval {
+        /// The folder of the data set, or of all data sets.
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        /// Which evaluation; `list` lists them, `table` is for your own file.
+        #[arg(long, value_name = "NAME")]
+        task: String,
+        /// How often, each time with another seed.
+        #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=MAX_SEEDS))]
+        seeds: u64,
+        /// Also write curves, the first seed's model and the figures to this folder.
+        #[arg(long, value_name = "DIR")]
+        report: Option<PathBuf>,
+    },
+}
+
+impl GuardArgs {
+    /// Does it write files?
+    pub(crate) const fn writes(&self) -> bool {
+        let What::Eval { report, .. } = &self.what;
+        report.is_some()
+    }
+}
+
+pub(crate) fn run(out: Output, args: &GuardArgs) -> Result<(), Failure> {
+    let What::Eval { data, task, seeds, report } = &args.what;
+    if task == "list" {
+        let all = tasks::all();
+        let list: Vec<Value> =
+            all.iter().map(|task| json!({ "task": task.name, "about": task.about })).collect();
+        out.result(&json!({ "tasks": list }), |_| {
+            let lines = all.iter().map(|task| format!("{:22} {}", task.name, task.about));
+            lines.collect::<Vec<_>>().join("\n")
+        });
+        return Ok(());
+    }
+    let task = tasks::find(task).ok_or_else(|| {
+        Failure::new("unknown-task", format!("there is no evaluation `{task}`"))
+            .hint(
+                "`secnet guard eval --data . --task list` lists them; `table` is for your own file",
+            )
+            .exit(Exit::Usage)
+    })?;
+    let runs = measured(out, &task, data, *seeds)?;
+    let lines = measure::lines(&task, &runs);
+    let value = value(&task, &runs, &lines);
+    if let Some(dir) = report {
+        write(dir, &task, &runs, &value)?;
+    }
+    out.result(&value, |_| text(&task, &runs, &lines));
+    Ok(())
+}
+
+fn measured(out: Output, task: &Task, data: &Path, seeds: u64) -> Result<Vec<Run>, Failure> {
+    let steps = measure::steps(task) as u64;
+    let bar = out.progress(seeds.saturating_mul(steps), task.name);
+    let mut runs = Vec::new();
+    for seed in 1..=seeds {
+        runs.push(measure::run(task, data, seed, &mut || bar.inc(1)).map_err(failure)?);
+        bar.set_position(seed.saturating_mul(steps));
+    }
+    bar.finish_and_clear();
+    Ok(runs)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]
+fn failure(error: LoadError) -> Failure {
+    let failure = Failure::new("data", error.to_string());
+    match error {
+        LoadError::Missing(_) | LoadError::NoColumn { .. } => {
+            failure.hint("docs/reference/guard-data.md says how each data set is laid out")
+        }
+        _ => failure,
+    }
+}
+
+fn value(task: &Task, runs: &[Run], lines: &[Line]) -> Value {
+    let figures: Vec<Value> = lines
+        .iter()
+        .map(|line| {
+            json!({
+                "figure": line.figure.name(),
+                "mean": line.spread.mean,
+                "deviation": line.spread.deviation,
+                "low": line.spread.low,
+                "high": line.spread.high,
+                "interval": line.interval.map(|(low, high)| [low, high]),
+                "bar": line.bar,
+                "holds": line.holds(),
+            })
+        })
+        .collect();
+    let seeds: Vec<Value> = runs.iter().map(seed_value).collect();
+    json!({
+        "task": task.name,
+        "about": task.about,
+        "train_rows": runs.first().map_or(0, |run| run.train_rows),
+        "test_rows": runs.first().map_or(0, |run| run.test_rows),
+        "figures": figures,
+        "seeds": seeds,
+    })
+}
+
+fn seed_value(run: &Run) -> Value {
+    let rules = run.rules.as_ref().map(|rules| {
+        let cards: Vec<Value> = rules.cards.iter().map(|card| card_value(card, run)).collect();
+        json!({
+            "data": rules.evidence.data.to_string(),
+            "evidence_rows": rules.evidence.rows,
+            "evidence_positives": rules.evidence.positives,
+            "rules": cards,
+            "bounds_held_on_test": run.bounds_held,
+        })
+    });
+    json!({
+        "seed": run.seed,
+        "model": run.model.id().to_string(),
+        "training_data": run.model.training().to_string(),
+        "threshold": run.model.threshold(),
+        "training_seconds": run.seconds,
+        "rules": rules,
+    })
+}
+
+/// The evidence card of a rule.
+fn card_value(card: &RuleCard, run: &Run) -> Value {
+    let rows = run.rules.as_ref().map_or(0, |rules| rules.evidence.rows);
+    let flagged = card.counted.hits + card.counted.false_alarms;
+    let cedar = match to_rule(card, RuleAction::Flag, RuleScope::ALL, Timestamp(u64::MAX)) {
+        Ok(rule) => json!({ "cedar": rule.to_cedar() }),
+        Err(error) => json!({ "why_not": error.to_string() }),
+    };
+    json!({
+        "rule": card.to_string(),
+        "precision": card.counted.precision(),
+        "precision_at_least": card.precision_at_least,
+        "recall": card.counted.recall(),
+        "hits": card.counted.hits,
+        "false_positives": card.counted.false_alarms,
+        "coverage": if rows == 0 { 0.0 } else { flagged as f64 / rows as f64 },
+        "security_rule": cedar,
+    })
+}
+
+fn text(task: &Task, runs: &[Run], lines: &[Line]) -> String {
+    let (train, test) = runs.first().map_or((0, 0), |run| (run.train_rows, run.test_rows));
+    let mut text = vec![
+        format!("{}: {}", task.name, task.about),
+        format!("{train} training rows, {test} test rows, {} seeds", runs.len()),
+        String::new(),
+        format!(
+            "{:32} {:>8} {:>8}   {:17} {:>7}",
+            "figure", "mean", "spread", "95 % interval", "bar"
+        ),
+    ];
+    for line in lines {
+        let interval = line.interval.map_or(String::new(), |(l, h)| format!("{l:.4} to {h:.4}"));
+        let bar = line.bar.map_or(String::new(), |bar| {
+            let sign = if line.figure.is_cost() { "<=" } else { ">=" };
+            let said = if line.holds() == Some(true) { "holds" } else { "missed" };
+            format!("{sign} {bar} {said}")
+        });
+        let row = format!(
+            "{:32} {:8.4} {:8.4}   {interval:17} {bar}",
+            line.figure.name(),
+            line.spread.mean,
+            line.spread.deviation,
+        );
+        text.push(row.trim_end().to_owned());
+    }
+    if let Some((run, rules)) = runs.first().and_then(|run| Some((run, run.rules.as_ref()?))) {
+        text.push(String::new());
+        text.push(format!(
+            "rules of seed {}, with what they did to {} held-back training rows:",
+            run.seed, rules.evidence.rows
+        ));
+        for card in &rules.cards {
+            text.push(format!(
+                "  precision >= {:.3}  {} hits, {} false positives: {card}",
+                card.precision_at_least, card.counted.hits, card.counted.false_alarms
+            ));
+        }
+    }
+    text.join("\n")
+}
+
+fn write(dir: &Path, task: &Task, runs: &[Run], value: &Value) -> Result<(), Failure> {
+    std::fs::create_dir_all(dir).map_err(|error| Failure::io("make", dir, &error))?;
+    let mut files: Vec<(String, Vec<u8>)> = vec![
+        (format!("{}-roc.svg", task.name), plot::roc(task.name, runs).into_bytes()),
+        (format!("{}-pr.svg", task.name), plot::precision_recall(task.name, runs).into_bytes()),
+        (format!("{}.json", task.name), value.to_string().into_bytes()),
+    ];
+    if let Some(run) = runs.first() {
+        files.push((format!("{}.snmodel", task.name), run.model.to_bytes()));
+    }
+    for (name, bytes) in files {
+        let file = dir.join(name);
+        std::fs::write(&file, bytes).map_err(|error| Failure::io("write", &file, &error))?;
+    }
+    Ok(())
+}

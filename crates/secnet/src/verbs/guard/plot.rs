@@ -1,0 +1,103 @@
+//! ROC and precision-recall curves as SVG, drawn without a library.
+
+use std::fmt::Write as _;
+
+use secnet_learn::CurvePoint;
+
+use super::measure::Run;
+
+/// Side of the square that a curve is drawn in.
+const SIDE: f64 = 400.0;
+/// Room around it.
+const MARGIN: f64 = 50.0;
+/// Most points of a curve: more cannot be told apart.
+const MAX_POINTS: usize = 1_000;
+const COLOURS: [&str; 5] = ["#1f5fa8", "#b5472f", "#3f7d3a", "#7a4fa0", "#946800"];
+
+/// Recall over the false-positive rate, one line for each seed.
+pub(crate) fn roc(task: &str, runs: &[Run]) -> String {
+    draw(&format!("{task}: ROC"), ("false-positive rate", "recall"), runs, (0.0, 0.0), |point| {
+        (point.false_positive_rate, point.recall)
+    })
+}
+
+/// Precision over recall, one line for each seed.
+pub(crate) fn precision_recall(task: &str, runs: &[Run]) -> String {
+    draw(
+        &format!("{task}: precision, recall"),
+        ("recall", "precision"),
+        runs,
+        (0.0, 1.0),
+        |point| (point.recall, point.precision),
+    )
+}
+
+fn draw(
+    title: &str,
+    axes: (&str, &str),
+    runs: &[Run],
+    start: (f64, f64),
+    at: impl Fn(&CurvePoint) -> (f64, f64),
+) -> String {
+    let whole = SIDE + 2.0 * MARGIN;
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {whole} {whole}\" \
+         font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"{whole}\" height=\"{whole}\" \
+         fill=\"white\"/>\n<text x=\"{MARGIN}\" y=\"30\" font-size=\"15\">{}</text>\n",
+        escaped(title)
+    );
+    for tick in 0..=5 {
+        let share = f64::from(tick) / 5.0;
+        let (x, y) = (MARGIN + share * SIDE, MARGIN + (1.0 - share) * SIDE);
+        let (end, low) = (MARGIN + SIDE, MARGIN + SIDE + 16.0);
+        push(
+            &mut svg,
+            format_args!(
+                "<path d=\"M{x} {MARGIN}V{end}M{MARGIN} {y}H{end}\" stroke=\"#ddd\"/>\n<text x=\"{x}\" \
+                 y=\"{low}\" text-anchor=\"middle\">{share}</text>\n<text x=\"{}\" y=\"{}\" \
+                 text-anchor=\"end\">{share}</text>\n",
+                MARGIN - 6.0,
+                y + 4.0
+            ),
+        );
+    }
+    let (middle, low) = (MARGIN + SIDE / 2.0, whole - 12.0);
+    push(
+        &mut svg,
+        format_args!(
+            "<text x=\"{middle}\" y=\"{low}\" text-anchor=\"middle\">{}</text>\n<text x=\"14\" \
+             y=\"{middle}\" text-anchor=\"middle\" transform=\"rotate(-90 14 {middle})\">{}</text>\n",
+            axes.0, axes.1
+        ),
+    );
+    for (run, colour) in runs.iter().zip(COLOURS.iter().cycle()) {
+        let step = run.curve.len().div_ceil(MAX_POINTS).max(1);
+        let last = run.curve.last();
+        let points = run.curve.iter().step_by(step).chain(last).map(&at);
+        let mut path = String::new();
+        for (x, y) in std::iter::once(start).chain(points) {
+            let (x, y) = (MARGIN + x * SIDE, MARGIN + (1.0 - y) * SIDE);
+            push(&mut path, format_args!("{x:.1},{y:.1} "));
+        }
+        push(
+            &mut svg,
+            format_args!(
+                "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.5\">\
+                 <title>seed {}</title></polyline>\n",
+                path.trim_end(),
+                run.seed
+            ),
+        );
+    }
+    svg.push_str("</svg>\n");
+    svg
+}
+
+fn push(to: &mut String, text: std::fmt::Arguments<'_>) {
+    // Writing to a string cannot fail.
+    let _ = to.write_fmt(text);
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}

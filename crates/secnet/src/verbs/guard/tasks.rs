@@ -1,0 +1,292 @@
+//! What is evaluated, how it is learnt, and the bar it is held against.
+//!
+//! Recipes are the defaults, or were chosen by validation inside the training rows: for NSL-KDD with whole kinds of attack
+//! set aside, for UNSW-NB15 and Amazon with a quarter of the rows. The others were not searched.
+
+use secnet_learn::rules::RuleRecipe;
+use secnet_learn::{CategoryUse, Growth, Imagined, Linear, Recipe, TokenUse};
+
+use super::sets::{self, Loader};
+
+/// A figure that is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Figure {
+    Auc,
+    PrAuc,
+    F1,
+    FalsePositiveRate,
+    RecallAtThousandth,
+    RecallAtHundredth,
+    KnownRecall,
+    UnseenRecall,
+    RulesF1,
+    RulesPrecision,
+    RulesFalsePositiveRate,
+    Rules,
+    RuleConditions,
+}
+
+impl Figure {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Auc => "AUC",
+            Self::PrAuc => "PR-AUC",
+            Self::F1 => "F1",
+            Self::FalsePositiveRate => "false-positive rate",
+            Self::RecallAtThousandth => "recall at 0.1 % FPR",
+            Self::RecallAtHundredth => "recall at 1 % FPR",
+            Self::KnownRecall => "recall at 1 % FPR, known types",
+            Self::UnseenRecall => "recall at 1 % FPR, unseen types",
+            Self::RulesF1 => "rules: F1",
+            Self::RulesPrecision => "rules: precision",
+            Self::RulesFalsePositiveRate => "rules: false-positive rate",
+            Self::Rules => "rules: number",
+            Self::RuleConditions => "rules: conditions",
+        }
+    }
+
+    /// Must it be at most the bar, or at least?
+    pub(crate) const fn is_cost(self) -> bool {
+        matches!(
+            self,
+            Self::FalsePositiveRate
+                | Self::RulesFalsePositiveRate
+                | Self::Rules
+                | Self::RuleConditions
+        )
+    }
+}
+
+/// One evaluation.
+pub(crate) struct Task {
+    pub name: &'static str,
+    /// The folder in the data folder.
+    pub folder: &'static str,
+    pub about: &'static str,
+    pub load: Loader,
+    pub recipe: Recipe,
+    pub rules: Option<RuleRecipe>,
+    pub bars: &'static [(Figure, f64)],
+}
+
+const FLOWS: Growth = Growth {
+    trees: 500,
+    leaves: 63,
+    rate: 0.05,
+    least_rows: 20,
+    ridge: 0.0,
+    features: 1.0,
+    rows: 1.0,
+};
+
+const GRAMS: Linear =
+    Linear { tokens: TokenUse { shortest: 2, longest: 4, combine: 1 }, cost: 10.0, passes: 10 };
+
+/// The task of this name.
+pub(crate) fn find(name: &str) -> Option<Task> {
+    all().into_iter().find(|task| task.name == name)
+}
+
+/// Every task.
+pub(crate) fn all() -> Vec<Task> {
+    let flows = [nsl_kdd(), nsl_kdd_imagined(), unsw_nb15()];
+    let others = [amazon(), ethereum(), ethereum_whole(), csic(), phishing(), own()];
+    flows.into_iter().chain(others).chain(dlbac()).collect()
+}
+
+/// The default recipes, nothing chosen at all.
+fn nsl_kdd() -> Task {
+    Task {
+        name: "nsl-kdd",
+        folder: "nsl-kdd",
+        about: "attacks in KDDTest+, learnt from KDDTrain+",
+        load: sets::nsl_kdd,
+        recipe: Recipe::default(),
+        rules: Some(RuleRecipe { rules: 9, ..RuleRecipe::default() }),
+        bars: &[
+            (Figure::Auc, 0.975),
+            (Figure::KnownRecall, 0.62),
+            (Figure::UnseenRecall, 0.55),
+            (Figure::RulesF1, 0.82),
+            (Figure::RulesFalsePositiveRate, 0.03),
+            (Figure::Rules, 9.0),
+            (Figure::RuleConditions, 27.0),
+        ],
+    }
+}
+
+/// What validation with kinds of attack set aside chose. It does not hold on KDDTest+, where normal traffic is of another
+/// kind too; kept because that is worth knowing.
+fn nsl_kdd_imagined() -> Task {
+    let imagined = Imagined { amount: 2.0, exchanged: 0.1, evenly: 0.5, weight: 0.1 };
+    Task {
+        name: "nsl-kdd-imagined",
+        about: "the same with imagined attacks beside the real ones, and broader rules",
+        recipe: Recipe { imagined: Some(imagined), ..Recipe::default() },
+        rules: Some(RuleRecipe {
+            rules: 9,
+            per_rule: 3,
+            false_positive_rate: 0.02,
+            least_support: 0.01,
+            ..RuleRecipe::default()
+        }),
+        ..nsl_kdd()
+    }
+}
+
+fn unsw_nb15() -> Task {
+    Task {
+        name: "unsw-nb15",
+        folder: "unsw-nb15",
+        about: "attacks in a part of UNSW-NB15, split by a hash of the row",
+        load: sets::unsw_nb15,
+        recipe: Recipe { trees: Some(FLOWS), ..Recipe::default() },
+        rules: Some(RuleRecipe {
+            rules: 12,
+            conditions: 40,
+            false_positive_rate: 0.018,
+            ..RuleRecipe::default()
+        }),
+        bars: &[
+            (Figure::Auc, 0.997),
+            (Figure::F1, 0.977),
+            (Figure::RulesF1, 0.93),
+            (Figure::RulesFalsePositiveRate, 0.02),
+            (Figure::Rules, 12.0),
+            (Figure::RuleConditions, 40.0),
+        ],
+    }
+}
+
+fn amazon() -> Task {
+    let growth = Growth {
+        leaves: 15,
+        rate: 0.05,
+        features: 0.3,
+        rows: 0.8,
+        least_rows: 5,
+        ridge: 3.0,
+        ..FLOWS
+    };
+    let tokens = TokenUse { combine: 3, ..TokenUse::default() };
+    Task {
+        name: "amazon-access",
+        folder: "amazon-access",
+        about: "denied access requests, by ids of person and resource",
+        load: sets::amazon_access,
+        recipe: Recipe {
+            trees: Some(Growth { trees: 300, ..growth }),
+            categories: CategoryUse { combine: 2, smoothing: 3.0, counts: true },
+            linear: Some(Linear { tokens, cost: 3.0, passes: 15 }),
+            members: 8,
+            refit: true,
+            ..Recipe::default()
+        },
+        rules: None,
+        bars: &[(Figure::Auc, 0.905), (Figure::PrAuc, 0.56)],
+    }
+}
+
+fn ethereum() -> Task {
+    Task {
+        name: "ethereum-fraud",
+        folder: "ethereum-fraud",
+        about: "fraudulent accounts, all rows, 70/30 by seed",
+        load: sets::ethereum,
+        recipe: Recipe { trees: Some(FLOWS), refit: true, ..Recipe::default() },
+        rules: Some(RuleRecipe {
+            rules: 8,
+            conditions: 32,
+            false_positive_rate: 0.009,
+            least_support: 0.005,
+            ..RuleRecipe::default()
+        }),
+        bars: &[
+            (Figure::Auc, 0.997),
+            (Figure::F1, 0.956),
+            (Figure::RulesF1, 0.92),
+            (Figure::RulesPrecision, 0.97),
+            (Figure::Rules, 8.0),
+        ],
+    }
+}
+
+fn ethereum_whole() -> Task {
+    Task {
+        name: "ethereum-fraud-whole",
+        about: "the same without the rows whose token columns are empty, all of which are fraud",
+        load: sets::ethereum_whole,
+        bars: &[],
+        ..ethereum()
+    }
+}
+
+fn csic() -> Task {
+    Task {
+        name: "csic2010",
+        folder: "csic2010",
+        about: "attacks among HTTP requests that training does not have, each once",
+        load: sets::csic2010,
+        recipe: Recipe { trees: None, linear: Some(GRAMS), ..Recipe::default() },
+        rules: None,
+        bars: &[(Figure::Auc, 0.96), (Figure::RecallAtHundredth, 0.80)],
+    }
+}
+
+fn phishing() -> Task {
+    Task {
+        name: "phishing-urls",
+        folder: "phishing-urls",
+        about: "phishing URLs on hosts that training does not have",
+        load: sets::phishing,
+        recipe: Recipe { trees: None, linear: Some(GRAMS), refit: true, ..Recipe::default() },
+        rules: None,
+        bars: &[(Figure::Auc, 0.98)],
+    }
+}
+
+/// Four sets, four operations.
+fn dlbac() -> Vec<Task> {
+    macro_rules! tasks {
+        ($($name:literal, $set:literal, $operation:literal;)*) => {
+            vec![$(Task {
+                name: $name,
+                folder: "dlbac",
+                about: "granted access requests, synthetic attributes",
+                load: |dir, _| sets::dlbac(dir, $set, $operation),
+                recipe: Recipe {
+                    // Pairs of up to 22 attributes are many columns: each tree looks at a third of them.
+                    trees: Some(Growth { trees: 200, features: 0.3, ..Growth::default() }),
+                    categories: CategoryUse { combine: 2, ..CategoryUse::default() },
+                    refit: true,
+                    ..Recipe::default()
+                },
+                rules: None,
+                bars: &[(Figure::F1, 0.97), (Figure::FalsePositiveRate, 0.025)],
+            },)*]
+        };
+    }
+    tasks! {
+        "dlbac-11k-op1", "u4k-r4k-auth11k", "op1"; "dlbac-11k-op2", "u4k-r4k-auth11k", "op2";
+        "dlbac-11k-op3", "u4k-r4k-auth11k", "op3"; "dlbac-11k-op4", "u4k-r4k-auth11k", "op4";
+        "dlbac-12k-op1", "u5k-r5k-auth12k", "op1"; "dlbac-12k-op2", "u5k-r5k-auth12k", "op2";
+        "dlbac-12k-op3", "u5k-r5k-auth12k", "op3"; "dlbac-12k-op4", "u5k-r5k-auth12k", "op4";
+        "dlbac-20k-op1", "u4k-r7k-auth20k", "op1"; "dlbac-20k-op2", "u4k-r7k-auth20k", "op2";
+        "dlbac-20k-op3", "u4k-r7k-auth20k", "op3"; "dlbac-20k-op4", "u4k-r7k-auth20k", "op4";
+        "dlbac-32k-op1", "u6k-r6k-auth32k", "op1"; "dlbac-32k-op2", "u6k-r6k-auth32k", "op2";
+        "dlbac-32k-op3", "u6k-r6k-auth32k", "op3"; "dlbac-32k-op4", "u6k-r6k-auth32k", "op4";
+    }
+}
+
+/// A stranger's file, without a bar.
+fn own() -> Task {
+    Task {
+        name: "table",
+        folder: "",
+        about: "any labelled table laid out as docs/reference/guard-data.md says",
+        load: sets::table,
+        recipe: Recipe { refit: true, ..Recipe::default() },
+        rules: Some(RuleRecipe::default()),
+        bars: &[],
+    }
+}
