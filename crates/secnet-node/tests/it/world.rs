@@ -42,6 +42,7 @@ pub(crate) fn genesis() -> Genesis {
         sequencer: *key("sequencer").verifying_key().as_bytes(),
         parameters: Parameters::default(),
         predecessor: None,
+        validators: None,
     }
 }
 
