@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use secnet_types::{Block, Certificate, Digest, SealedHeader};
+use secnet_types::{Block, Certificate, Digest, Header};
 
 /// Blocks that are kept. Receipts are asked for right after their block, and each needs that one and the next.
 const MAX_KEPT: usize = 8;
@@ -13,18 +13,19 @@ const MAX_KEPT_BYTES: usize = 8 * 1024 * 1024;
 /// A block that is durable, and so never changes.
 #[derive(Debug)]
 pub(crate) struct RecentBlock {
-    pub sealed: SealedHeader,
+    pub header: Header,
+    /// None if it is final through a later block alone.
+    pub certificate: Option<Certificate>,
     pub commands: BTreeMap<Digest, Vec<u8>>,
     bytes: usize,
 }
 
 impl RecentBlock {
-    pub(crate) fn new(block: Block, certificate: Certificate) -> Self {
+    pub(crate) fn new(block: Block, certificate: Option<Certificate>) -> Self {
         let Block { header, commands } = block;
         let bytes = commands.iter().map(Vec::len).sum();
         let commands = commands.into_iter().map(|command| (Digest::of(&command), command));
-        let sealed = SealedHeader { header, certificate };
-        Self { sealed, commands: commands.collect(), bytes }
+        Self { header, certificate, commands: commands.collect(), bytes }
     }
 }
 
@@ -76,7 +77,10 @@ mod tests {
             state: Digest::ZERO,
         };
         let certificate = Certificate::Solo { key: [0; 32], signature: [0; 64] };
-        Arc::new(RecentBlock::new(Block { header, commands: vec![vec![7; bytes]] }, certificate))
+        Arc::new(RecentBlock::new(
+            Block { header, commands: vec![vec![7; bytes]] },
+            Some(certificate),
+        ))
     }
 
     #[test]

@@ -11,6 +11,7 @@
 
 mod basics;
 mod check;
+mod contract;
 mod crash;
 mod export;
 mod flip;
