@@ -6,7 +6,7 @@
 //! other of (`gossip`). Refuses to know what agreement is: that is the engine's, unchanged.
 //!
 //! [`node::start`] is one node, over any runtime and network of the engine: the tests run four of them in one
-//! deterministic simulation.
+//! deterministic simulation. [`Bft`] is the same node over TCP, behind the flow's `Log` port.
 //!
 //! Not built: changing the validators, closing a network, pruning, catching up by snapshot, a store without room.
 
@@ -16,6 +16,7 @@ mod block;
 mod gossip;
 mod ledger;
 pub mod limits;
+mod log;
 mod mempool;
 pub mod node;
 mod path;
@@ -24,4 +25,5 @@ mod testing;
 
 pub use block::{BlockLimits, NetworkBlock};
 pub use ledger::{Ledger, Trouble};
+pub use log::{Address, Bft, Settings, StartError};
 pub use mempool::{Mempool, PoolError};

@@ -1,4 +1,4 @@
-//! A network of validators: in a deterministic simulation by seed.
+//! A network of validators: in a deterministic simulation by seed, and over TCP.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -9,5 +9,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod contract;
 mod simulation;
+mod tcp;
 mod world;
