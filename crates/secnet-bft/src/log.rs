@@ -1,8 +1,9 @@
 //! A node of a network over TCP, behind the flow's `Log` port. The engine has a thread and a runtime of its own.
 
 use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -24,7 +25,9 @@ use secnet_app::ports::{Clock, Committed, Log, LogError, Standing, SubmitError, 
 use secnet_crypto::SigningKey;
 use secnet_ledger::{Rejection, Verified};
 use secnet_node::{Chain, ChainError};
-use secnet_types::{Effect, Genesis, Receipt, Timestamp, ValidatorKey, engine_namespace, limits};
+use secnet_types::{
+    Effect, Genesis, MemberId, Receipt, Timestamp, ValidatorKey, engine_namespace, limits,
+};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::block::BlockLimits;
@@ -39,6 +42,10 @@ const HANDSHAKE_CLOCK: Duration = Duration::from_secs(5);
 /// How old a greeting may be.
 const HANDSHAKE_AGE: Duration = Duration::from_secs(10);
 
+/// In the engine's folder: locked while a node uses it.
+const LOCK_FILE: &str = "in-use";
+/// A peer that went away is let in again, and looked for, so long after it was met last.
+const RECONNECT: Duration = Duration::from_secs(5);
 /// How long a write that is under way is waited for at the end.
 const LAST_WRITE: Duration = Duration::from_secs(10);
 
@@ -56,7 +63,8 @@ pub struct Settings {
     pub listen: Address,
     /// Where each validator is reached, this one included.
     pub validators: BTreeMap<ValidatorKey, Address>,
-    /// Where the engine keeps its votes and its archive, for this node alone.
+    /// Where the engine keeps its votes and its archive, for one node at a time; made if it is not there. It may hold
+    /// those of several networks and keys.
     pub folder: PathBuf,
     /// May nodes be at private addresses?
     pub private_addresses: bool,
@@ -86,6 +94,17 @@ pub enum StartError {
         /// Why.
         source: std::io::Error,
     },
+    /// Another node uses the engine's folder.
+    #[error("the folder `{}` is in use by another node; stop that node, or give another folder", .0.display())]
+    InUse(PathBuf),
+    /// The engine's folder cannot be used.
+    #[error("the folder `{}` cannot be used: {source}; make it writable, or give another", folder.display())]
+    Folder {
+        /// Which.
+        folder: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// A thread cannot be started.
     #[error("a thread cannot be started: {0}")]
     Thread(std::io::Error),
@@ -97,6 +116,8 @@ pub struct Bft {
     ledger: Arc<Ledger>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
+    /// Held as long as the engine may write to its folder.
+    _in_use: File,
 }
 
 impl Bft {
@@ -117,6 +138,7 @@ impl Bft {
         if !settings.validators.keys().eq(&validators) {
             return Err(StartError::Addresses);
         }
+        let in_use = take(&settings.folder)?;
         // Found out here, since the engine ends its thread when it cannot listen.
         let listen = |source| StartError::Listen { address: settings.listen, source };
         drop(std::net::TcpListener::bind(settings.listen).map_err(listen)?);
@@ -127,7 +149,7 @@ impl Bft {
             .name("ledger-agree".into())
             .spawn(move || engine.run(stopped))
             .map_err(StartError::Thread)?;
-        Ok(Self { ledger, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { ledger, stop: Some(stop), thread: Some(thread), _in_use: in_use })
     }
 
     /// The chain beneath.
@@ -153,6 +175,18 @@ impl Drop for Bft {
     }
 }
 
+/// Two nodes with the same votes would vote twice.
+fn take(folder: &Path) -> Result<File, StartError> {
+    let failed = |source| StartError::Folder { folder: folder.to_owned(), source };
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    let file = File::create(folder.join(LOCK_FILE)).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StartError::InUse(folder.to_owned())),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
 /// What goes to the engine's thread.
 struct Engine {
     ledger: Arc<Ledger>,
@@ -163,8 +197,11 @@ struct Engine {
 
 impl Engine {
     fn run(self, stopped: oneshot::Receiver<()>) {
+        // Votes for another network or by another key are not this node's.
+        let network = self.ledger.chain().genesis().network().to_string();
+        let me = MemberId::from_key(&self.settings.key.verifying_key()).to_string();
         let config = engine_runtime::Config::new()
-            .with_storage_directory(&self.settings.folder)
+            .with_storage_directory(self.settings.folder.join(network).join(me))
             .with_worker_threads(ENGINE_THREADS);
         let ledger = Arc::clone(&self.ledger);
         engine_runtime::Runner::new(config).start(|runtime| async move {
@@ -206,15 +243,16 @@ impl Engine {
         let peers = std::num::NonZeroUsize::new(keys.len()).unwrap_or(std::num::NonZeroUsize::MIN);
         let mailbox = std::num::NonZeroUsize::new(MAILBOX).unwrap_or(std::num::NonZeroUsize::MIN);
         let namespace = [engine_namespace(network).as_slice(), b"_P2P"].concat();
-        let mut config = lookup::Config::local(
-            handshake,
-            &namespace,
-            settings.listen,
-            peers,
-            commonware_p2p::max_message_size(&[size]),
-            mailbox,
-        );
+        // All nodes on one machine have one address, and need not be careful with each other.
+        let config_for = if settings.listen.ip().is_loopback() {
+            lookup::Config::local
+        } else {
+            lookup::Config::recommended
+        };
+        let size = commonware_p2p::max_message_size(&[size]);
+        let mut config = config_for(handshake, &namespace, settings.listen, peers, size, mailbox);
         config.allow_private_ips = settings.private_addresses;
+        config.peer_connection_cooldown = config.peer_connection_cooldown.min(RECONNECT);
         let (mut net, mut oracle) = lookup::Network::new(runtime.child("network"), config);
         let addresses = keys.iter().cloned().zip(settings.validators.values());
         let addresses = addresses.map(|(key, address)| (key, (*address).into()));

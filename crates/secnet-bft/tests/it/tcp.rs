@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use secnet_app::ports::{Clock, Log as _};
 use secnet_bft::{Bft, Settings, StartError};
 use secnet_node::store::Store;
-use secnet_node::{Chain, store_options};
+use secnet_node::{Chain, ChainError, store_options};
 use secnet_types::{Genesis, Timestamp, ValidatorKey};
 
 use crate::world::{Signer, genesis, key, validators};
@@ -143,4 +143,14 @@ fn what_does_not_fit_the_genesis_does_not_start() {
     let held = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = start(&|settings| settings.listen = held.local_addr().unwrap());
     assert!(matches!(taken, Some(StartError::Listen { .. })), "{taken:?}");
+    // With a store of its own, but the votes of a node that runs.
+    let running = network.start(1);
+    let twice = start(&|settings| settings.folder = network.settings(1).folder);
+    assert!(matches!(twice, Some(StartError::InUse(_))), "{twice:?}");
+    drop(running);
+    let solo = Genesis { validators: None, ..network.genesis.clone() };
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path(), store_options(true)).unwrap();
+    let refused = Chain::create_agreed(store, solo);
+    assert!(matches!(refused, Err(ChainError::NotAgreed)), "{refused:?}");
 }
