@@ -157,7 +157,10 @@ fn replay_block(
     let (block, certificate) = parse_block(&record).map_err(text)?;
     match &certificate {
         Some(certificate) if genesis.certifies(&block.header, certificate) => {}
-        Some(_) => return Err("its certificate is not by those who order blocks".into()),
+        Some(_) if genesis.validators.is_none() => {
+            return Err("its certificate is not by the sequencer".into());
+        }
+        Some(_) => return Err("its certificate is not by a quorum of the validators".into()),
         // Final through a later block of the network, which names this one by digest.
         None if genesis.validators.is_some() && height < last => {}
         None => return Err("it has no certificate".into()),

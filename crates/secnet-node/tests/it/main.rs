@@ -9,6 +9,7 @@
     reason = "a test fails by panicking, and shows what it counted"
 )]
 
+mod agreed;
 mod basics;
 mod check;
 mod contract;
