@@ -20,6 +20,8 @@ const LAYERS: &[(&str, u8)] = &[
     ("secnet-node", 4),
     ("secnet-vault", 4),
     ("secnet-gateway", 4),
+    // A second way to order over the node's chain and store, in a crate of its own because of what its engine costs to build.
+    ("secnet-bft", 5),
     ("secnet-vault-s3-tests", 5),
     ("secnet-sim", 5),
     ("secnet", 6),

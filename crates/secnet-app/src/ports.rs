@@ -13,7 +13,9 @@ pub trait Log: Send + Sync {
     /// Order a signed command. Returns when its block is durable; the same command again returns the same.
     ///
     /// # Errors
-    /// [`SubmitError`]; only [`SubmitError::Unavailable`] leaves open whether the command will be applied.
+    /// [`SubmitError`]; only [`SubmitError::Unavailable`] leaves open whether the command will be applied. In a network,
+    /// a command can be rejected after other validators have heard of it; a faulty one could then have it ordered before
+    /// it expires.
     async fn submit(&self, command: Vec<u8>) -> Result<Committed, SubmitError>;
 
     /// Show one consistent snapshot, that of the last durable block. `reader` must be quick: blocks wait for it.

@@ -70,6 +70,7 @@ impl Network {
             sequencer: ids[0].0,
             parameters: Parameters::default(),
             predecessor: None,
+            validators: None,
         };
         let (executor, _) = Executor::genesis(&genesis);
         Self { keys, ids, genesis, executor, counter: 0 }

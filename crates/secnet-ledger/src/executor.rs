@@ -87,6 +87,15 @@ pub struct Resume {
     pub state: Digest,
 }
 
+/// What the engine that agrees on a block says of it in its header. A solo sequencer says nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Agreement {
+    /// Number of the validator set.
+    pub epoch: u64,
+    /// The engine's own context.
+    pub context: Vec<u8>,
+}
+
 /// The state machine with its position in the chain.
 #[derive(Debug, Clone)]
 pub struct Executor {
@@ -175,9 +184,19 @@ impl Executor {
         self.time = time;
     }
 
+    /// Make the next block of a solo chain, as [`Self::execute_agreed`] does.
+    pub fn execute(&mut self, time: Timestamp, commands: &[Verified]) -> ExecutedBlock {
+        self.execute_agreed(time, Agreement::default(), commands)
+    }
+
     /// Make the next block: deadlines first, then the commands in order, those that use a consent last. A refused command
     /// leaves no trace. Block time never falls: an earlier `time` counts as the last block's.
-    pub fn execute(&mut self, time: Timestamp, commands: &[Verified]) -> ExecutedBlock {
+    pub fn execute_agreed(
+        &mut self,
+        time: Timestamp,
+        agreement: Agreement,
+        commands: &[Verified],
+    ) -> ExecutedBlock {
         let time = time.max(self.time);
         let height = self.height.saturating_add(1);
         let first_event = self.log.size();
@@ -215,8 +234,8 @@ impl Executor {
             height,
             parent: self.parent,
             time,
-            epoch: 0,
-            context: Vec::new(),
+            epoch: agreement.epoch,
+            context: agreement.context,
             commands: u32::try_from(included.len()).unwrap_or(u32::MAX),
             commands_root: commands_root(&included),
             log_size: before.0,

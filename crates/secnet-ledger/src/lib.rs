@@ -23,6 +23,7 @@ mod state;
 mod successor;
 mod sweep;
 mod table;
+mod trial;
 mod verified;
 
 pub use digest::StateDigest;
@@ -31,9 +32,12 @@ pub use entries::{
     DelegationState, DenialState, Escrow, Governance, GrantState, GrantStatus, Group, InstallState,
     Member, ReviewState, RuleState, SessionState, Totals,
 };
-pub use executor::{EntryChange, ExecutedBlock, Executor, Outcome, Resume, commands_root};
+pub use executor::{
+    Agreement, EntryChange, ExecutedBlock, Executor, Outcome, Resume, commands_root,
+};
 pub use load::{LoadError, Loader};
 pub use rejection::Rejection;
 pub use state::{State, TableId};
 pub use successor::SuccessorError;
+pub use trial::Candidate;
 pub use verified::{Invalid, Verified, VerifyingPool};

@@ -48,11 +48,26 @@ macro_rules! tables {
             pub(crate) network: NetworkId,
             $(pub(crate) $field: Table<$key, $value>,)*
             pub(crate) index: Index,
+            /// Blocks are only tried: caches are not told of changes.
+            trying: bool,
         }
 
         impl State {
             fn empty(network: NetworkId) -> Self {
-                Self { network, $($field: Table::default(),)* index: Index::default() }
+                Self { network, $($field: Table::default(),)* index: Index::default(), trying: false }
+            }
+
+            /// From here on blocks are only tried.
+            pub(crate) fn try_out(&mut self) {
+                self.trying = true;
+                $(self.$field.try_out();)*
+            }
+
+            /// Whatever was tried since [`Self::try_out`] is taken back; no command is under way.
+            pub(crate) fn take_back(&mut self) {
+                let index = &mut self.index;
+                $(self.$field.take_back(|key, before, after| reindex(key, before, after, index));)*
+                self.trying = false;
             }
 
             /// The command failed: nothing of it stays.
@@ -62,17 +77,12 @@ macro_rules! tables {
 
             /// The command succeeded.
             pub(crate) fn keep(&mut self, height: u64) {
-                let index = &mut self.index;
+                let (index, trying) = (&mut self.index, self.trying);
                 $(self.$field.keep(|key, before, after| {
-                    for value in [before, after].into_iter().flatten() {
+                    for value in [before, after].into_iter().flatten().filter(|_| !trying) {
                         Indexed::<$key>::note_consent(value, before, after, height, index);
                     }
-                    // Most changes, such as a use more, leave a value where it was in the indexes.
-                    if let (Some(before), Some(after)) = (before, after) && before.same_index(key, after) {
-                        return;
-                    }
-                    if let Some(value) = before { value.unindex(key, index); }
-                    if let Some(value) = after { value.index(key, index); }
+                    reindex(key, before, after, index);
                 });)*
             }
 
@@ -241,6 +251,22 @@ pub(crate) trait Indexed<K> {
     /// Would another value under the key show up just so?
     fn same_index(&self, _key: &K, _other: &Self) -> bool {
         true
+    }
+}
+
+/// The value under a key is another now.
+fn reindex<K, V: Indexed<K>>(key: &K, before: Option<&V>, after: Option<&V>, index: &mut Index) {
+    // Most changes, such as a use more, leave a value where it was in the indexes.
+    if let (Some(before), Some(after)) = (before, after)
+        && before.same_index(key, after)
+    {
+        return;
+    }
+    if let Some(value) = before {
+        value.unindex(key, index);
+    }
+    if let Some(value) = after {
+        value.index(key, index);
     }
 }
 

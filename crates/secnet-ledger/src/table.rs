@@ -17,6 +17,8 @@ pub(crate) struct Table<K, V> {
     map: BTreeMap<K, V>,
     command: Vec<(K, Option<V>)>,
     block: BTreeMap<K, Option<V>>,
+    /// While blocks are only tried: each changed key with its value from before its block, in the order of the changes.
+    tried: Option<Vec<(K, Option<V>)>>,
     /// Entries that are being loaded.
     loading: Vec<(K, V)>,
 }
@@ -27,6 +29,7 @@ impl<K, V> Default for Table<K, V> {
             map: BTreeMap::new(),
             command: Vec::new(),
             block: BTreeMap::new(),
+            tried: None,
             loading: Vec::new(),
         }
     }
@@ -115,6 +118,25 @@ impl<K: Key, V: Clone> Table<K, V> {
     pub(crate) fn drain(&mut self, mut changed: impl FnMut(&K, Option<&V>, Option<&V>)) {
         for (key, before) in core::mem::take(&mut self.block) {
             changed(&key, before.as_ref(), self.map.get(&key));
+            if let Some(tried) = &mut self.tried {
+                tried.push((key, before));
+            }
+        }
+    }
+
+    /// From here on blocks are only tried.
+    pub(crate) fn try_out(&mut self) {
+        self.tried.get_or_insert_default();
+    }
+
+    /// Whatever was tried is taken back: each key with its value before that and after.
+    pub(crate) fn take_back(&mut self, mut changed: impl FnMut(&K, Option<&V>, Option<&V>)) {
+        for (key, before) in self.tried.take().unwrap_or_default().into_iter().rev() {
+            let now = match before {
+                Some(value) => self.map.insert(key.clone(), value),
+                None => self.map.remove(&key),
+            };
+            changed(&key, now.as_ref(), self.map.get(&key));
         }
     }
 }

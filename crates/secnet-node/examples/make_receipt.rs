@@ -98,6 +98,7 @@ fn genesis() -> Result<Genesis, Failure> {
         sequencer: *key("sequencer").verifying_key().as_bytes(),
         parameters: Parameters::default(),
         predecessor: None,
+        validators: None,
     };
     genesis.check()?;
     Ok(genesis)

@@ -1,4 +1,4 @@
-//! The chain of one sequencer: executor and store, moved together.
+//! The chain: executor and store, moved together. Here by one sequencer, in `agreed.rs` by what validators agreed on.
 //!
 //! Everything here is synchronous and single-file; [`crate::Solo`] puts threads and batching around it, the simulator
 //! calls it step by step.
@@ -14,7 +14,7 @@ use secnet_ledger::{
 };
 use secnet_types::{
     Block, Cause, Certificate, DecodeError, Digest, Effect, Event, Genesis, GenesisError, Header,
-    Receipt, Timestamp, decode, encode, limits,
+    Receipt, SealedHeader, Timestamp, decode, encode, limits,
 };
 
 use crate::check::Closed;
@@ -61,6 +61,27 @@ pub enum ChainError {
     /// The sequencer's key is not that of the genesis.
     #[error("this key is not the sequencer's key that the genesis names")]
     WrongKey,
+    /// The genesis names validators.
+    #[error(
+        "this network's blocks are agreed on by validators, not made by one sequencer; run it as a network"
+    )]
+    Agreed,
+    /// The genesis names no validators.
+    #[error("this ledger has one sequencer and no validators; run it in solo mode")]
+    NotAgreed,
+    /// A block that was agreed on does not come out here as it was agreed on.
+    #[error(
+        "block {0} was agreed on, but executing it here gives another result; install the version that the validators run"
+    )]
+    Diverged(u64),
+    /// A block does not follow the last one.
+    #[error("block {given} does not follow block {last}; blocks between them are missing")]
+    Gap {
+        /// The last block there is.
+        last: u64,
+        /// The one that was given.
+        given: u64,
+    },
     /// The chain was opened for reading.
     #[error("the ledger was opened without the sequencer's key, for reading only")]
     ReadOnly,
@@ -89,13 +110,13 @@ pub struct Processed {
 /// Executor, store and the sequencer's key.
 #[derive(Debug)]
 pub struct Chain {
-    genesis: Genesis,
-    executor: RwLock<Executor>,
-    store: Store,
+    pub(crate) genesis: Genesis,
+    pub(crate) executor: RwLock<Executor>,
+    pub(crate) store: Store,
     key: Option<Arc<SigningKey>>,
     recent: Mutex<RecentBlocks>,
     /// Memory is ahead of the disk, since what is durable could not be read.
-    ahead: AtomicBool,
+    pub(crate) ahead: AtomicBool,
 }
 
 /// The options a ledger's store is opened with: state tables get names in messages.
@@ -119,7 +140,7 @@ impl Chain {
             return Err(GenesisError::Inconsistent("it continues another network's state").into());
         }
         let (executor, entries) = Executor::genesis(&genesis);
-        Self::begin(store, genesis, key, (executor, entries))
+        Self::begin(store, genesis, Some(key), (executor, entries))
     }
 
     /// Begin the network that continues a closed chain, in an empty store.
@@ -133,20 +154,22 @@ impl Chain {
         closed: Closed,
     ) -> Result<Self, ChainError> {
         let (executor, entries) = closed.into_executor().successor(&genesis)?;
-        Self::begin(store, genesis, key, (executor, entries))
+        Self::begin(store, genesis, Some(key), (executor, entries))
     }
 
-    fn begin(
+    pub(crate) fn begin(
         store: Store,
         genesis: Genesis,
-        key: Arc<SigningKey>,
+        key: Option<Arc<SigningKey>>,
         (executor, changes): (Executor, Vec<EntryChange>),
     ) -> Result<Self, ChainError> {
         if store.meta(META_GENESIS)?.is_some() {
             return Err(ChainError::NotEmpty);
         }
         genesis.check()?;
-        check_key(&genesis, &key)?;
+        if let Some(key) = &key {
+            check_key(&genesis, key)?;
+        }
         store.commit(Commit {
             entries: changes.into_iter().map(|(t, k, v)| (EntryKey::new(t as u8, k), v)).collect(),
             meta: vec![
@@ -159,7 +182,7 @@ impl Chain {
             genesis,
             executor: RwLock::new(executor),
             store,
-            key: Some(key),
+            key,
             recent: Mutex::default(),
             ahead: AtomicBool::new(false),
         })
@@ -251,18 +274,18 @@ impl Chain {
         if blocks.is_empty() {
             return Ok(Processed { outcomes, height, wrote: false });
         }
-        let (commit, fresh) = commit_of(blocks, &position, key);
+        let blocks = blocks.into_iter().map(|block| {
+            let certificate = Certificate::solo(&block.header, &**key);
+            (block, Some(certificate))
+        });
+        let (commit, fresh) = commit_of(blocks, &position);
         if let Err(error) = self.store.commit(commit) {
             // Memory is ahead of the disk; go back to what is durable. If even that cannot be read, every later call
             // fails on the store as well, so nothing is released.
             drop(self.go_back(&mut executor));
             return Err(error.into());
         }
-        let mut recent = self.recent.lock();
-        for block in fresh {
-            recent.keep(block.sealed.header.height, Arc::new(block));
-        }
-        drop(recent);
+        self.keep(fresh);
         Ok(Processed { outcomes, height, wrote: true })
     }
 
@@ -280,7 +303,7 @@ impl Chain {
         Ok(())
     }
 
-    fn go_back(&self, executor: &mut Executor) -> Result<(), ChainError> {
+    pub(crate) fn go_back(&self, executor: &mut Executor) -> Result<(), ChainError> {
         self.ahead.store(true, Ordering::Release);
         *executor = load(&self.store)?;
         *self.recent.lock() = RecentBlocks::default();
@@ -291,14 +314,14 @@ impl Chain {
     /// Does the last header's log hold every event there is?
     fn tip_is_cover(&self, executor: &Executor) -> bool {
         let tip = self.recent(executor.height());
-        matches!(tip, Ok(Some(tip)) if tip.sealed.header.log_size == executor.log_size())
+        matches!(tip, Ok(Some(tip)) if tip.header.log_size == executor.log_size())
     }
 
-    /// A stored block.
+    /// A stored block, with its certificate if it has one of its own.
     ///
     /// # Errors
     /// It is damaged.
-    pub fn block(&self, height: u64) -> Result<Option<(Block, Certificate)>, ChainError> {
+    pub fn block(&self, height: u64) -> Result<Option<(Block, Option<Certificate>)>, ChainError> {
         self.store.block(height)?.map(|record| parse_block(&record)).transpose()
     }
 
@@ -328,11 +351,11 @@ impl Chain {
         (event_bytes, event): (Vec<u8>, Event),
     ) -> Result<Receipt, ChainError> {
         let command = self.cause_of(&event)?.ok_or(ChainError::NotACommand(index))?;
-        let above = event.height.saturating_add(1);
-        let cover = self.recent(above)?.ok_or(ChainError::NotCovered(index))?;
-        let header = &cover.sealed.header;
+        let (cover, certificate) =
+            self.cover(event.height)?.ok_or(ChainError::NotCovered(index))?;
+        let header = &cover.header;
         let mut nodes = self.store.nodes()?;
-        // INVARIANT: the header's log covers block `above - 1`, and the event is in it.
+        // INVARIANT: the header's log covers every block below it, and the event is in one.
         let node = |level, at| cover.node((level, at), || nodes.node(level, at));
         let path =
             proof::inclusion(index, header.log_size, node)?.ok_or(ChainError::NotCovered(index))?;
@@ -342,8 +365,28 @@ impl Chain {
             event: event_bytes,
             index,
             path: path.into_iter().map(Digest).collect(),
-            header: cover.sealed.clone(),
+            header: SealedHeader { header: cover.header.clone(), certificate },
         })
+    }
+
+    /// What has just become durable, for whoever asks for it next.
+    pub(crate) fn keep(&self, fresh: Vec<RecentBlock>) {
+        let mut recent = self.recent.lock();
+        for block in fresh {
+            recent.keep(block.header.height, Arc::new(block));
+        }
+    }
+
+    /// The first certified block above this height.
+    fn cover(&self, height: u64) -> Result<Option<(Arc<RecentBlock>, Certificate)>, ChainError> {
+        let mut above = height;
+        loop {
+            above = above.saturating_add(1);
+            let Some(block) = self.recent(above)? else { return Ok(None) };
+            if let Some(certificate) = block.certificate.clone() {
+                return Ok(Some((block, certificate)));
+            }
+        }
     }
 
     /// The receipt of a command as a COSE Receipt (RFC 9942), which others verify with the event as the leaf.
@@ -407,12 +450,17 @@ pub fn origin(genesis: &Genesis) -> String {
     format!("secnet.example/{}", genesis.network())
 }
 
-pub(crate) fn parse_block(record: &BlockRecord) -> Result<(Block, Certificate), ChainError> {
+pub(crate) fn parse_block(
+    record: &BlockRecord,
+) -> Result<(Block, Option<Certificate>), ChainError> {
     let what = || format!("block {}", record.height);
     let damaged = |source| ChainError::Decode { what: what(), source };
     let header: Header =
         decode("header", &record.header, limits::MAX_HEADER_BYTES).map_err(damaged)?;
-    let certificate = decode("certificate", &record.certificate, limits::MAX_CERTIFICATE_BYTES)
+    // A block of a network may be final through a later one alone.
+    let certificate = (!record.certificate.is_empty())
+        .then(|| decode("certificate", &record.certificate, limits::MAX_CERTIFICATE_BYTES))
+        .transpose()
         .map_err(damaged)?;
     let bodies: Vec<minicbor::bytes::ByteVec> =
         decode("block body", &record.body, MAX_BODY_BYTES).map_err(damaged)?;
@@ -424,24 +472,22 @@ pub(crate) fn parse_block(record: &BlockRecord) -> Result<(Block, Certificate), 
 const MAX_BODY_BYTES: usize = limits::MAX_BLOCK_BYTES + 16 * limits::MAX_BLOCK_COMMANDS;
 
 /// What is to become durable, and the blocks as they are asked for afterwards.
-fn commit_of(
-    blocks: Vec<ExecutedBlock>,
+pub(crate) fn commit_of(
+    blocks: impl IntoIterator<Item = (ExecutedBlock, Option<Certificate>)>,
     position: &Resume,
-    key: &SigningKey,
 ) -> (Commit, Vec<RecentBlock>) {
-    let mut fresh = Vec::with_capacity(blocks.len());
+    let mut fresh = Vec::new();
     let mut commit = Commit { meta: vec![(META_POSITION, encode(position))], ..Commit::default() };
     // A later block's change of an entry replaces an earlier one's.
     let mut entries = std::collections::BTreeMap::new();
-    for block in blocks {
-        let certificate = Certificate::solo(&block.header, key);
+    for (block, certificate) in blocks {
         let body: Vec<&minicbor::bytes::ByteSlice> =
             block.commands.iter().map(|command| command.as_slice().into()).collect();
         commit.blocks.push(BlockRecord {
             height: block.header.height,
             header: encode(&block.header),
             body: encode(&body),
-            certificate: encode(&certificate),
+            certificate: certificate.as_ref().map(encode).unwrap_or_default(),
         });
         entries.extend(block.changes.into_iter().map(|(t, k, v)| (EntryKey::new(t as u8, k), v)));
         let leaves = block.events.into_iter().zip(block.leaves);
@@ -496,6 +542,9 @@ fn stored_digest(store: &Store) -> Result<StateDigest, StoreError> {
 }
 
 fn check_key(genesis: &Genesis, key: &SigningKey) -> Result<(), ChainError> {
+    if genesis.validators.is_some() {
+        return Err(ChainError::Agreed);
+    }
     if key.verifying_key().as_bytes() == &genesis.sequencer {
         Ok(())
     } else {

@@ -120,6 +120,9 @@ pub(crate) fn disagreement(
 
 /// Size and root that a checkpoint of the network certifies.
 fn checkpoint(genesis: &Genesis, note: &str) -> Result<(u64, [u8; 32]), Disagreement> {
+    if genesis.validators.is_some() {
+        return Err(nothing("checkpoint", "the validators of a network sign no checkpoints"));
+    }
     let origin = origin(genesis);
     let key =
         VerifyingKey::from_bytes(genesis.sequencer).map_err(|why| nothing("checkpoint", why))?;

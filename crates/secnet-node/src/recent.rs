@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
-use secnet_types::{Block, Certificate, Digest, SealedHeader};
+use secnet_types::{Block, Certificate, Digest, Header};
 
 use crate::store::Hash;
 
@@ -18,7 +18,9 @@ const MAX_NODES: usize = 4096;
 /// A block that is durable, and so never changes.
 #[derive(Debug)]
 pub(crate) struct RecentBlock {
-    pub sealed: SealedHeader,
+    pub header: Header,
+    /// None if it is final through a later block alone.
+    pub certificate: Option<Certificate>,
     commands: Vec<Vec<u8>>,
     /// Where in the block a command is; made when first needed.
     places: OnceLock<BTreeMap<Digest, usize>>,
@@ -28,10 +30,11 @@ pub(crate) struct RecentBlock {
 }
 
 impl RecentBlock {
-    pub(crate) fn new(block: Block, certificate: Certificate) -> Self {
+    pub(crate) fn new(block: Block, certificate: Option<Certificate>) -> Self {
         let Block { header, commands } = block;
         Self {
-            sealed: SealedHeader { header, certificate },
+            header,
+            certificate,
             bytes: commands.iter().map(Vec::len).sum(),
             commands,
             places: OnceLock::new(),
@@ -114,7 +117,10 @@ mod tests {
             state: Digest::ZERO,
         };
         let certificate = Certificate::Solo { key: [0; 32], signature: [0; 64] };
-        Arc::new(RecentBlock::new(Block { header, commands: vec![vec![7; bytes]] }, certificate))
+        Arc::new(RecentBlock::new(
+            Block { header, commands: vec![vec![7; bytes]] },
+            Some(certificate),
+        ))
     }
 
     #[test]

@@ -93,6 +93,7 @@ impl Cast {
             sequencer: *sequencer.verifying_key().as_bytes(),
             parameters: Parameters::default(),
             predecessor: None,
+            validators: None,
         };
         Self {
             people,

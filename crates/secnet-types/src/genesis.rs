@@ -3,7 +3,10 @@
 use minicbor::{Decode, Encode};
 use secnet_crypto::VerifyingKey;
 
-use crate::{BasisPoints, Digest, MemberId, MemberKind, NetworkId, Timestamp, encode, limits};
+use crate::{
+    BasisPoints, Certificate, Digest, Header, MemberId, MemberKind, NetworkId, SIMPLEX_ED25519,
+    Timestamp, ValidatorKey, encode, finality, limits,
+};
 
 /// Why a genesis is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -109,7 +112,8 @@ pub struct Genesis {
     /// How many of them must agree.
     #[n(6)]
     pub threshold: u32,
-    /// The sequencer's Ed25519 key: a quorum of one.
+    /// The sequencer's Ed25519 key: a quorum of one. Where there are validators it is the first of them, and certifies
+    /// nothing by itself.
     #[n(7)]
     #[cbor(with = "minicbor::bytes")]
     pub sequencer: [u8; 32],
@@ -119,6 +123,9 @@ pub struct Genesis {
     /// The closed chain that this one continues.
     #[n(9)]
     pub predecessor: Option<Predecessor>,
+    /// The validators, ascending, if a quorum of them orders instead of one sequencer.
+    #[n(10)]
+    pub validators: Option<Vec<ValidatorKey>>,
 }
 
 impl Genesis {
@@ -155,11 +162,26 @@ impl Genesis {
         if keys.into_iter().any(|key| VerifyingKey::from_bytes(key).is_err()) {
             return bad("a founder's or the sequencer's key is of small order or not canonical");
         }
+        if let Some(validators) = &self.validators {
+            validators_fit(validators, &self.sequencer).or_else(bad)?;
+        }
         governors_fit(&self.governors, self.threshold).or_else(bad)?;
         if !self.governors.iter().all(|g| self.founders.iter().any(|f| f.member == *g)) {
             return bad("a governor is not a founder");
         }
         Ok(())
+    }
+
+    /// Is this header certified, by the sequencer or by a quorum of the validators?
+    #[must_use]
+    pub fn certifies(&self, header: &Header, certificate: &Certificate) -> bool {
+        match (&self.validators, certificate) {
+            (None, Certificate::Solo { .. }) => certificate.certifies_solo(header, &self.sequencer),
+            (Some(validators), Certificate::Quorum { scheme: SIMPLEX_ED25519, bytes }) => {
+                header.network == self.network() && finality::certifies(header, bytes, validators)
+            }
+            _ => false,
+        }
     }
 
     /// Digest of everything but the predecessor: what the governors of the chain to be closed agree on, since how that
@@ -174,6 +196,22 @@ impl Genesis {
     pub fn network(&self) -> NetworkId {
         NetworkId(Digest::of(&encode(self)).0)
     }
+}
+
+fn validators_fit(validators: &[ValidatorKey], first: &[u8; 32]) -> Result<(), &'static str> {
+    if validators.len() > limits::MAX_VALIDATORS {
+        return Err("there are too many validators");
+    }
+    if !validators.is_sorted_by(|a, b| a < b) {
+        return Err("validators are not listed in ascending order, each once");
+    }
+    if validators.iter().any(|key| VerifyingKey::from_bytes(key.0).is_err()) {
+        return Err("a validator's key is of small order or not canonical");
+    }
+    if validators.first().is_none_or(|key| key.0 != *first) {
+        return Err("the sequencer is not the first of the validators");
+    }
+    Ok(())
 }
 
 /// Are these governors, in ascending order, at least one of whom and at most all of whom must agree?

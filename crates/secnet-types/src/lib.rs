@@ -13,6 +13,7 @@ mod consent;
 mod cose;
 mod decision;
 mod event;
+mod finality;
 mod genesis;
 mod governance;
 mod ids;
@@ -39,6 +40,7 @@ pub use decision::{
     Decision, DenialSummary, HoldAnswer, Obligation, ReasonClass, Review, ReviewFinding, Verdict,
 };
 pub use event::{Cause, Effect, Event};
+pub use finality::{SIMPLEX_ED25519, ValidatorKey, engine_namespace, quorum};
 pub use genesis::{Founder, Genesis, GenesisError, Parameters, Predecessor, governors_fit};
 pub use governance::{Change, GovernorApproval, Proposal};
 pub use ids::{

@@ -68,6 +68,8 @@ pub const MAX_GROUP_CHANGE: usize = 128;
 pub const MAX_GROUP_MEMBERS: usize = 65_536;
 /// Governors of a network.
 pub const MAX_GOVERNORS: usize = 32;
+/// Validators of a network.
+pub const MAX_VALIDATORS: usize = 100;
 /// Request ids named in one collection statement.
 pub const MAX_COLLECTED: usize = 256;
 /// Overdue things the ledger cleans up at the start of one block.

@@ -69,7 +69,7 @@ pub enum ReceiptError {
     #[error("the event is not in the log that the header commits to: the inclusion proof fails")]
     Inclusion,
     /// Nobody entitled certified the header.
-    #[error("the header is not certified by the network's sequencer")]
+    #[error("the header is not certified by the network's sequencer or a quorum of its validators")]
     Certificate,
 }
 
@@ -162,7 +162,7 @@ impl Receipt {
             &Hash(header.log_root.0),
         )
         .map_err(|_| ReceiptError::Inclusion)?;
-        if !self.header.certificate.certifies_solo(header, &genesis.sequencer) {
+        if !genesis.certifies(header, &self.header.certificate) {
             return Err(ReceiptError::Certificate);
         }
         Ok(VerifiedReceipt { command, event, log_size: header.log_size, log_root: header.log_root })

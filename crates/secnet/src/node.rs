@@ -123,6 +123,7 @@ impl Node {
             sequencer: *keys.sequencer.verifying_key().as_bytes(),
             parameters: Parameters::default(),
             predecessor: None,
+            validators: None,
         };
         let store = Store::open(&dir.join(LEDGER), store_options(true))
             .map_err(|error| ledger_failure(&error))?;

@@ -139,6 +139,7 @@ fn configuration(node: &Node, keys: &NodeKeys, name: Option<&str>) -> Result<Gen
         sequencer: *keys.sequencer().verifying_key().as_bytes(),
         parameters,
         predecessor: None,
+        validators: None,
     })
 }
 

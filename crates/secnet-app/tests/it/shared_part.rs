@@ -65,6 +65,7 @@ impl Ledger {
             sequencer: *key("sequencer").verifying_key().as_bytes(),
             parameters: Parameters::default(),
             predecessor: None,
+            validators: None,
         };
         let mut ledger = Self {
             executor: Executor::genesis(&genesis).0,

@@ -118,6 +118,7 @@ impl World {
             sequencer: *sequencer.verifying_key().as_bytes(),
             parameters: Parameters::default(),
             predecessor: None,
+            validators: None,
         };
         let backend = redb::backends::InMemoryBackend::new();
         let store = Store::open_with_backend(backend, store_options(true)).unwrap();

@@ -50,6 +50,7 @@ fn the_state_of_the_specification() {
         sequencer: id("sequencer").0,
         parameters: Parameters::default(),
         predecessor: None,
+        validators: None,
     };
     shows("network", &genesis.network().0);
     let (executor, changes) = Executor::genesis(&genesis);

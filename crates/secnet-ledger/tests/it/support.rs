@@ -7,8 +7,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use secnet_crypto::SigningKey;
 use secnet_ledger::{
-    EntryChange, ExecutedBlock, Executor, LoadError, Loader, Outcome, Rejection, Resume,
-    StateDigest, Verified, VerifyingPool,
+    Agreement, Candidate, EntryChange, ExecutedBlock, Executor, LoadError, Loader, Outcome,
+    Rejection, Resume, StateDigest, Verified, VerifyingPool,
 };
 use secnet_types::*;
 
@@ -66,6 +66,7 @@ pub(crate) fn genesis() -> Genesis {
         sequencer: *key("sequencer").verifying_key().as_bytes(),
         parameters: Parameters::default(),
         predecessor: None,
+        validators: None,
     }
 }
 
@@ -163,7 +164,11 @@ impl World {
     /// A block of signed commands, a millisecond after the last. Checks what must hold after every block.
     pub(crate) fn block(&mut self, commands: Vec<Vec<u8>>) -> ExecutedBlock {
         self.time += 1;
-        let block = self.executor.execute(self.now(), &verified(commands));
+        let commands = verified(commands);
+        let tried = self.trial(&commands);
+        let block = self.executor.execute(self.now(), &commands);
+        assert_eq!(tried.header, block.header, "what is tried is what is made");
+        assert_eq!((&tried.events, &tried.changes), (&block.events, &block.changes));
         for outcome in &block.outcomes {
             if let Outcome::Rejected(rejection) = outcome {
                 REFUSALS.with_borrow_mut(|codes| codes.insert(rejection.code()));
@@ -183,6 +188,19 @@ impl World {
         block
     }
 
+    /// What a validator sees of the block before it votes, with a quiet day on top. Nothing of it stays: the twin, which
+    /// never tries anything, tells.
+    fn trial(&mut self, commands: &[Verified]) -> ExecutedBlock {
+        let before = self.executor.position();
+        let agreement = Agreement::default();
+        let next = Candidate { time: self.now(), agreement: agreement.clone(), commands };
+        let later = Candidate { time: self.at(DAY), agreement, commands: &[] };
+        let mut blocks = self.executor.trial(&[next, later]);
+        assert_eq!(self.executor.position(), before, "a trial leaves no trace");
+        assert_eq!(blocks[1].header.parent, blocks[0].digest);
+        blocks.swap_remove(0)
+    }
+
     pub(crate) fn wait(&mut self, ms: u64) -> ExecutedBlock {
         self.time += ms;
         self.block(vec![])
@@ -196,7 +214,10 @@ impl World {
         let time = self.at(1);
         let overdue = self.executor.next_deadline().is_some_and(|due| due <= time);
         let forecast = self.executor.forecast(&command, time);
-        assert_eq!(self.trace(), before, "a forecast leaves no trace");
+        self.time += 1;
+        self.trial(&[command]);
+        self.time -= 1;
+        assert_eq!(self.trace(), before, "neither a forecast nor a trial leaves a trace");
         let block = self.block(vec![bytes]);
         let told = block.events.last().map(|event| {
             decode::<Event>("event", event, limits::MAX_EVENT_BYTES).expect("readable").effects

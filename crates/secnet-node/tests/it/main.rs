@@ -9,8 +9,10 @@
     reason = "a test fails by panicking, and shows what it counted"
 )]
 
+mod agreed;
 mod basics;
 mod check;
+mod contract;
 mod crash;
 mod export;
 mod flip;

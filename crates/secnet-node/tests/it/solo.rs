@@ -133,6 +133,13 @@ fn a_receipt_that_cannot_come_is_not_waited_for() {
 }
 
 #[test]
+fn it_does_what_every_ledger_does() {
+    let disk = FaultyDisk::new(Plan::default());
+    let solo = solo_on(&disk).unwrap();
+    wait(crate::contract::holds(&solo, START));
+}
+
+#[test]
 fn what_is_no_command_is_refused_and_changes_nothing() {
     let disk = FaultyDisk::new(Plan::default());
     let solo = solo_on(&disk).unwrap();

@@ -42,6 +42,7 @@ pub(crate) fn genesis() -> Genesis {
         sequencer: *key("sequencer").verifying_key().as_bytes(),
         parameters: Parameters::default(),
         predecessor: None,
+        validators: None,
     }
 }
 
@@ -59,10 +60,14 @@ pub(crate) fn reopened(disk: FaultyDisk) -> Chain {
 }
 
 fn command(author: &str, number: u64, operation: Operation) -> Vec<u8> {
+    command_for(&genesis(), author, number, operation)
+}
+
+fn command_for(genesis: &Genesis, author: &str, number: u64, operation: Operation) -> Vec<u8> {
     let mut fresh = [0; 16];
     fresh[..8].copy_from_slice(&number.to_be_bytes());
     let command = Command {
-        network: genesis().network(),
+        network: genesis.network(),
         author: id(author),
         id: CommandId(fresh),
         expires: START.plus_ms(5 * MINUTE_MS),
@@ -76,18 +81,27 @@ pub(crate) fn issue(number: u64, to: &str) -> Vec<u8> {
     govern(number, Change::Issue { to: id(to), amount: Amount(1_000_000) })
 }
 
+/// Money for somebody on another network.
+pub(crate) fn issue_for(genesis: &Genesis, number: u64, to: &str) -> Vec<u8> {
+    govern_for(genesis, number, Change::Issue { to: id(to), amount: Amount(1_000_000) })
+}
+
 /// A change that the governor approves.
 pub(crate) fn govern(number: u64, change: Change) -> Vec<u8> {
+    govern_for(&genesis(), number, change)
+}
+
+fn govern_for(genesis: &Genesis, number: u64, change: Change) -> Vec<u8> {
     let mut fresh = [1; 16];
     fresh[..8].copy_from_slice(&number.to_be_bytes());
     let proposal = Proposal {
-        network: genesis().network(),
+        network: genesis.network(),
         id: CommandId(fresh),
         expires: START.plus_ms(60 * MINUTE_MS),
         change,
     };
     let approvals = vec![GovernorApproval::sign(id("bank"), &proposal, &key("bank"))];
-    command("bank", number, Operation::Govern { proposal, approvals })
+    command_for(genesis, "bank", number, Operation::Govern { proposal, approvals })
 }
 
 /// Money from one to another.

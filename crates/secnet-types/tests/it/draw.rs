@@ -69,6 +69,24 @@ impl<T: Drawn> Drawn for Option<T> {
         (d.below(2) == 0).then(|| d.any())
     }
 }
+/// Without validators: the form that every solo ledger has.
+impl Drawn for Genesis {
+    fn draw(d: &mut Draw) -> Self {
+        Self {
+            version: d.any(),
+            name: d.any(),
+            time: d.any(),
+            salt: d.any(),
+            founders: d.any(),
+            governors: d.any(),
+            threshold: d.any(),
+            sequencer: d.any(),
+            parameters: d.any(),
+            predecessor: d.any(),
+            validators: None,
+        }
+    }
+}
 impl<T: Drawn + Payload> Drawn for Signed<T> {
     fn draw(d: &mut Draw) -> Self {
         let value = d.any();
@@ -182,9 +200,6 @@ fields! {
     Parameters { fee, review_ms, hold_ms }
     Founder { member, kind, sealing_key }
     Predecessor { network, header, state }
-    Genesis {
-        version, name, time, salt, founders, governors, threshold, sequencer, parameters, predecessor,
-    }
     Header {
         version, network, height, parent, time, epoch, context, commands, commands_root, log_size, log_root, state,
     }

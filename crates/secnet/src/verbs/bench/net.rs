@@ -54,6 +54,7 @@ impl Net {
             sequencer: *sequencer.verifying_key().as_bytes(),
             parameters: Parameters::default(),
             predecessor: None,
+            validators: None,
         };
         let network = genesis.network();
         let store =

@@ -1,0 +1,249 @@
+//! The ledger that a node's parts share: the durable chain, the commands that wait, and the clients that wait for them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use parking_lot::Mutex;
+use secnet_app::ports::{Clock, Committed, SubmitError};
+use secnet_ledger::{Outcome, Verified, VerifyingPool};
+use secnet_node::Chain;
+use secnet_types::{Certificate, Digest, Timestamp};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::block::NetworkBlock;
+use crate::limits::MAX_UNTOLD;
+use crate::mempool::Mempool;
+
+mod checked;
+mod clients;
+
+/// Why a node no longer takes part. It has to be started again.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("block {height} could not be made durable: {why}")]
+pub struct Trouble {
+    /// The first block that is missing.
+    pub height: u64,
+    /// What went wrong.
+    pub why: String,
+}
+
+/// What there is to wait for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Progress {
+    /// Height of the last durable block.
+    pub height: u64,
+    /// How many commands have come.
+    pub came: u64,
+    /// Why nothing goes on.
+    pub trouble: Option<Trouble>,
+}
+
+pub(crate) type Answer = Result<Committed, SubmitError>;
+
+/// A client's command.
+#[derive(Debug)]
+struct Client {
+    replies: Vec<oneshot::Sender<Answer>>,
+    /// Height when it came, or when it was looked at last.
+    since: u64,
+    expires: Timestamp,
+}
+
+/// A command that would be refused here, and when it came.
+struct Doubted {
+    command: Verified,
+    reply: oneshot::Sender<Answer>,
+    came: Timestamp,
+}
+
+/// The commands of blocks that are not final, checked, by height and digest.
+type Checked = BTreeMap<(u64, Digest), Arc<Vec<Verified>>>;
+
+/// The chain of a node of a network, with what waits to be put on top of it.
+pub struct Ledger {
+    chain: Chain,
+    clock: Arc<dyn Clock>,
+    pool: Mutex<Mempool>,
+    clients: Mutex<BTreeMap<Digest, Client>>,
+    doubted: Mutex<Vec<Doubted>>,
+    checked: Mutex<Checked>,
+    untold: mpsc::Sender<Vec<u8>>,
+    progress: watch::Sender<Progress>,
+    /// When a block was applied last since the start, and how old it was then by this machine's clock, in milliseconds.
+    applied: Mutex<Option<(Instant, u64)>>,
+}
+
+impl core::fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Ledger").field("progress", &*self.progress.borrow()).finish_non_exhaustive()
+    }
+}
+
+impl Ledger {
+    /// A node's ledger, and the commands of its clients that other validators are to be told of.
+    #[must_use]
+    pub fn new(chain: Chain, clock: Arc<dyn Clock>) -> (Arc<Self>, mpsc::Receiver<Vec<u8>>) {
+        let (untold, to_tell) = mpsc::channel(MAX_UNTOLD);
+        let height = chain.executor().height();
+        let (progress, _) = watch::channel(Progress { height, ..Progress::default() });
+        let ledger = Self {
+            chain,
+            clock,
+            pool: Mutex::default(),
+            clients: Mutex::default(),
+            doubted: Mutex::default(),
+            checked: Mutex::default(),
+            untold,
+            progress,
+            applied: Mutex::default(),
+        };
+        (Arc::new(ledger), to_tell)
+    }
+
+    /// The durable chain.
+    #[must_use]
+    pub fn chain(&self) -> &Chain {
+        &self.chain
+    }
+
+    /// Take commands that another node told of. How many of them are no commands: an honest node tells of none such.
+    pub(crate) fn hear(&self, commands: Vec<Vec<u8>>) -> usize {
+        let new: Vec<Vec<u8>> = {
+            let pool = self.pool.lock();
+            let known = |bytes: &Vec<u8>| pool.find(&Digest::of(bytes)).is_some();
+            commands.into_iter().filter(|bytes| !known(bytes)).collect()
+        };
+        let results = VerifyingPool::verify(new, &mut rng());
+        let executor = self.chain.executor();
+        let applied = |command: &Verified| {
+            let value = &command.command().value;
+            executor.state().applied(value.author, value.id).is_some()
+        };
+        let (mut invalid, mut came) = (0_usize, false);
+        let mut pool = self.pool.lock();
+        for result in results {
+            match result {
+                Ok(command) if applied(&command) => {}
+                // What has no room here waits at the node that it came to first.
+                Ok(command) => came |= pool.insert(command).unwrap_or(false),
+                Err(_) => invalid = invalid.saturating_add(1),
+            }
+        }
+        drop((pool, executor));
+        if came {
+            self.more_came();
+        }
+        invalid
+    }
+
+    /// The first commands that wait, within these limits.
+    pub(crate) fn waiting(&self, commands: usize, bytes: usize) -> Vec<Verified> {
+        self.pool.lock().first(commands, bytes)
+    }
+
+    /// These were refused on top of blocks that may not become final. Those of clients of this node stay: whether they
+    /// are refused is judged on what is final.
+    pub(crate) fn forget_refused(&self, refused: impl Iterator<Item = Digest>) {
+        let clients = self.clients.lock();
+        let mut pool = self.pool.lock();
+        for digest in refused.filter(|digest| !clients.contains_key(digest)) {
+            pool.remove(&digest);
+        }
+    }
+
+    /// Height and digest of the last durable block.
+    pub(crate) fn tip(&self) -> (u64, Digest) {
+        let position = self.chain.executor().position();
+        (position.height, position.parent)
+    }
+
+    /// Is this the durable block at its height?
+    pub(crate) fn is_final(&self, block: &NetworkBlock) -> bool {
+        let stored = self.chain.block(block.header().height);
+        matches!(stored, Ok(Some((stored, _))) if stored.header == *block.header())
+    }
+
+    /// What time it is.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// How this goes on.
+    pub(crate) fn progress(&self) -> watch::Receiver<Progress> {
+        self.progress.subscribe()
+    }
+
+    /// How old what is durable is, in milliseconds: while blocks are caught up with, as old as they are. The largest
+    /// number if none has come since the start, or none will come.
+    pub(crate) fn age_ms(&self) -> u64 {
+        let applied = *self.applied.lock();
+        match applied {
+            Some((at, age_ms)) if self.trouble().is_none() => {
+                let since = u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX);
+                since.saturating_add(age_ms)
+            }
+            _ => u64::MAX,
+        }
+    }
+
+    /// Apply a final block, make it durable, and answer whoever waits for its commands.
+    pub(crate) fn apply(
+        &self,
+        block: &NetworkBlock,
+        certificate: Option<Certificate>,
+    ) -> Result<(), Trouble> {
+        let height = block.header().height;
+        let trouble = |why: String| Trouble { height, why };
+        let commands =
+            self.check(block).ok_or_else(|| trouble("a signature in it does not hold".into()))?;
+        let processed = self
+            .chain
+            .append(block.header(), &commands, certificate)
+            .map_err(|error| trouble(error.to_string()))?;
+        for (command, outcome) in commands.iter().zip(processed.outcomes) {
+            let digest = command.digest();
+            self.pool.lock().remove(&digest);
+            if let Outcome::Applied { event } = outcome {
+                self.answer(&digest, &Ok(Committed { event, height, repeated: false }));
+            }
+        }
+        self.pool.lock().forget_expired(block.header().time);
+        self.checked.lock().retain(|(of, _), _| *of > height);
+        self.look_at_passed_over(height);
+        self.look_at_doubted(block.header().time);
+        let age_ms = self.clock.now().since_ms(block.header().time);
+        *self.applied.lock() = Some((Instant::now(), age_ms));
+        self.progress.send_modify(|progress| progress.height = processed.height);
+        Ok(())
+    }
+
+    /// Why nothing goes on, if that is so.
+    #[must_use]
+    pub fn trouble(&self) -> Option<Trouble> {
+        self.progress.borrow().trouble.clone()
+    }
+
+    /// The engine has ended, for this reason.
+    pub(crate) fn stop(&self, why: String) {
+        if self.trouble().is_none() {
+            let height = self.tip().0.saturating_add(1);
+            self.fail(Trouble { height, why });
+        }
+    }
+
+    /// Nothing goes on: whoever waits is told so.
+    pub(crate) fn fail(&self, trouble: Trouble) {
+        self.progress.send_modify(|progress| progress.trouble = Some(trouble));
+        self.answer_all_if_stopped();
+    }
+
+    fn more_came(&self) {
+        self.progress.send_modify(|progress| progress.came = progress.came.saturating_add(1));
+    }
+}
+
+/// Only weighs the terms of batch equations: what is decided never depends on it.
+fn rng() -> impl secnet_crypto::CryptoRng {
+    secnet_crypto::rand_core::UnwrapErr(getrandom::SysRng)
+}

@@ -1,0 +1,29 @@
+//! The ledger of a network: blocks that validators agree on with Commonware Simplex, over the executor, store, block and
+//! receipt forms that a solo ledger has.
+//!
+//! Owns what is between the engine and the ledger: which commands wait ([`Mempool`]), what a proposed block holds and when
+//! one is voted for (`application`), how a final block becomes durable (`apply`), and which commands validators tell each
+//! other of (`gossip`). Refuses to know what agreement is: that is the engine's, unchanged.
+//!
+//! [`node::start`] is one node, over any runtime and network of the engine: the tests run four of them in one
+//! deterministic simulation. [`Bft`] is the same node over TCP, behind the flow's `Log` port.
+//!
+//! Not built: changing the validators, closing a network, pruning, catching up by snapshot, a store without room.
+
+mod application;
+mod apply;
+mod block;
+mod gossip;
+mod ledger;
+pub mod limits;
+mod log;
+mod mempool;
+pub mod node;
+mod path;
+#[cfg(test)]
+mod testing;
+
+pub use block::{BlockLimits, NetworkBlock};
+pub use ledger::{Ledger, Trouble};
+pub use log::{Address, Bft, Settings, StartError};
+pub use mempool::{Mempool, PoolError};

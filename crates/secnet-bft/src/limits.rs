@@ -1,0 +1,55 @@
+//! Limits and times of a node of a network. Those of blocks and commands are in `secnet_types::limits`.
+
+use std::time::Duration;
+
+/// Commands that may wait.
+pub const MAX_POOL_COMMANDS: usize = 16_384;
+/// Bytes of commands that may wait.
+pub const MAX_POOL_BYTES: usize = 32 * 1024 * 1024;
+/// Commands of one member that may wait, so that no member crowds out the others.
+pub const MAX_POOL_OF_MEMBER: usize = 4096;
+
+/// Commands that a proposer puts into a block: fewer than a block may have, so that none takes long to check.
+pub const MAX_BUILT_COMMANDS: usize = 4096;
+/// Bytes of commands that a proposer puts into a block.
+pub const MAX_BUILT_BYTES: usize = 1024 * 1024;
+
+/// How far a block's time may be ahead of a validator's clock. The validator waits until it is not.
+pub const MAX_AHEAD_MS: u64 = 500;
+/// How far a block's time may be behind a validator's clock. The validator does not vote for an older one.
+pub const MAX_BEHIND_MS: u64 = 10_000;
+/// An idle network makes a block so long after the last one, in milliseconds.
+pub const HEARTBEAT_MS: u64 = 1000;
+
+/// Blocks between the last durable one and one that is looked at. When there are more, it waits.
+pub const MAX_PENDING_BLOCKS: usize = 32;
+/// Blocks whose checked commands are kept until they are final or overtaken.
+pub const MAX_CHECKED_BLOCKS: usize = 64;
+/// A command of a client that has not been taken by so many blocks is looked at again: it may be refused by now.
+pub const MAX_PASSED_OVER: u64 = 3;
+
+/// Commands that would be refused here, and wait for a block that tells for sure.
+pub const MAX_DOUBTED: usize = 1024;
+
+/// Commands in one message to other validators, in bytes.
+pub const MAX_GOSSIP_BYTES: usize = 256 * 1024;
+/// Commands that wait to be told to others.
+pub const MAX_UNTOLD: usize = 4096;
+
+/// How long a leader may take to propose: the heartbeat, and time for the way.
+pub const LEADER_TIMEOUT: Duration = Duration::from_millis(HEARTBEAT_MS + 1000);
+/// How long a view may take until it is given up.
+pub const CERTIFICATION_TIMEOUT: Duration = Duration::from_millis(HEARTBEAT_MS + 2000);
+/// How often a view that does not end is given up again.
+pub const TIMEOUT_RETRY: Duration = Duration::from_secs(2);
+/// A leader that was silent for so long is not waited for.
+pub const SKIP_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a peer may take to answer a question.
+pub const FETCH_TIMEOUT: Duration = Duration::from_secs(2);
+/// Pause before a question is asked again.
+pub const FETCH_RETRY: Duration = Duration::from_millis(100);
+
+/// Messages a second that one peer may send on one channel.
+pub const MESSAGES_PER_SECOND: u32 = 4096;
+/// Messages that wait inside of the node.
+pub const MAILBOX: usize = 1024;

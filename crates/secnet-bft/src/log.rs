@@ -1,0 +1,389 @@
+//! A node of a network over TCP, behind the flow's `Log` port. The engine has a thread and a runtime of its own.
+
+use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use commonware_codec::{Copying, DecodeExt as _};
+use commonware_cryptography::{
+    ChaCha20Poly1305, Signer as _,
+    ed25519::{PrivateKey, PublicKey},
+};
+use commonware_p2p::{AddressableManager as _, authenticated::lookup};
+use commonware_runtime::{Runner as _, Supervisor as _, tokio as engine_runtime};
+use commonware_stream::{
+    cups::{self, Cups},
+    sake::{self, Sake},
+};
+use commonware_utils::ordered::{Map, Set};
+use secnet_app::ports::{Clock, Committed, Log, LogError, Standing, SubmitError, Trouble, View};
+use secnet_crypto::SigningKey;
+use secnet_ledger::{Rejection, Verified};
+use secnet_node::{Chain, ChainError};
+use secnet_types::{
+    Effect, Genesis, MemberId, Receipt, Timestamp, ValidatorKey, engine_namespace, limits,
+};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::block::BlockLimits;
+use crate::ledger::Ledger;
+use crate::limits::MAILBOX;
+use crate::node::{self, Channels, Parts, quota};
+
+/// Threads of the engine's runtime.
+const ENGINE_THREADS: usize = 2;
+/// How far clocks may be apart when two nodes meet.
+const HANDSHAKE_CLOCK: Duration = Duration::from_secs(5);
+/// How old a greeting may be.
+const HANDSHAKE_AGE: Duration = Duration::from_secs(10);
+
+/// In the engine's folder: locked while a node uses it.
+const LOCK_FILE: &str = "in-use";
+/// A peer that went away is let in again, and looked for, so long after it was met last.
+const RECONNECT: Duration = Duration::from_secs(5);
+/// How long a write that is under way is waited for at the end.
+const LAST_WRITE: Duration = Duration::from_secs(10);
+
+/// Where a validator is reached.
+pub type Address = SocketAddr;
+
+/// How a node takes part.
+#[derive(Debug)]
+pub struct Settings {
+    /// The node's key, one of the genesis' validators.
+    pub key: SigningKey,
+    /// Does it vote? A validator that has lost its engine's folder must not: it could vote twice. It follows instead.
+    pub votes: bool,
+    /// Where it listens.
+    pub listen: Address,
+    /// Where each validator is reached, this one included.
+    pub validators: BTreeMap<ValidatorKey, Address>,
+    /// Where the engine keeps its votes and its archive, for one node at a time; made if it is not there. It may hold
+    /// those of several networks and keys.
+    pub folder: PathBuf,
+    /// May nodes be at private addresses?
+    pub private_addresses: bool,
+}
+
+/// Why a node does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The ledger is not that of a network.
+    #[error("this ledger has one sequencer and no validators; run it in solo mode")]
+    NotANetwork,
+    /// The key is not a validator's.
+    #[error(
+        "this key is not one of the validators that the genesis names; give the key of one of them"
+    )]
+    NotAValidator,
+    /// Addresses do not fit the validators.
+    #[error(
+        "the addresses are not those of the genesis' validators, each once; list every validator"
+    )]
+    Addresses,
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}; choose a free address")]
+    Listen {
+        /// Which.
+        address: Address,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Another node uses the engine's folder.
+    #[error("the folder `{}` is in use by another node; stop that node, or give another folder", .0.display())]
+    InUse(PathBuf),
+    /// The engine's folder cannot be used.
+    #[error("the folder `{}` cannot be used: {source}; make it writable, or give another", folder.display())]
+    Folder {
+        /// Which.
+        folder: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A thread cannot be started.
+    #[error("a thread cannot be started: {0}")]
+    Thread(std::io::Error),
+}
+
+/// The ledger of a network behind the [`Log`] port.
+#[derive(Debug)]
+pub struct Bft {
+    ledger: Arc<Ledger>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+    /// Held as long as the engine may write to its folder.
+    _in_use: File,
+}
+
+impl Bft {
+    /// Take part in a network.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub fn start(
+        chain: Chain,
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, StartError> {
+        let validators = chain.genesis().validators.clone().ok_or(StartError::NotANetwork)?;
+        let me = ValidatorKey(*settings.key.verifying_key().as_bytes());
+        if !validators.contains(&me) {
+            return Err(StartError::NotAValidator);
+        }
+        if !settings.validators.keys().eq(&validators) {
+            return Err(StartError::Addresses);
+        }
+        let in_use = take(&settings.folder)?;
+        // Found out here, since the engine ends its thread when it cannot listen.
+        let listen = |source| StartError::Listen { address: settings.listen, source };
+        drop(std::net::TcpListener::bind(settings.listen).map_err(listen)?);
+        let (ledger, untold) = Ledger::new(chain, clock);
+        let (stop, stopped) = oneshot::channel();
+        let engine = Engine { ledger: Arc::clone(&ledger), untold, settings, validators };
+        let thread = thread::Builder::new()
+            .name("ledger-agree".into())
+            .spawn(move || engine.run(stopped))
+            .map_err(StartError::Thread)?;
+        Ok(Self { ledger, stop: Some(stop), thread: Some(thread), _in_use: in_use })
+    }
+
+    /// The chain beneath.
+    #[must_use]
+    pub fn chain(&self) -> &Chain {
+        self.ledger.chain()
+    }
+}
+
+impl Drop for Bft {
+    fn drop(&mut self) {
+        // Dropping it ends the engine's runtime, and with it all of its tasks.
+        self.stop = None;
+        if let Some(thread) = self.thread.take() {
+            // A thread that panicked has been reported by the panic hook already.
+            drop(thread.join());
+        }
+        // A task that waits for the disk lets go of the store when the disk has answered.
+        let end = Instant::now() + LAST_WRITE;
+        while Arc::strong_count(&self.ledger) > 1 && Instant::now() < end {
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+/// Two nodes with the same votes would vote twice.
+fn take(folder: &Path) -> Result<File, StartError> {
+    let failed = |source| StartError::Folder { folder: folder.to_owned(), source };
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    let file = File::create(folder.join(LOCK_FILE)).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StartError::InUse(folder.to_owned())),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
+/// What goes to the engine's thread.
+struct Engine {
+    ledger: Arc<Ledger>,
+    untold: mpsc::Receiver<Vec<u8>>,
+    settings: Settings,
+    validators: Vec<ValidatorKey>,
+}
+
+impl Engine {
+    fn run(self, stopped: oneshot::Receiver<()>) {
+        // Votes for another network or by another key are not this node's.
+        let network = self.ledger.chain().genesis().network().to_string();
+        let me = MemberId::from_key(&self.settings.key.verifying_key()).to_string();
+        let config = engine_runtime::Config::new()
+            .with_storage_directory(self.settings.folder.join(network).join(me))
+            .with_worker_threads(ENGINE_THREADS);
+        let ledger = Arc::clone(&self.ledger);
+        engine_runtime::Runner::new(config).start(|runtime| async move {
+            let running = match self.connect(runtime).await {
+                Ok(running) => running,
+                Err(why) => return ledger.stop(why),
+            };
+            let stopped = std::pin::pin!(stopped);
+            let running = std::pin::pin!(running);
+            if let futures::future::Either::Right(_) =
+                futures::future::select(stopped, running).await
+            {
+                ledger.stop("the engine has stopped; see the log, and start the node again".into());
+            }
+        });
+    }
+
+    async fn connect(
+        self,
+        runtime: engine_runtime::Context,
+    ) -> Result<commonware_runtime::Handle<()>, String> {
+        let Self { ledger, untold, settings, validators } = self;
+        let network = ledger.chain().genesis().network();
+        let key = PrivateKey::decode(Copying(settings.key.seed().as_slice()))
+            .map_err(|_| "the node's key is not one of the engine's")?;
+        let keys: Option<Vec<PublicKey>> = validators.iter().map(public).collect();
+        let keys = keys.ok_or("a validator's key is not one of the engine's")?;
+        let count = u32::try_from(keys.len()).unwrap_or(u32::MAX);
+        let size = node::max_payload_bytes(count, &BlockLimits { network });
+        let handshake = Cups::<_, ChaCha20Poly1305>::new(
+            Sake {
+                signer: key.clone(),
+                synchrony_bound: HANDSHAKE_CLOCK,
+                max_handshake_age: HANDSHAKE_AGE,
+                version: sake::Version::V1,
+            },
+            cups::Version::V1,
+        );
+        let peers = std::num::NonZeroUsize::new(keys.len()).unwrap_or(std::num::NonZeroUsize::MIN);
+        let mailbox = std::num::NonZeroUsize::new(MAILBOX).unwrap_or(std::num::NonZeroUsize::MIN);
+        let namespace = [engine_namespace(network).as_slice(), b"_P2P"].concat();
+        // All nodes on one machine have one address, and need not be careful with each other.
+        let config_for = if settings.listen.ip().is_loopback() {
+            lookup::Config::local
+        } else {
+            lookup::Config::recommended
+        };
+        let size = commonware_p2p::max_message_size(&[size]);
+        let mut config = config_for(handshake, &namespace, settings.listen, peers, size, mailbox);
+        config.allow_private_ips = settings.private_addresses;
+        config.peer_connection_cooldown = config.peer_connection_cooldown.min(RECONNECT);
+        let (mut net, mut oracle) = lookup::Network::new(runtime.child("network"), config);
+        let addresses = keys.iter().cloned().zip(settings.validators.values());
+        let addresses = addresses.map(|(key, address)| (key, (*address).into()));
+        oracle.track(0, Map::from_iter_dedup(addresses));
+        let channels = Channels {
+            votes: net.register(0, quota()),
+            certificates: net.register(1, quota()),
+            resolver: net.register(2, quota()),
+            blocks: net.register(3, quota()),
+            backfill: net.register(4, quota()),
+            commands: net.register(5, quota()),
+        };
+        net.start();
+        let parts = Parts {
+            ledger,
+            untold,
+            me: key.public_key(),
+            votes_with: settings.votes.then_some(key),
+            validators: Set::from_iter_dedup(keys),
+            peers: oracle.clone(),
+            blocker: oracle,
+            partition: "engine".into(),
+        };
+        node::start(runtime.child("node"), parts, channels).await.map_err(|error| error.to_string())
+    }
+}
+
+fn public(key: &ValidatorKey) -> Option<PublicKey> {
+    PublicKey::decode(Copying(&key.0)).ok()
+}
+
+#[async_trait]
+impl Log for Bft {
+    async fn submit(&self, command: Vec<u8>) -> Result<Committed, SubmitError> {
+        if command.len() > limits::MAX_COMMAND_BYTES {
+            return Err(SubmitError::Invalid(format!(
+                "it is {} bytes long, the limit is {}",
+                command.len(),
+                limits::MAX_COMMAND_BYTES
+            )));
+        }
+        let stopped = |_| SubmitError::Unavailable("the ledger has stopped".into());
+        self.ledger.submit(command).await.map_err(stopped)?
+    }
+
+    fn read(&self, reader: &mut dyn FnMut(&View<'_>)) {
+        let executor = self.chain().executor();
+        reader(&View {
+            state: executor.state(),
+            height: executor.height(),
+            time: executor.time(),
+            log_size: executor.log_size(),
+            age_ms: self.ledger.age_ms(),
+        });
+    }
+
+    fn standing(&self) -> Standing {
+        let trouble = self.ledger.trouble().map(|trouble| Trouble::Failing(trouble.to_string()));
+        Standing { trouble, free: None, reserve: 0 }
+    }
+
+    fn forecast(&self, command: &Verified, now: Timestamp) -> Result<Vec<Effect>, Rejection> {
+        self.chain().forecast(command, now)
+    }
+
+    async fn receipt(&self, event: u64) -> Result<Receipt, LogError> {
+        let mut progress = self.ledger.progress();
+        loop {
+            // Marked as seen before it is looked for, so that no block in between is missed.
+            let trouble = progress.borrow_and_update().trouble.clone();
+            match self.chain().receipt(event) {
+                Err(ChainError::NotCovered(_)) if trouble.is_none() => {}
+                Err(error) => return Err(log_error(error)),
+                Ok(receipt) => return Ok(receipt),
+            }
+            progress.changed().await.map_err(|_| stopped())?;
+        }
+    }
+
+    async fn cose_receipt(&self, event: u64) -> Result<Vec<u8>, LogError> {
+        self.receipt(event).await?;
+        Err(LogError::Unavailable(
+            "a network gives no COSE receipts, since nobody signs for all validators; ask for the receipt".into(),
+        ))
+    }
+
+    async fn events(&self, first: u64, limit: usize) -> Result<Vec<(u64, Vec<u8>)>, LogError> {
+        let size = self.chain().store().log_size().map_err(|error| log_error(error.into()))?;
+        let end = first.saturating_add(limit as u64).min(size);
+        (first..end)
+            .map(|index| {
+                self.chain().event(index).map(|(bytes, _)| (index, bytes)).map_err(log_error)
+            })
+            .collect()
+    }
+
+    async fn grown(&self, size: u64) -> Result<u64, LogError> {
+        let mut progress = self.ledger.progress();
+        loop {
+            let trouble = progress.borrow_and_update().trouble.clone();
+            let now = self.chain().executor().log_size();
+            if now > size {
+                return Ok(now);
+            }
+            if let Some(trouble) = trouble {
+                return Err(LogError::Unavailable(trouble.to_string()));
+            }
+            progress.changed().await.map_err(|_| stopped())?;
+        }
+    }
+
+    async fn command_of(&self, event: u64) -> Result<Option<Vec<u8>>, LogError> {
+        self.chain().command_of(event).map_err(log_error)
+    }
+
+    fn genesis(&self) -> &Genesis {
+        self.chain().genesis()
+    }
+}
+
+fn stopped() -> LogError {
+    LogError::Unavailable("the ledger has stopped".into())
+}
+
+fn log_error(error: ChainError) -> LogError {
+    match error {
+        ChainError::NoSuchEvent(index) => LogError::NoSuchEvent(index),
+        ChainError::NotACommand(index) => LogError::NotACommand(index),
+        error @ (ChainError::NotCovered(_) | ChainError::ReadOnly) => {
+            LogError::Unavailable(error.to_string())
+        }
+        error => LogError::Damaged(error.to_string()),
+    }
+}
