@@ -12,8 +12,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use secnet_app::ports::VaultError;
-use secnet_app::{AccessCall, AccessError, Delivery, Door, Granted, Outcome, Preview};
-use secnet_types::{AccessRequest, RecordId, RequestId, Signed, Verdict};
+use secnet_app::{AccessCall, AccessError, Delivery, Door, Granted, Outcome, Preview, Projected};
+use secnet_types::{AccessRequest, GrantId, RecordId, RequestId, Signed, Verdict};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -74,6 +74,13 @@ pub(crate) struct Released {
     wraps: Option<Base64>,
     /// The release nodes' half, sealed to the receiving key, CBOR each.
     shares: Vec<Base64>,
+    /// Only these fields of the records are released; absent for whole records.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fields: Option<Vec<String>>,
+    /// Of fields: the keys of the records' projections, sealed to the receiving key, CBOR. There are no packets, wraps, shares
+    /// and entries then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    projected_keys: Option<Base64>,
 }
 
 /// One released record.
@@ -81,11 +88,12 @@ pub(crate) struct Released {
 pub(crate) struct ReleasedRecord {
     #[serde(flatten)]
     meta: Record,
-    /// How it opens, CBOR.
-    entry: Base64,
+    /// How it opens, CBOR; absent if only fields are released.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entry: Option<Base64>,
     /// How long its ciphertext is, in bytes.
     length: u64,
-    /// Its ciphertext, if it is short and was asked for.
+    /// Its ciphertext, if it is short and was asked for; of fields always, the sealed projection.
     #[serde(skip_serializing_if = "Option::is_none")]
     ciphertext: Option<Base64>,
 }
@@ -108,6 +116,11 @@ pub(crate) async fn access(
     match gateway.pdc.access(&call).await? {
         Outcome::Released(delivery) => {
             let released = gateway.released(*delivery, inline).await?;
+            let answer = ([(CACHE_CONTROL, "no-store")], JsonAnswer(released)).into_response();
+            Ok(decided(answer, "allow", String::new()))
+        }
+        Outcome::Projected(projected) => {
+            let released = gateway.released_fields(*projected);
             let answer = ([(CACHE_CONTROL, "no-store")], JsonAnswer(released)).into_response();
             Ok(decided(answer, "allow", String::new()))
         }
@@ -143,6 +156,9 @@ pub(crate) struct Previewed {
     /// The records that would be released.
     #[serde(skip_serializing_if = "Option::is_none")]
     records: Option<Vec<String>>,
+    /// Only these fields of them; absent for whole records.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fields: Option<Vec<String>>,
     /// What kind of reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
@@ -311,10 +327,6 @@ impl Gateway {
     /// The answer, with short ciphertexts if wanted; the permission is kept for downloads.
     async fn released(&self, delivery: Delivery, inline: bool) -> Result<Released, Box<Problem>> {
         let Delivery { granted, receipt, price, records, packets, wraps, shares } = delivery;
-        let detail = self
-            .pdc
-            .view(|view| view.state.grant(granted.grant()).map(|g| g.grant.detail))
-            .flatten();
         let mut room = if inline { MAX_INLINE } else { 0 };
         let mut answered = Vec::with_capacity(records.len());
         for (meta, entry) in &records {
@@ -325,7 +337,7 @@ impl Gateway {
             } else {
                 None
             };
-            let (meta, entry) = (Record::from(meta), Base64(entry.to_bytes()));
+            let (meta, entry) = (Record::from(meta), Some(Base64(entry.to_bytes())));
             answered.push(ReleasedRecord { meta, entry, length, ciphertext });
         }
         let released = Released {
@@ -333,7 +345,7 @@ impl Gateway {
             request: granted.request().to_string(),
             dataset: granted.dataset().to_string(),
             grant: granted.grant().to_string(),
-            grant_detail: Base64(detail.unwrap_or(secnet_types::Digest::ZERO).0.to_vec()),
+            grant_detail: self.grant_detail(granted.grant()),
             price: price.to_string(),
             collect_by: granted.collect_by().to_string(),
             receipt: Base64(secnet_types::encode(&receipt)),
@@ -341,9 +353,43 @@ impl Gateway {
             packets: packets.iter().map(|packet| Base64(packet.to_bytes())).collect(),
             wraps: wraps.map(|wraps| Base64(wraps.to_bytes())),
             shares: shares.iter().map(|shares| Base64(shares.to_bytes())).collect(),
+            fields: None,
+            projected_keys: None,
         };
         self.deliveries.keep(granted, self.pdc.clock.now());
         Ok(released)
+    }
+
+    /// The answer, with the projections: there is nothing to download under it.
+    fn released_fields(&self, projected: Projected) -> Released {
+        let Projected { granted, receipt, price, keys, records } = projected;
+        let answered = records.iter().map(|(meta, sealed)| ReleasedRecord {
+            meta: Record::from(meta),
+            entry: None,
+            length: sealed.len() as u64,
+            ciphertext: Some(Base64(sealed.to_vec())),
+        });
+        Released {
+            decision: granted.decision().to_string(),
+            request: granted.request().to_string(),
+            dataset: granted.dataset().to_string(),
+            grant: granted.grant().to_string(),
+            grant_detail: self.grant_detail(granted.grant()),
+            price: price.to_string(),
+            collect_by: granted.collect_by().to_string(),
+            receipt: Base64(secnet_types::encode(&receipt)),
+            records: answered.collect(),
+            packets: Vec::new(),
+            wraps: None,
+            shares: Vec::new(),
+            fields: Some(granted.fields().iter().cloned().collect()),
+            projected_keys: Some(Base64(keys.to_bytes())),
+        }
+    }
+
+    fn grant_detail(&self, grant: GrantId) -> Base64 {
+        let detail = self.pdc.view(|view| view.state.grant(grant).map(|g| g.grant.detail));
+        Base64(detail.flatten().unwrap_or(secnet_types::Digest::ZERO).0.to_vec())
     }
 }
 
@@ -354,11 +400,13 @@ fn previewed(preview: Preview) -> Result<Previewed, Box<Problem>> {
         decided: false,
         price: None,
         records: None,
+        fields: None,
         reason: None,
         remedy: None,
     };
     match preview {
-        Preview::Released { price, records, .. } => {
+        Preview::Released { price, records, fields, .. } => {
+            answer.fields = fields.map(|fields| fields.into_iter().collect());
             answer.verdict = "allow";
             answer.price = Some(price.to_string());
             answer.records = Some(records.iter().map(ToString::to_string).collect());
