@@ -401,7 +401,7 @@ impl Pdc {
                 self.deliver(granted, receipt).await.map(|it| Outcome::Released(Box::new(it)))
             }
             Ok(Permission::Fields(granted)) => {
-                let projected = self.deliver_fields(granted, receipt).await;
+                let projected = Box::pin(self.deliver_fields(granted, receipt)).await;
                 projected.map(|it| Outcome::Projected(Box::new(it)))
             }
             Err(error) => Err(error),

@@ -59,6 +59,7 @@ pub struct FieldsGranted {
 
 /// What a decision permits, on a fresh view.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "made and taken apart at once")]
 pub(crate) enum Permission {
     /// The records as they are.
     Whole(Granted),
@@ -120,7 +121,8 @@ impl Granted {
         Ok(match fields {
             None => Permission::Whole(granted),
             Some((receiving_key, fields)) => {
-                Permission::Fields(FieldsGranted { to_host: granted, receiving_key, fields })
+                let granted = FieldsGranted { to_host: granted, receiving_key, fields };
+                Permission::Fields(granted)
             }
         })
     }

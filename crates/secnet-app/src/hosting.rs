@@ -22,6 +22,9 @@ pub struct ToHost {
     pub packets: Vec<CompartmentPacket>,
 }
 
+const NOT_FOR_SEALED: &str = "the records of a sealed dataset are not for the data centre to open; set its level to \
+                              hosted, or leave the hosting packets out";
+
 /// The records of each upload.
 type Uploads = BTreeMap<UploadId, BTreeSet<RecordId>>;
 
@@ -73,7 +76,7 @@ impl Pdc {
         if level == ServiceLevel::Sealed {
             return match given.is_empty() {
                 true => Ok(Vec::new()),
-                false => wrong("the records of a sealed dataset are not for the data centre to open; set its level to hosted, or leave the hosting packets out".into()),
+                false => wrong(NOT_FOR_SEALED.into()),
             };
         }
         let mut needed = if adds { self.uploads_of(dataset, owner).await? } else { Uploads::new() };
@@ -102,8 +105,8 @@ impl Pdc {
             let kept = self.archive.get(&self.hosting_name(upload)).await?;
             if kept.is_none() && !records.is_empty() {
                 return wrong(format!(
-                    "the dataset is hosted, and upload {upload} comes without the packet that lets this data centre open its records; \
-                     seal one to its key, or set the level to sealed"
+                    "the dataset is hosted, and upload {upload} comes without the packet that lets this data \
+                     centre open its records; seal one to its key, or set the level to sealed"
                 ));
             }
         }

@@ -105,7 +105,7 @@ pub struct Parts {
     /// Whose key that is.
     pub member: MemberId,
     /// The key pair that owners seal to what this data centre may open.
-    pub sealing: SealKeyPair,
+    pub sealing: Box<SealKeyPair>,
 }
 
 /// The records of one dataset, ready for questions.

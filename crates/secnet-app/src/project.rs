@@ -41,15 +41,15 @@ pub struct Projected {
     pub records: Vec<(RecordMeta, Bytes)>,
 }
 
+/// A record and its projection, opened.
+type Part = (RecordMeta, Zeroizing<Vec<u8>>);
+
 impl Projected {
     /// The requester's side: all projections, opened with the receiving key.
     ///
     /// # Errors
     /// The keys or a projection do not open.
-    pub fn open(
-        &self,
-        receiving: &SealKeyPair,
-    ) -> Result<Vec<(RecordMeta, Zeroizing<Vec<u8>>)>, DoesNotOpen> {
+    pub fn open(&self, receiving: &SealKeyPair) -> Result<Vec<Part>, DoesNotOpen> {
         let opened = ReceivedProjections::open(receiving, context(&self.granted), &self.keys)?;
         let each = self.records.iter();
         each.map(|(meta, sealed)| Ok((meta.clone(), opened.record(meta.id, sealed)?))).collect()

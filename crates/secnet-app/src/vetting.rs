@@ -90,7 +90,7 @@ pub(crate) fn permit(facts: &Facts, asked: &[&RecordMeta]) -> Result<Permitted, 
             let entry = |id| entries.and_then(|entries| entries.get(id));
             let all = records.iter().filter_map(entry);
             match grant.fields.as_ref().and_then(|_| too_large(all)) {
-                Some(why) => Err(not_to_cut(why)),
+                Some(why) => Err(not_to_cut(&why)),
                 None => Ok(Permitted { grant, records }),
             }
         }
@@ -122,7 +122,7 @@ fn refused(consent: &CompiledConsent, question: &Question, asked: &[&RecordMeta]
 }
 
 /// Only fields may be handed over, and the records are too large to cut these out.
-fn not_to_cut(why: String) -> Objection {
+fn not_to_cut(why: &str) -> Objection {
     Objection {
         class: ReasonClass::Consent,
         hold: false,

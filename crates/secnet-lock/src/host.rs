@@ -131,19 +131,19 @@ impl HostedHalves {
 /// A data centre that hosts.
 #[derive(Debug)]
 pub struct Host {
-    pair: SealKeyPair,
+    pair: Box<SealKeyPair>,
 }
 
 impl Host {
     /// The data centre with this key pair.
     #[must_use]
-    pub const fn new(pair: SealKeyPair) -> Self {
-        Self { pair }
+    pub fn new(pair: impl Into<Box<SealKeyPair>>) -> Self {
+        Self { pair: pair.into() }
     }
 
     /// The key pair that hosting packets, and the shares for what it opens itself, are sealed to.
     #[must_use]
-    pub const fn pair(&self) -> &SealKeyPair {
+    pub fn pair(&self) -> &SealKeyPair {
         &self.pair
     }
 

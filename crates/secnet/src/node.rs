@@ -194,7 +194,7 @@ impl Node {
             entropy,
             signer: keys.pdc,
             member,
-            sealing: keys.pdc_sealing,
+            sealing: Box::new(keys.pdc_sealing),
         })
         .await
         .map_err(|error| access_failure(error.into()))?;

@@ -353,7 +353,7 @@ impl World {
             entropy: Arc::clone(&pdc.entropy),
             signer: Arc::clone(&pdc.signer),
             member: pdc.member,
-            sealing: SealKeyPair::from_seed(*self.node.sealing.secret.seed()),
+            sealing: Box::new(SealKeyPair::from_seed(*self.node.sealing.secret.seed())),
         }
     }
 
@@ -400,7 +400,7 @@ fn parts_of(
         entropy,
         signer: Arc::clone(&node.key) as _,
         member: node.id,
-        sealing: SealKeyPair::from_seed(*node.sealing.secret.seed()),
+        sealing: Box::new(SealKeyPair::from_seed(*node.sealing.secret.seed())),
     };
     (parts, release)
 }

@@ -85,7 +85,7 @@ fn what_cannot_be_cut_is_an_error() {
 
 #[test]
 fn texts_that_name_no_field_are_refused() {
-    let long = vec!["a"; 9].join(".");
+    let long = ["a"; 9].join(".");
     for text in ["", ".", "a.", ".a", "a b", "a\"", "name[0]", "1a", "__a", "\u{e4}", "a..b", &long]
     {
         assert!(Fields::parse([text]).is_err(), "{text}");
