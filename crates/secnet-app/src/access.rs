@@ -16,10 +16,11 @@ use crate::AccessError;
 use crate::call::{AccessCall, Authenticated};
 use crate::collect::Delivery;
 use crate::facts::Facts;
-use crate::granted::{Claim, Granted, scope_commitment};
+use crate::granted::{Claim, Granted, Permission, scope_commitment};
 use crate::notices::notice_to;
 use crate::pdc::Pdc;
 use crate::ports::{Change, Committed, EntryKind, EntryName, SubmitError};
+use crate::project::Projected;
 use crate::record::FactsRecord;
 use crate::vetting::{Judgement, Objection, Vetted, permit};
 
@@ -35,6 +36,8 @@ const MAX_RECORDS_PER_REQUEST: usize = 4096;
 pub enum Outcome {
     /// Here it is, with the receipt.
     Released(Box<Delivery>),
+    /// Fields of it are here, with the receipt.
+    Projected(Box<Projected>),
     /// It waits for the owner's answer.
     Held(Box<Refusal>),
     /// No.
@@ -200,12 +203,15 @@ impl Pdc {
             watched: judgement.watched.clone(),
             obligations: BTreeSet::new(),
             max_price: request.max_price,
+            fields: None,
         };
         let (verdict, objection) = match vetted {
             Ok(vetted) => {
                 let (grant, records, obligations) = vetted.into_parts();
                 let count = u32::try_from(records.len()).unwrap_or(u32::MAX);
-                let scope = scope_commitment(&record.scope_salt, &records);
+                let fields = grant.fields.as_deref().cloned();
+                let scope = scope_commitment(&record.scope_salt, &records, fields.as_ref());
+                record.fields = fields;
                 record.grant = Some(grant.grant);
                 record.released = records;
                 let said = format!("allowed by grant {}", grant.grant);
@@ -332,6 +338,7 @@ impl Pdc {
         debug_assert_eq!(record.request, caller.request.value.id);
         record.salt = self.random();
         record.released.clear();
+        record.fields = None;
         record.obligations.clear();
         record.grant = None;
         record.reasons = objection.reasons.clone();
@@ -381,18 +388,26 @@ impl Pdc {
             request: request.id,
             dataset: request.dataset,
             records: record.released.clone(),
+            fields: record.fields.clone(),
             scope_salt: record.scope_salt,
             receiving_key: caller.receiving_key.clone(),
             receiving_digest: request.receiving_key,
             detail: caller.detail.clone(),
         };
-        let granted = self.view(|view| Granted::from_view(claim, view, self.clock.now()));
+        let (host, now) = (self.hosting_key(), self.clock.now());
+        let granted = self.view(|view| Granted::from_view(claim, host, view, now));
         let delivered = match granted.ok_or_else(AccessError::unreadable)? {
-            Ok(granted) => self.deliver(granted, receipt).await,
+            Ok(Permission::Whole(granted)) => {
+                self.deliver(granted, receipt).await.map(|it| Outcome::Released(Box::new(it)))
+            }
+            Ok(Permission::Fields(granted)) => {
+                let projected = Box::pin(self.deliver_fields(granted, receipt)).await;
+                projected.map(|it| Outcome::Projected(Box::new(it)))
+            }
             Err(error) => Err(error),
         };
         match delivered {
-            Ok(delivery) => Ok(Outcome::Released(Box::new(delivery))),
+            Ok(outcome) => Ok(outcome),
             Err(error) => {
                 self.give_back_after(&error, request.requester, request.id).await;
                 Err(error)

@@ -5,6 +5,7 @@ use secnet_types::{AccessRequest, Digest, RequestDetail, Signed, Timestamp, deco
 
 use crate::AccessError;
 use crate::ports::View;
+use crate::project::fields;
 
 /// A call as a door hands it over: nothing in it is believed yet.
 #[derive(Debug, Clone)]
@@ -78,6 +79,12 @@ impl AccessCall {
         if !detail.scope.within_limits() {
             return Err(AccessError::Malformed("the request's scope is too large".into()));
         }
+        detail
+            .scope
+            .fields
+            .as_ref()
+            .map_or(Ok(()), |names| fields(names).map(drop))
+            .map_err(|error| malformed(&error))?;
         if detail.commitment() != request.value.detail {
             return Err(AccessError::Malformed(
                 "the detail is not the one that the request commits to".into(),

@@ -61,7 +61,7 @@ impl Pdc {
                 Ok(refusal.decision)
             }
             Outcome::Denied(refusal) => Err(CanaryError::OtherReason(refusal.class.as_str())),
-            Outcome::Released(_) => Err(CanaryError::NotDenied("released")),
+            Outcome::Released(_) | Outcome::Projected(_) => Err(CanaryError::NotDenied("released")),
             Outcome::Held(_) => Err(CanaryError::NotDenied("held")),
             Outcome::NotVisible => Err(CanaryError::NotDenied("not seen")),
         }
@@ -116,7 +116,7 @@ impl Pdc {
         let manifest = DatasetManifest::of(self.random(), &uploads);
         command.value.operation = operation(manifest.commitment());
         let command = SignedCommand::sign(command.value, self.signer.as_ref());
-        let stated = Stated { terms: detail, manifest: Some(manifest) };
+        let stated = Stated { terms: detail, manifest: Some(manifest), hosting: Vec::new() };
         let (dataset, _) = self.take_in(uploads, &stated, &command).await?;
         Ok(dataset)
     }

@@ -61,7 +61,7 @@ impl Pdc {
         Ok(Delivery { granted, receipt, price, records, packets, wraps, shares })
     }
 
-    fn price_of(&self, granted: &Granted) -> Amount {
+    pub(crate) fn price_of(&self, granted: &Granted) -> Amount {
         let price = self.view(|view| {
             match view.state.decision(granted.requester(), granted.request())?.verdict {
                 Verdict::Allow { price, .. } => Some(price),
@@ -73,7 +73,7 @@ impl Pdc {
 
     /// Is the permission still good, as of now? Policy is asked on the details, then the ledger on what it judges itself;
     /// if consent has changed in between, policy is asked again.
-    async fn look_again(&self, granted: &Granted) -> Result<(), AccessError> {
+    pub(crate) async fn look_again(&self, granted: &Granted) -> Result<(), AccessError> {
         for _ in 0..MAX_LOOKS {
             let permitted_at = self.still_permitted(granted).await?;
             let unchanged: Option<Result<bool, AccessError>> = self.view(|view| {
@@ -173,10 +173,10 @@ impl Pdc {
     }
 }
 
-const ERASED: AccessError = AccessError::NotReleased("a record was erased since");
+pub(crate) const ERASED: AccessError = AccessError::NotReleased("a record was erased since");
 
 /// The granted records as they are listed. What was erased after the decision is not released any more.
-fn listed_records(
+pub(crate) fn listed_records(
     granted: &Granted,
     listed: &DatasetRecords,
 ) -> Result<Vec<(RecordMeta, RecordEntry)>, AccessError> {

@@ -2,17 +2,22 @@
 
 use secnet_lock::GrantWraps;
 use secnet_types::{
-    Answer, Digest, Grant, GrantDetail, GrantId, MemberId, Operation, SignedCommand, encode, limits,
+    Answer, Digest, Grant, GrantDetail, GrantId, MemberId, Operation, Power, SignedCommand, encode,
+    limits,
 };
 
 use crate::AccessError;
 use crate::pdc::Pdc;
 use crate::ports::{Change, Committed, EntryKind, EntryName, SubmitError};
+use crate::project::fields;
 
 /// Longest sealed packets of one grant, in bytes.
 const MAX_WRAPS_BYTES: usize = 1024 * 1024;
-const NO_FIELDS: &str = "a grant cannot be limited to fields: records are released as a whole; grant record types, \
-                         categories or single records instead";
+const SEALED: &str = "a grant on a sealed dataset cannot be limited to fields, since only grantees open its records; \
+                      set its level to hosted, or grant record types, categories or single records instead";
+const WITH_KEYS: &str = "the sealed packets of a grant that is limited to fields must hold no key: whoever has one can \
+                         open more than the fields";
+const OF_NOTHING: &str = "a grant of no fields at all permits nothing; name at least one";
 
 /// What goes with a consent command but not on the ledger.
 #[derive(Debug, Clone, Default)]
@@ -42,8 +47,14 @@ impl Enclosures {
             return Err(AccessError::Malformed("the scope is too large".into()));
         }
         let denies = matches!(command.value.operation, Operation::Deny { .. });
-        if kind == EntryKind::ConsentDetail && !denies && detail.scope.fields.is_some() {
-            return Err(AccessError::Malformed(NO_FIELDS.into()));
+        let Some(names) = detail.scope.fields.as_ref().filter(|_| !denies) else { return Ok(()) };
+        fields(names).map_err(|error| AccessError::Malformed(error.to_string()))?;
+        let grants = kind == EntryKind::ConsentDetail;
+        if grants && names.is_empty() {
+            return Err(AccessError::Malformed(OF_NOTHING.into()));
+        }
+        if grants && !self.wraps.as_ref().is_some_and(GrantWraps::is_empty) {
+            return Err(AccessError::Malformed(WITH_KEYS.into()));
         }
         Ok(())
     }
@@ -60,6 +71,7 @@ impl Pdc {
         enclosures: Enclosures,
     ) -> Result<Committed, AccessError> {
         enclosures.belong_to(command)?;
+        self.fields_can_be_kept(command, &enclosures)?;
         let Enclosures { detail, wraps } = enclosures;
         let (kind, commitment, wraps_digest) = commitments(&command.value.operation);
         let mut kept = Vec::new();
@@ -96,6 +108,29 @@ impl Pdc {
         };
         drop(one_at_a_time);
         ordered
+    }
+
+    /// A grant of fields is for a dataset that is hosted. To whoever may not grant on it the ledger says the same of every
+    /// dataset.
+    pub(crate) fn fields_can_be_kept(
+        &self,
+        command: &SignedCommand,
+        enclosures: &Enclosures,
+    ) -> Result<(), AccessError> {
+        let grant = match &command.value.operation {
+            Operation::Grant { grant }
+            | Operation::AnswerAsk { answer: Answer::Approve(grant), .. } => grant,
+            _ => return Ok(()),
+        };
+        if enclosures.detail.as_ref().is_none_or(|detail| detail.scope.fields.is_none()) {
+            return Ok(());
+        }
+        let owner = self.view(|view| view.state.dataset(grant.dataset).map(|d| d.owner)).flatten();
+        let may = |owner| self.may_act_for(command.value.author, owner, Power::Grant);
+        if owner.is_some_and(may) && !self.is_hosted(grant.dataset) {
+            return Err(AccessError::Malformed(SEALED.into()));
+        }
+        Ok(())
     }
 
     /// Keep these entries; the names of those that were not there before.

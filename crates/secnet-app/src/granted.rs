@@ -1,5 +1,7 @@
 //! The last proof: without a [`Granted`] nothing leaves.
 
+use std::collections::BTreeSet;
+
 use secnet_crypto::SealPublicKey;
 use secnet_ledger::{ChargeStatus, DecisionState, Rejection};
 use secnet_types::{
@@ -20,6 +22,8 @@ pub(crate) struct Claim {
     pub request: RequestId,
     pub dataset: DatasetId,
     pub records: Vec<RecordId>,
+    /// Only these fields of them; absent for whole records.
+    pub fields: Option<BTreeSet<String>>,
     pub scope_salt: [u8; 32],
     pub receiving_key: SealPublicKey,
     pub receiving_digest: Digest,
@@ -44,19 +48,47 @@ pub struct Granted {
     detail: RequestDetail,
 }
 
-/// The commitment to what an allow releases.
+/// Permission to release only fields of these records. What it was made of is a permission for this data centre's own key;
+/// there is no way to that from outside, so neither key parts nor ciphertext of a whole record are released on it.
+#[derive(Debug)]
+pub struct FieldsGranted {
+    to_host: Granted,
+    receiving_key: SealPublicKey,
+    fields: BTreeSet<String>,
+}
+
+/// What a decision permits, on a fresh view.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "made and taken apart at once")]
+pub(crate) enum Permission {
+    /// The records as they are.
+    Whole(Granted),
+    /// Fields of them.
+    Fields(FieldsGranted),
+}
+
+/// The commitment to what an allow releases: the records, and the fields if it is not all of them.
 #[must_use]
-pub(crate) fn scope_commitment(salt: &[u8; 32], records: &[RecordId]) -> Digest {
-    Digest::commit(salt, &encode(&records.to_vec()))
+pub(crate) fn scope_commitment(
+    salt: &[u8; 32],
+    records: &[RecordId],
+    fields: Option<&BTreeSet<String>>,
+) -> Digest {
+    match fields {
+        None => Digest::commit(salt, &encode(&records.to_vec())),
+        Some(fields) => Digest::commit(salt, &encode(&(records.to_vec(), fields.clone()))),
+    }
 }
 
 impl Granted {
-    /// The only constructor. `now` is the time by the clock of whoever asks.
+    /// The only constructor. `now` is the time by the clock of whoever asks; `host` is this data centre's own key, to which
+    /// records are released that only fields of may be handed over.
     pub(crate) fn from_view(
         claim: Claim,
+        host: &SealPublicKey,
         view: &View<'_>,
         now: Timestamp,
-    ) -> Result<Self, AccessError> {
+    ) -> Result<Permission, AccessError> {
         let decision = view
             .state
             .decision(claim.requester, claim.request)
@@ -66,10 +98,14 @@ impl Granted {
         };
         let bound = decision.dataset == claim.dataset
             && decision.receiving_key == claim.receiving_digest
-            && scope == scope_commitment(&claim.scope_salt, &claim.records);
+            && scope == scope_commitment(&claim.scope_salt, &claim.records, claim.fields.as_ref());
         if !bound {
             return Err(AccessError::NotReleased("the decision is about something else"));
         }
+        let (receiving_key, fields) = match claim.fields {
+            None => (claim.receiving_key, None),
+            Some(fields) => (host.clone(), Some((claim.receiving_key, fields))),
+        };
         let granted = Self {
             decision: decision.id,
             requester: claim.requester,
@@ -77,12 +113,18 @@ impl Granted {
             dataset: claim.dataset,
             grant,
             records: claim.records,
-            receiving_key: claim.receiving_key,
+            receiving_key,
             collect_by,
             detail: claim.detail,
         };
         granted.still_holds(view, now)?;
-        Ok(granted)
+        Ok(match fields {
+            None => Permission::Whole(granted),
+            Some((receiving_key, fields)) => {
+                let granted = FieldsGranted { to_host: granted, receiving_key, fields };
+                Permission::Fields(granted)
+            }
+        })
     }
 
     /// Revocation wins: what was allowed a moment ago is not released if the grant has ended since, if the requester no
@@ -165,6 +207,55 @@ impl Granted {
     #[must_use]
     pub fn collect_by(&self) -> Timestamp {
         self.collect_by
+    }
+}
+
+impl FieldsGranted {
+    /// For the data centre itself.
+    pub(crate) fn to_host(&self) -> &Granted {
+        &self.to_host
+    }
+
+    /// The decision.
+    #[must_use]
+    pub fn decision(&self) -> DecisionId {
+        self.to_host.decision
+    }
+
+    /// The request.
+    #[must_use]
+    pub fn request(&self) -> RequestId {
+        self.to_host.request
+    }
+
+    /// The dataset.
+    #[must_use]
+    pub fn dataset(&self) -> DatasetId {
+        self.to_host.dataset
+    }
+
+    /// The grant.
+    #[must_use]
+    pub fn grant(&self) -> GrantId {
+        self.to_host.grant
+    }
+
+    /// Until when.
+    #[must_use]
+    pub fn collect_by(&self) -> Timestamp {
+        self.to_host.collect_by
+    }
+
+    /// These fields, and no others.
+    #[must_use]
+    pub fn fields(&self) -> &BTreeSet<String> {
+        &self.fields
+    }
+
+    /// The requester's key, to which projections are sealed.
+    #[must_use]
+    pub fn receiving_key(&self) -> &SealPublicKey {
+        &self.receiving_key
     }
 }
 

@@ -1,10 +1,10 @@
 //! Does the archive hold what the ledger commits to? For checks of a folder, which have no [`crate::Pdc`].
 
 use secnet_ledger::{Dataset, DatasetStatus, GrantState, GrantStatus, State};
-use secnet_lock::GrantWraps;
+use secnet_lock::{GrantWraps, HostingPacket};
 use secnet_types::{
-    DatasetId, DecisionId, Digest, GrantDetail, MemberId, Operation, Rule, SignedCommand,
-    Timestamp, decode, limits,
+    DatasetId, DecisionId, Digest, GrantDetail, MemberId, Operation, Rule, ServiceLevel,
+    SignedCommand, Timestamp, decode, limits,
 };
 use std::collections::BTreeSet;
 
@@ -21,9 +21,11 @@ pub struct Kept {
     name: EntryName,
     commitment: Digest,
     what: String,
-    /// Of a list of uploads: whose they are, in what dataset.
-    records: Option<(DatasetId, MemberId)>,
+    /// Of a list of uploads: whose they are, in what dataset, at what level.
+    records: Option<Listed>,
 }
+
+type Listed = (DatasetId, MemberId, ServiceLevel);
 
 /// One thing that is not as the ledger says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,7 +91,7 @@ fn of_dataset(state: &State, id: DatasetId, dataset: &Dataset, all: &mut Vec<Kep
         name: EntryName::new(EntryKind::DatasetManifest, &id.0, &commitment.0),
         commitment,
         what: format!("the list of the uploads of dataset {id}"),
-        records: Some((id, dataset.owner)),
+        records: Some((id, dataset.owner, dataset.terms.level)),
     });
 }
 
@@ -133,6 +135,7 @@ pub async fn still_listed(
 
 const MISSING: &str = "it is missing";
 const DAMAGED: &str = "it is damaged";
+const NOT_HOSTED: &str = "the dataset is hosted, and a packet that lets this data centre open an upload is missing; its owner seals it anew with `secnet data set`";
 const ANOTHER: &str = "it is not what the ledger commits to";
 
 /// What of it is missing or is something else, the records in the lists of uploads included.
@@ -163,7 +166,7 @@ pub async fn missing_of(archive: &dyn Archive, kept: &[Kept]) -> Result<Vec<Amis
 /// The records of a dataset that are not those in the list of its uploads.
 async fn records_amiss(
     archive: &dyn Archive,
-    (dataset, owner): (DatasetId, MemberId),
+    (dataset, owner, level): Listed,
     list: &DatasetManifest,
 ) -> Result<Vec<Amiss>, ArchiveError> {
     let what = || format!("the records of dataset {dataset}");
@@ -174,10 +177,15 @@ async fn records_amiss(
     };
     let mut amiss = Vec::new();
     let mut committed: BTreeSet<Digest> = list.uploads.iter().copied().collect();
-    for (_, bytes) in catalogues {
+    for (name, bytes) in catalogues {
         match Catalogue::from_bytes(&bytes) {
             Ok(catalogue) if catalogue.owner != owner => {}
-            Ok(catalogue) if committed.remove(&catalogue.digest()) => {}
+            Ok(catalogue) if committed.remove(&catalogue.digest()) => {
+                let hosted = level == ServiceLevel::Hosted && !catalogue.items.is_empty();
+                if hosted && !is_opened_here(archive, &name.key).await? {
+                    amiss.push(Amiss { what: what(), problem: NOT_HOSTED });
+                }
+            }
             Ok(_) => amiss.push(Amiss {
                 what: what(),
                 problem: "an upload is listed that the ledger does not commit to, or not so",
@@ -190,6 +198,15 @@ async fn records_amiss(
         problem: "an upload that the ledger commits to is missing, or is another one",
     }));
     Ok(amiss)
+}
+
+/// Is there a packet that lets a data centre open the upload's records?
+async fn is_opened_here(archive: &dyn Archive, upload: &[u8]) -> Result<bool, ArchiveError> {
+    match archive.list(EntryKind::HostingPacket, upload).await {
+        Ok(kept) => Ok(kept.iter().any(|(_, bytes)| HostingPacket::from_bytes(bytes).is_ok())),
+        Err(ArchiveError::Damaged(_)) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 fn commitment_to(kind: EntryKind, bytes: &[u8]) -> Option<Digest> {

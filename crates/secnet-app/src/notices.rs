@@ -2,7 +2,6 @@
 
 use minicbor::{Decode, Encode};
 use secnet_types::{DatasetId, DecisionId, MemberId, Obligation, RequestId, Timestamp, decode};
-use std::collections::BTreeSet;
 
 use crate::AccessError;
 use crate::pdc::{Pdc, put};
@@ -60,15 +59,6 @@ pub(crate) fn notice_to(
         reasons: record.reasons.clone(),
     };
     Some(put(EntryKind::Notice, &owner.0, &decision.0, &notice))
-}
-
-/// An obligation that nobody here can apply.
-pub(crate) fn without_means(obligations: &BTreeSet<Obligation>) -> Option<Obligation> {
-    obligations.iter().copied().find(|obligation| match obligation {
-        Obligation::NotifyOwner | Obligation::Review => false,
-        // Records leave sealed as a whole; nothing here cuts fields out of them.
-        Obligation::OnlyGrantedFields => true,
-    })
 }
 
 impl Pdc {

@@ -4,10 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use secnet_lock::{CompartmentId, CompartmentPacket, GrantWraps, ReleasePacket, UploadId};
+use secnet_lock::{
+    CompartmentId, CompartmentPacket, GrantWraps, HostingPacket, ReleasePacket, UploadId,
+};
 use secnet_types::{DatasetId, Digest};
 
 use crate::AccessError;
+use crate::hosting::own_packet;
 use crate::pdc::Pdc;
 use crate::ports::{EntryKind, EntryName};
 
@@ -19,12 +22,16 @@ const MAX_KEPT_BYTES: usize = 32 * 1024 * 1024;
 pub(crate) struct UploadPackets {
     pub release: Vec<ReleasePacket>,
     pub compartments: BTreeMap<CompartmentId, CompartmentPacket>,
+    /// This data centre's own, of a dataset that it hosts.
+    pub hosting: Option<HostingPacket>,
 }
 
 impl UploadPackets {
     fn bytes(&self) -> usize {
         let release = self.release.iter().map(|packet| packet.envelope.len());
-        release.chain(self.compartments.values().map(|packet| packet.envelope.len())).sum()
+        let hosting = self.hosting.iter().map(|packet| packet.envelope.len());
+        let compartments = self.compartments.values().map(|packet| packet.envelope.len());
+        release.chain(compartments).chain(hosting).sum()
     }
 }
 
@@ -136,7 +143,10 @@ impl Pdc {
             openings.forgotten
         };
         let damaged = |error: secnet_types::DecodeError| AccessError::Damaged(error.to_string());
-        let mut packets = UploadPackets { release: Vec::new(), compartments: BTreeMap::new() };
+        let hosting = self.archive.list(EntryKind::HostingPacket, &upload.0).await?;
+        let hosting = own_packet(hosting, Digest(self.hosting_key().digest()))?;
+        let mut packets =
+            UploadPackets { release: Vec::new(), compartments: BTreeMap::new(), hosting };
         for (_, bytes) in self.archive.list(EntryKind::ReleasePacket, &upload.0).await? {
             packets.release.push(ReleasePacket::from_bytes(&bytes).map_err(damaged)?);
         }
@@ -187,6 +197,7 @@ mod tests {
         Packets::Upload(Arc::new(UploadPackets {
             release: Vec::new(),
             compartments: BTreeMap::new(),
+            hosting: None,
         }))
     }
 

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use secnet_crypto::CryptoRng;
 use secnet_crypto::rand_core::{TryCryptoRng, TryRng};
+use secnet_crypto::{CryptoRng, SealKeyPair};
 use secnet_guard::{Guard, Model};
-use secnet_lock::RecordEntry;
+use secnet_lock::{Host, RecordEntry};
 use secnet_policy::{ConsentCache, RecordIndex};
 use secnet_types::{
     Command, CommandId, DatasetId, MemberId, NetworkId, Operation, RecordId, SignedCommand, Signer,
@@ -49,6 +49,8 @@ pub struct Pdc {
     pub signer: Arc<dyn Signer + Send + Sync>,
     /// Whose key that is.
     pub member: MemberId,
+    /// Opens what owners let it open.
+    pub(crate) host: Host,
     pub(crate) network: NetworkId,
     pub(crate) learning: Mutex<Learning>,
     pub(crate) rules: Mutex<Option<Arc<RulesHere>>>,
@@ -102,6 +104,8 @@ pub struct Parts {
     pub signer: Arc<dyn Signer + Send + Sync>,
     /// Whose key that is.
     pub member: MemberId,
+    /// The key pair that owners seal to what this data centre may open.
+    pub sealing: Box<SealKeyPair>,
 }
 
 /// The records of one dataset, ready for questions.
@@ -127,7 +131,7 @@ impl Pdc {
     /// # Errors
     /// The archive cannot be read.
     pub async fn with_model(parts: Parts, model: Model) -> Result<Self, ArchiveError> {
-        let Parts { log, vault, archive, release, clock, entropy, signer, member } = parts;
+        let Parts { log, vault, archive, release, clock, entropy, signer, member, sealing } = parts;
         let guard = match archive.get(&guard_name()).await? {
             Some(bytes) => {
                 Guard::restore(model, &bytes).map_err(|e| ArchiveError::Damaged(e.to_string()))?
@@ -147,6 +151,7 @@ impl Pdc {
             entropy,
             signer,
             member,
+            host: Host::new(sealing),
             learning,
             rules: Mutex::default(),
             consents: Mutex::new(ConsentCache::new()),

@@ -354,6 +354,8 @@ pub enum EntryKind {
     Ahead = 17,
     /// What a member tried out on a day; group: dataset, key: day, member.
     Previews = 18,
+    /// One upload's packet for the data centre that hosts it; group: upload, key: digest of that data centre's public key.
+    HostingPacket = 19,
 }
 
 /// Why the archive did not do as asked.

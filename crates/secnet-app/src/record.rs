@@ -81,6 +81,9 @@ pub struct FactsRecord {
     /// The most that the requester would have paid.
     #[n(20)]
     pub max_price: Amount,
+    /// Only these fields of the records are released; absent for whole records.
+    #[n(21)]
+    pub fields: Option<BTreeSet<String>>,
 }
 
 impl FactsRecord {

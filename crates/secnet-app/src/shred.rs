@@ -194,14 +194,15 @@ impl Pdc {
         names.unwrap_or_default()
     }
 
-    /// Each release packet is sealed anew without the erased records; an upload of which nothing is left loses its
-    /// compartment packets as well.
+    /// Each release and hosting packet is sealed anew without the erased records; an upload of which nothing is left loses
+    /// its compartment packets as well.
     async fn destroy_shares(
         &self,
         upload: &[u8],
         gone: &BTreeSet<RecordId>,
         changes: &mut Vec<Change>,
     ) -> Result<(), AccessError> {
+        self.forget_hosted(upload, gone, changes).await?;
         let mut emptied = false;
         for (name, bytes) in self.archive.list(EntryKind::ReleasePacket, upload).await? {
             let packet = ReleasePacket::from_bytes(&bytes)

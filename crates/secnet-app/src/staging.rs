@@ -296,7 +296,9 @@ impl Pdc {
         upload: &[u8],
         changes: &mut Vec<Change>,
     ) -> Result<(), AccessError> {
-        for kind in [EntryKind::ReleasePacket, EntryKind::CompartmentPacket] {
+        let kinds =
+            [EntryKind::ReleasePacket, EntryKind::CompartmentPacket, EntryKind::HostingPacket];
+        for kind in kinds {
             for (name, _) in self.archive.list(kind, upload).await? {
                 changes.push(Change { name, value: None });
             }
@@ -318,10 +320,14 @@ impl Pdc {
     /// stays: a view of it may be behind.
     pub(crate) async fn finish_interrupted(&self) -> Result<(), AccessError> {
         for (command, staged) in self.staged().await? {
+            let dataset = staged.dataset;
             if self.is_accepted(&staged) {
                 self.list_staged(command, &staged).await?;
             } else if self.view(|view| staged.expires <= view.time) == Some(true) {
                 self.clear_staged(command, &staged).await?;
+            }
+            if !self.is_hosted(dataset) {
+                self.unhost(dataset).await?;
             }
         }
         Ok(())

@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use minicbor::{Decode, Encode};
 use secnet_crypto::Address;
-use secnet_lock::{CompartmentId, RecordEntry, SealedUpload, UploadId};
+use secnet_lock::{CompartmentId, HostingPacket, RecordEntry, SealedUpload, UploadId};
 use secnet_types::{
-    Action, DatasetId, DecodeError, Digest, MemberId, Operation, Purpose, RecordMeta,
+    Action, DatasetId, DecodeError, Digest, MemberId, Operation, Purpose, RecordMeta, ServiceLevel,
     SignedCommand, decode, encode,
 };
 use std::collections::BTreeSet;
@@ -115,6 +115,8 @@ pub struct Stated {
     pub terms: TermsDetail,
     /// The uploads; none if an update changes nothing of them.
     pub manifest: Option<DatasetManifest>,
+    /// Of a hosted dataset: what lets this data centre open the records, for each upload that it has no packet of yet.
+    pub hosting: Vec<HostingPacket>,
 }
 
 /// The segments that a dataset's records are in. A free function, because a check of a damaged folder has no [`Pdc`].
@@ -193,9 +195,15 @@ impl Pdc {
         let manifest = stated.manifest.as_ref();
         self.check_manifest((dataset, &value.operation), &uploads, manifest).await?;
         let staged = Staged::of(dataset, &uploads, value);
-        let staged = self.stage(uploads, stated, staged, command).await?;
+        let level = terms.level;
+        let hosted = self.is_hosted(dataset) || level == ServiceLevel::Hosted;
+        let staged = self.stage(uploads, (stated, level), staged, command).await?;
         let ordered = self.log.submit(command.to_bytes()).await;
         let settled = self.settle_staged(ordered, &staged, command).await;
+        // The command was refused, or the owner takes back what she had trusted this data centre with.
+        if hosted && !self.is_hosted(dataset) {
+            self.unhost(dataset).await?;
+        }
         drop(one_at_a_time);
         settled.map(|committed| (dataset, committed))
     }
@@ -204,11 +212,12 @@ impl Pdc {
     async fn stage(
         &self,
         uploads: Vec<Upload>,
-        stated: &Stated,
+        (stated, level): (&Stated, ServiceLevel),
         staged: Staged,
         command: &SignedCommand,
     ) -> Result<Staged, AccessError> {
         let (author, dataset) = (command.value.author, staged.dataset());
+        let adds = matches!(command.value.operation, Operation::UpdateDataset { .. });
         let owner = match &command.value.operation {
             Operation::UpdateDataset { .. } => self
                 .view(|view| view.state.dataset(dataset).map(|entry| entry.owner))
@@ -224,12 +233,20 @@ impl Pdc {
             self.check_packets(dataset, &upload.sealed).await?;
             checked.push((items, self.own_segments(dataset, author, &upload.sealed).await?));
         }
+        let (what, given) = ((dataset, owner, level), &stated.hosting);
+        if author != owner && !given.is_empty() {
+            return Err(AccessError::Malformed(
+                "only the owner lets a data centre open records".into(),
+            ));
+        }
+        let hosting = self.hosting_to_keep(what, adds, &uploads, given).await?;
         let name = staged_name(command);
         let ahead = self.hold_ahead(author, &uploads).await?;
         let staged = staged.with_ahead(author, &ahead);
         self.note_staged(name, &staged).await?;
         let terms = stated.terms.commitment();
         let mut changes = vec![put(EntryKind::TermsDetail, &[], &terms.0, &stated.terms)];
+        changes.extend(hosting);
         if let Some(manifest) = &stated.manifest {
             let key = manifest.commitment();
             changes.push(put(EntryKind::DatasetManifest, &dataset.0, &key.0, manifest));

@@ -12,8 +12,8 @@ use std::collections::BTreeSet;
 
 use crate::call::Authenticated;
 use crate::facts::Facts;
-use crate::notices::without_means;
 use crate::pdc::Pdc;
+use crate::project::too_large;
 
 /// Step 4 done: policy permits these records under this grant.
 #[derive(Debug)]
@@ -84,7 +84,16 @@ pub(crate) fn permit(facts: &Facts, asked: &[&RecordMeta]) -> Result<Permitted, 
         Err(damage) => return Err(fault(damage)),
     };
     match decide_all(consent, &facts.question, asked.iter().copied()) {
-        ScopeVerdict::Permit { grant, records, .. } => Ok(Permitted { grant, records }),
+        ScopeVerdict::Permit { grant, records, .. } => {
+            // What no fields can be cut out of is refused before it is paid for, as far as that can be known.
+            let entries = facts.grounds.as_ref().ok().map(|grounds| &grounds.records.entries);
+            let entry = |id| entries.and_then(|entries| entries.get(id));
+            let all = records.iter().filter_map(entry);
+            match grant.fields.as_ref().and_then(|_| too_large(all)) {
+                Some(why) => Err(not_to_cut(&why)),
+                None => Ok(Permitted { grant, records }),
+            }
+        }
         ScopeVerdict::Fault(message) => Err(fault(&message)),
         ScopeVerdict::Deny { .. } => Err(refused(consent, &facts.question, asked)),
     }
@@ -112,15 +121,13 @@ fn refused(consent: &CompiledConsent, question: &Question, asked: &[&RecordMeta]
     Objection { class, hold: false, reasons: vec![reason], remedy: remedy.as_str().to_owned() }
 }
 
-/// An obligation that nobody can apply is a denial.
-fn unmet(obligation: Obligation) -> Objection {
+/// Only fields may be handed over, and the records are too large to cut these out.
+fn not_to_cut(why: &str) -> Objection {
     Objection {
         class: ReasonClass::Consent,
         hold: false,
-        reasons: vec![format!(
-            "the use is permitted only under an obligation that this data centre cannot meet: {obligation:?}"
-        )],
-        remedy: secnet_policy::Remedy::AskOwner.as_str().to_owned(),
+        reasons: vec![format!("only fields of the records are permitted: {why}")],
+        remedy: "ask for fewer or smaller records at once".into(),
     }
 }
 
@@ -182,10 +189,9 @@ impl Pdc {
             self.learning.lock().guard.model().vet(&use_, &judgement.features, matched);
         judgement.reasons = verdict.reasons.iter().map(ToString::to_string).collect();
         match &verdict.outcome {
-            GuardOutcome::Allow { obligations } => match without_means(obligations) {
-                None => Ok(Vetted { grant, records, obligations: obligations.clone() }),
-                Some(obligation) => Err(unmet(obligation)),
-            },
+            GuardOutcome::Allow { obligations } => {
+                Ok(Vetted { grant, records, obligations: obligations.clone() })
+            }
             stopped => {
                 let notice = verdict.notice();
                 Err(Objection {

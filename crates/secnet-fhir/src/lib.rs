@@ -2,7 +2,7 @@
 //!
 //! Owns: what a health record is to SecNet, its [`Category`], [`Sensitivity`] and data [`Period`],
 //! and whose it is. Refuses: files and network (bytes come in, the caller opens files), terminology
-//! servers, changing a record in any way.
+//! servers, changing a record in any way but leaving fields out ([`project`]).
 //!
 //! ```
 //! use secnet_fhir::{Category, Limits, parse_document};
@@ -39,6 +39,7 @@ mod json;
 mod limits;
 mod patient;
 mod period;
+mod projection;
 mod resource;
 mod resource_type;
 mod scan;
@@ -56,6 +57,9 @@ pub use limits::{
     MAX_NESTING, MAX_RESOURCE_BYTES, MAX_VALUES,
 };
 pub use period::Period;
+pub use projection::{
+    Fields, MAX_FIELD_LEVELS, MAX_PROJECTED_BYTES, NotAField, ProjectionError, has_element, project,
+};
 pub use resource::Resource;
 pub use resource_type::ResourceType;
 pub use sensitivity::Sensitivity;

@@ -61,6 +61,18 @@ pub(crate) fn check_structure<T: FhirJson>(root: &str, value: &Json) -> Result<(
     }
 }
 
+/// Does a resource of this type have an element of this name at its top level?
+pub(crate) fn knows_element(resource_type: ResourceType, name: &str) -> bool {
+    let type_name = resource_type.as_str();
+    let member = |name: &str, value| (name.to_owned(), value);
+    let resource_type = member("resourceType", Json::String(type_name.to_owned()));
+    let probe = Json::Object(vec![resource_type, member(name, Json::Null)]);
+    let mut decoder = Decoder::new(type_name);
+    let _ignored = fhirkit::r4::Resource::decode(&probe, &mut decoder);
+    let path = format!("{type_name}.{name}");
+    !decoder.issues.iter().any(|issue| issue.path == path && issue.message == "unknown element")
+}
+
 /// Checks what the structure leaves open, and collects the codes on the way.
 pub(crate) fn check_content<'j>(
     resource_type: ResourceType,

@@ -107,6 +107,12 @@ impl GrantWraps {
         seal(self.header.binding, &table, member, rng)
     }
 
+    /// Does the packet hold no secret at all? Seen from its length, without a key.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.envelope.len() <= secnet_crypto::seal::SEAL_OVERHEAD
+    }
+
     /// The compartment secrets, for the grant that the caller has in mind.
     pub(crate) fn secrets(
         &self,

@@ -22,16 +22,21 @@
 //! 5. the grantee opens: [`ReceivedShares`], [`Grantee::unlock`], [`RecordKey`];
 //! 6. [`ShredPlan`] says what has to be destroyed so that nobody can.
 //!
+//! Where the owner lets a data centre open records, it holds `a` as well ([`host_upload`], [`Host`]), and hands out parts of
+//! records ([`ProjectionSealer`], [`ReceivedProjections`]).
+//!
 //! Byte formats are deterministic CBOR and fixed-width tables, described in `docs/spec/lock.md` and beside each type.
 //! This crate is pure: no clock, no IO, randomness is a parameter.
 
 mod compartment;
 mod entry;
 mod grant;
+mod host;
 mod keys;
 mod large;
 pub mod limits;
 mod open;
+mod projected;
 mod release;
 mod sealed;
 mod shred;
@@ -42,9 +47,14 @@ mod version;
 pub use compartment::{Compartment, CompartmentDirectory, CompartmentId, compartments_for};
 pub use entry::{Location, RecordEntry, UploadId, object_binding};
 pub use grant::{GrantBinding, GrantHeader, GrantWraps, WrapError, wrap_for_grantee};
+pub use host::{Host, HostError, HostedHalves, HostingHeader, HostingPacket, host_upload};
 pub use keys::{CompartmentKeys, KeysError};
 pub use large::{LargeEntry, LargeSealer, PartSealer, seal_large};
 pub use open::{Grantee, RecordKey, UnlockError, open_record};
+pub use projected::{
+    ProjectedError, ProjectedHeader, ProjectedKeys, ProjectionError, ProjectionSealer,
+    ReceivedProjections,
+};
 pub use release::{
     HeldShares, ReceivedShares, Recipient, ReleaseContext, ReleaseError, ReleaseHeader,
     ReleaseNode, ReleasePacket, ReleasedHeader, ReleasedShares,

@@ -12,12 +12,18 @@ pub const MAX_COMPARTMENTS: usize = 4096;
 pub const MAX_ENTRY_BYTES: usize = 4096;
 /// A compartment packet, in bytes: 48 for each record, envelope and header.
 pub const MAX_COMPARTMENT_PACKET_BYTES: usize = MAX_UPLOAD_RECORDS * 48 + 4096;
+/// A hosting packet, in bytes: 48 for each record, envelope and header.
+pub const MAX_HOSTING_PACKET_BYTES: usize = MAX_UPLOAD_RECORDS * 48 + 4096;
 /// A release packet, in bytes: 80 for each record, envelope and header.
 pub const MAX_RELEASE_PACKET_BYTES: usize = MAX_UPLOAD_RECORDS * 80 + 4096;
 /// Shares in one answer of a release node.
 pub const MAX_RELEASED_SHARES: usize = MAX_UPLOAD_RECORDS;
 /// An answer of a release node, in bytes: 97 for each share, envelope and header.
 pub const MAX_RELEASED_BYTES: usize = MAX_RELEASED_SHARES * 97 + 4096;
+/// Projections in one release.
+pub const MAX_PROJECTIONS: usize = 4096;
+/// The keys of the projections in one release, in bytes: 48 for each, envelope and header.
+pub const MAX_PROJECTED_KEYS_BYTES: usize = MAX_PROJECTIONS * 48 + 4096;
 /// The wraps of a grant, in bytes: 64 for each compartment, envelope and header.
 pub const MAX_WRAPS_BYTES: usize = MAX_COMPARTMENTS * 64 + 4096;
 /// An upload's manifest, in bytes.

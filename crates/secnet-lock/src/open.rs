@@ -141,19 +141,7 @@ impl Grantee {
         let halves = self.halves.get(&(entry.upload(), entry.compartment()));
         let halves = halves.ok_or(UnlockError::NoPacket(entry.upload()))?;
         let a = halves.get(&entry.record().0).ok_or(UnlockError::NoHalf(entry.record()))?;
-        let (good, faulty) = sift(entry, shares);
-        let needed = entry.threshold();
-        if good.len() < usize::from(needed) {
-            return Err(match faulty.first() {
-                Some((index, node)) => UnlockError::WrongShare { index: *index, node: *node },
-                None => UnlockError::TooFewShares { got: good.len(), needed },
-            });
-        }
-        let refused = UnlockError::Refused(entry.record());
-        let b = combine(needed, &good).map_err(|_| refused.clone())?;
-        let key = unwrap_key(entry, a, &b).ok_or(refused)?;
-        let aad = object_binding(entry.dataset(), entry.upload(), entry.record());
-        Ok(RecordKey { key, aad, faulty: faulty.into_iter().map(|(_, node)| node).collect() })
+        unlock(entry, a, shares)
     }
 }
 
@@ -164,6 +152,27 @@ impl fmt::Debug for Grantee {
             .field("packets", &self.halves.len())
             .finish()
     }
+}
+
+/// Both halves of one record, put together.
+pub(crate) fn unlock(
+    entry: &RecordEntry,
+    a: &[u8; 32],
+    shares: &ReceivedShares,
+) -> Result<RecordKey, UnlockError> {
+    let (good, faulty) = sift(entry, shares);
+    let needed = entry.threshold();
+    if good.len() < usize::from(needed) {
+        return Err(match faulty.first() {
+            Some((index, node)) => UnlockError::WrongShare { index: *index, node: *node },
+            None => UnlockError::TooFewShares { got: good.len(), needed },
+        });
+    }
+    let refused = UnlockError::Refused(entry.record());
+    let b = combine(needed, &good).map_err(|_| refused.clone())?;
+    let key = unwrap_key(entry, a, &b).ok_or(refused)?;
+    let aad = object_binding(entry.dataset(), entry.upload(), entry.record());
+    Ok(RecordKey { key, aad, faulty: faulty.into_iter().map(|(_, node)| node).collect() })
 }
 
 /// Good shares, one for each index, and who sent wrong ones.

@@ -220,7 +220,7 @@ impl World {
         let Some(command) = self.forged(ATTACKER, operation, expires) else { return Ok(None) };
         self.smuggled
             .insert(metas.iter().map(|meta| meta.id).next().unwrap_or(RecordId([0; 16])), dataset);
-        let stated = Stated { terms: detail, manifest: Some(listed) };
+        let stated = Stated { terms: detail, manifest: Some(listed), hosting: Vec::new() };
         let wish = Wish::TakeIn { sealed, metas, stated, command };
         Ok(Some((Arc::new(wish), Expect::Refused)))
     }

@@ -182,6 +182,7 @@ impl Asking {
                 self.watch(process, &delivery, since);
                 self.read(pdc, *delivery).await
             }
+            Outcome::Projected(_) => Ok(Done::Wrong("fields of a sealed dataset".into())),
             Outcome::Held(refusal) => Ok(match refusal.decision {
                 Some(decision) => Done::Held(decision, Box::new(refusal.receipt)),
                 None => Done::Wrong("a hold without a decision".into()),

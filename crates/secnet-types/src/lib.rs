@@ -47,7 +47,7 @@ pub use ids::{
     AskId, CommandId, DatasetId, DecisionId, DenialId, Digest, GrantId, GroupId, IdError, MemberId,
     NetworkId, RecordId, RequestId, RuleId,
 };
-pub use market::{Beneficiary, RuleListing, ServiceLevel, Terms};
+pub use market::{Beneficiary, RuleListing, Terms};
 pub use money::{Amount, BasisPoints, MoneyError};
 pub use namespace::Namespace;
 pub use receipt::{Receipt, ReceiptError, VerifiedReceipt};
@@ -59,4 +59,4 @@ pub use rule::{
 };
 pub use scope::{DataPeriod, RecordMeta, Scope};
 pub use time::{Timestamp, Window};
-pub use vocabulary::{Action, Category, Label, Labels, Purpose, VocabularyError};
+pub use vocabulary::{Action, Category, Label, Labels, Purpose, ServiceLevel, VocabularyError};

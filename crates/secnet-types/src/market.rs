@@ -2,19 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
-use crate::{Amount, BasisPoints, Digest, MemberId, RuleId, Timestamp};
-
-/// Where records can be opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
-#[cbor(index_only)]
-pub enum ServiceLevel {
-    /// Labelled and encrypted on the owner's side; only grantees decrypt. Field scope is impossible.
-    #[n(0)]
-    Sealed,
-    /// The owner trusts this PDC to hold both locks, for protocol doors, field scope and jobs.
-    #[n(1)]
-    Hosted,
-}
+use crate::{Amount, BasisPoints, Digest, MemberId, RuleId, ServiceLevel, Timestamp};
 
 /// Who is paid besides the owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]

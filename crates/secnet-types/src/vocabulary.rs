@@ -58,6 +58,16 @@ macro_rules! words {
 }
 
 words!(
+    /// Where records can be opened.
+    ServiceLevel, "service level", {
+        /// Labelled and encrypted on the owner's side; only grantees decrypt. Field scope is impossible.
+        Sealed = 0 "sealed",
+        /// The owner trusts this PDC to hold both locks, for protocol doors, field scope and jobs.
+        Hosted = 1 "hosted",
+    }
+);
+
+words!(
     /// Why data is used. The words follow HL7 v3 PurposeOfUse; the code is in brackets.
     Purpose, "purpose", {
         /// Care of this person (TREAT).

@@ -18,11 +18,12 @@ pub(crate) use access::{
     Answered, Wanted, collected, fresh_request, get, get_again, request, request_in, request_to,
 };
 pub(crate) use consent::{
-    Permission, ask, days_from_now, grant, party_of, prepare_ask, prepare_grant, scope_of,
+    Permission, ask, compartments_of, days_from_now, fields_fit, grant, party_of, prepare_ask,
+    prepare_grant, scope_of,
 };
 pub(crate) use keys::{compartments, lock_failure, save_compartments};
 pub(crate) use members::{admission, admit};
-pub(crate) use seal::{Offer, PlainRecord, register, register_at, seal};
+pub(crate) use seal::{Offer, PlainRecord, fresh, hosting, register, register_at, seal};
 
 /// Sign an operation and hand it in.
 pub(crate) async fn order(

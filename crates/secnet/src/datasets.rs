@@ -3,7 +3,9 @@
 use secnet_app::ports::{Archive as _, EntryKind, EntryName};
 use secnet_app::{DatasetManifest, Stated, TermsDetail};
 use secnet_ledger::Dataset;
-use secnet_types::{DatasetId, Digest, MemberId, Operation, SignedCommand, Terms, decode};
+use secnet_types::{
+    DatasetId, Digest, MemberId, Operation, ServiceLevel, SignedCommand, Terms, decode,
+};
 
 use crate::actions::{self, PlainRecord};
 use crate::failure::Failure;
@@ -105,8 +107,15 @@ pub(crate) async fn carry_out(
         }
         _ => None,
     };
+    let mut to_host = actions::fresh(&sealed.uploads);
+    if let (Change::Update(..), [], ServiceLevel::Hosted) = (change, records, terms.level) {
+        // The level may be new; and if something of what was there is lost, here it is made again.
+        let before = node.pdc.uploads_to_host(author.member(), dataset).await;
+        to_host.extend(before.map_err(access_failure)?);
+    }
+    let hosting = actions::hosting(node, author, (dataset, terms.level), &to_host)?;
     let command: SignedCommand = node.pdc.sign(author.member(), operation, &author.signing);
-    let stated = Stated { terms: detail.clone(), manifest: listed };
+    let stated = Stated { terms: detail.clone(), manifest: listed, hosting };
     node.pdc.take_in(sealed.uploads, &stated, &command).await.map_err(access_failure)?;
     Ok(())
 }

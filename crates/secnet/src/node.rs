@@ -195,6 +195,7 @@ impl Node {
             entropy,
             signer: keys.pdc,
             member,
+            sealing: Box::new(keys.pdc_sealing),
         })
         .await
         .map_err(|error| access_failure(error.into()))?;

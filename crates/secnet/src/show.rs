@@ -67,10 +67,16 @@ pub(crate) fn recorded(refusal: &secnet_app::Refusal) -> String {
     }
 }
 
+/// What a release is limited to.
+pub(crate) fn only_fields(fields: &std::collections::BTreeSet<String>) -> String {
+    let names: Vec<&str> = fields.iter().map(String::as_str).collect();
+    format!(" (only {})", names.join(", "))
+}
+
 /// A refusal as a failure, so that the exit code tells it.
 pub(crate) fn refusal(outcome: &Outcome) -> Option<Failure> {
     match outcome {
-        Outcome::Released(_) => None,
+        Outcome::Released(_) | Outcome::Projected(_) => None,
         Outcome::Held(refusal) => Some(
             Failure::new(
                 "held",

@@ -1,5 +1,7 @@
 //! What a request would be answered, without recording, charging, releasing or learning anything.
 
+use std::collections::BTreeSet;
+
 use secnet_ledger::{DecisionState, Rejection};
 use secnet_types::{Amount, GrantId, HoldAnswer, Operation, ReasonClass, RecordId, Verdict};
 
@@ -20,6 +22,8 @@ pub enum Preview {
         price: Amount,
         /// The records.
         records: Vec<RecordId>,
+        /// Only these fields of them; absent for whole records.
+        fields: Option<BTreeSet<String>>,
     },
     /// It would wait for the owner's answer.
     Held(Foreseen),
@@ -138,7 +142,7 @@ fn told(concluded: Concluded, owner: bool) -> Preview {
     };
     match (decision.verdict, objection) {
         (Verdict::Allow { grant, price, .. }, _) => {
-            Preview::Released { grant, price, records: record.released }
+            Preview::Released { grant, price, records: record.released, fields: record.fields }
         }
         (Verdict::Hold { .. }, Some(objection)) => Preview::Held(foreseen(objection)),
         (Verdict::Deny { .. }, Some(objection)) => Preview::Denied(foreseen(objection)),

@@ -217,7 +217,8 @@ async fn p3_nobody_brings_records_into_a_dataset_of_another() {
         terms: terms.clone(),
         manifest,
     };
-    let stated = Stated { terms: detail.clone(), manifest: Some(listed.clone()) };
+    let stated =
+        Stated { terms: detail.clone(), manifest: Some(listed.clone()), hosting: Vec::new() };
     // Whoever was granted something knows of the dataset; a stranger is not even told that there is one.
     for (who, told) in [(&bo, Rejection::NotEntitled), (&eve, Rejection::UnknownDataset)] {
         let command = world.sign(who, update(listed.commitment()));
@@ -239,7 +240,7 @@ async fn p3_nobody_brings_records_into_a_dataset_of_another() {
     let command = world.sign(&eve, repriced);
     let terms_now = terms_detail(&world).await;
     for manifest in [None, Some(before)] {
-        let stated = Stated { terms: terms_now.clone(), manifest };
+        let stated = Stated { terms: terms_now.clone(), manifest, hosting: Vec::new() };
         let refused = world.pdc.take_in(uploads(), &stated, &command).await;
         assert!(matches!(refused, Err(AccessError::Malformed(_))), "{refused:?}");
     }

@@ -19,7 +19,8 @@ async fn a_preview_says_what_the_request_then_gets_and_leaves_no_trace() {
     let bo = World::copy(&world.bo);
     let (call, _) = world.call(&bo, Purpose::Treatment, None);
     let before = trace(&world);
-    let Preview::Released { grant: by, price, records } = world.pdc.preview(&call).await.unwrap()
+    let Preview::Released { grant: by, price, records, fields: None } =
+        world.pdc.preview(&call).await.unwrap()
     else {
         panic!("it would be released")
     };

@@ -24,7 +24,7 @@ async fn transfer_to_eve(world: &mut World) -> Person {
     let (pdc, manifest) = (world.node.id, listed.commitment());
     let accept = Operation::AcceptDataset { dataset, pdc, terms, manifest };
     let command = world.sign(&eve, accept);
-    let stated = Stated { terms: detail, manifest: Some(listed) };
+    let stated = Stated { terms: detail, manifest: Some(listed), hosting: Vec::new() };
     world.pdc.take_in(Vec::new(), &stated, &command).await.unwrap();
     eve
 }

@@ -10,11 +10,13 @@
 mod calling;
 mod canary;
 mod compile_fail;
+mod fields;
 mod flow;
 mod foreseen;
 mod full;
 mod guarding;
 mod hindsight;
+mod hosted;
 mod money;
 mod refusing;
 mod revoking;

@@ -37,7 +37,7 @@ fn parcel(world: &mut World, who: &Person, name: u8) -> Parcel {
         },
     };
     let command = SignedCommand::sign(command, who.key.as_ref());
-    let stated = Stated { terms: detail, manifest: Some(listed) };
+    let stated = Stated { terms: detail, manifest: Some(listed), hosting: Vec::new() };
     Parcel { sealed, meta, stated, command }
 }
 
@@ -297,7 +297,7 @@ async fn addition(world: &mut World, name: u8) -> (Vec<Upload>, Stated, SignedCo
     let (pdc, manifest) = (world.node.id, listed.commitment());
     let operation = Operation::UpdateDataset { dataset, pdc, terms, manifest };
     let command = world.sign(&ada, operation);
-    (uploads, Stated { terms: detail, manifest: Some(listed) }, command)
+    (uploads, Stated { terms: detail, manifest: Some(listed), hosting: Vec::new() }, command)
 }
 
 fn again(uploads: &[Upload]) -> Vec<Upload> {

@@ -217,7 +217,7 @@ impl World {
             operation: Operation::RegisterDataset { pdc: self.node.id, terms, manifest },
         };
         let command = SignedCommand::sign(command, self.ada.key.as_ref());
-        let stated = Stated { terms: detail, manifest: Some(listed) };
+        let stated = Stated { terms: detail, manifest: Some(listed), hosting: Vec::new() };
         self.pdc.take_in(uploads, &stated, &command).await.unwrap();
     }
 
@@ -354,6 +354,7 @@ impl World {
             entropy: Arc::clone(&pdc.entropy),
             signer: Arc::clone(&pdc.signer),
             member: pdc.member,
+            sealing: Box::new(SealKeyPair::from_seed(*self.node.sealing.secret.seed())),
         }
     }
 
@@ -400,6 +401,7 @@ fn parts_of(
         entropy,
         signer: Arc::clone(&node.key) as _,
         member: node.id,
+        sealing: Box::new(SealKeyPair::from_seed(*node.sealing.secret.seed())),
     };
     (parts, release)
 }

@@ -14,6 +14,7 @@
 mod bundles;
 mod hostile;
 mod labels;
+mod projection;
 mod samples;
 mod shared;
 

@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use secnet_app::ports::VaultError;
-use secnet_app::{AccessCall, AccessError, Delivery, Door, Granted, Outcome, Preview};
+use secnet_app::{AccessCall, AccessError, Door, Granted, Outcome, Preview};
 use secnet_types::{AccessRequest, RecordId, RequestId, Signed, Verdict};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -22,14 +22,11 @@ use crate::base64::Base64;
 use crate::body::Json;
 use crate::http::commands::other_key;
 use crate::http::query::AtBoth;
-use crate::http::shapes::{Record, Refused};
+use crate::http::released::Released;
+use crate::http::shapes::Refused;
 use crate::metrics::Decided;
 use crate::{Gateway, Problem};
 
-/// Most ciphertext in an answer, in bytes; what is longer is downloaded.
-const MAX_INLINE: u64 = 1024 * 1024;
-/// About how much of an answer is neither bytes in text nor of another record, in bytes.
-const TEXT_ROOM: usize = 1024;
 /// Ciphertext read at once, in bytes. Consent is asked again before each piece.
 const PIECE: u64 = 1024 * 1024;
 
@@ -46,50 +43,6 @@ pub(crate) struct AccessBody {
     /// Put the ciphertext into the answer, as far as it is short.
     #[serde(default)]
     inline: bool,
-}
-
-/// What a granted request is answered.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Released {
-    /// The decision's id.
-    decision: String,
-    /// The request's id.
-    request: String,
-    /// The dataset.
-    dataset: String,
-    /// The grant that allowed it.
-    grant: String,
-    /// The commitment to that grant's detail, 32 bytes: its sealed packets are bound to it.
-    grant_detail: Base64,
-    /// What it cost.
-    price: String,
-    /// Until when the same request brings the same answer, and records can be downloaded.
-    collect_by: String,
-    /// The receipt, CBOR.
-    receipt: Base64,
-    /// The records.
-    records: Vec<ReleasedRecord>,
-    /// The packets that hold the grantee's half of the lock, CBOR each.
-    packets: Vec<Base64>,
-    /// The grant's sealed packets, which open those, CBOR.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    wraps: Option<Base64>,
-    /// The release nodes' half, sealed to the receiving key, CBOR each.
-    shares: Vec<Base64>,
-}
-
-/// One released record.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ReleasedRecord {
-    #[serde(flatten)]
-    meta: Record,
-    /// How it opens, CBOR.
-    entry: Base64,
-    /// How long its ciphertext is, in bytes.
-    length: u64,
-    /// Its ciphertext, if it is short and was asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ciphertext: Option<Base64>,
 }
 
 /// Ask for data. Whatever is decided is on the ledger before this is answered.
@@ -110,6 +63,11 @@ pub(crate) async fn access(
     match gateway.pdc.access(&call).await? {
         Outcome::Released(delivery) => {
             let released = gateway.released(*delivery, inline).await?;
+            let answer = ([(CACHE_CONTROL, "no-store")], released).into_response();
+            Ok(decided(answer, "allow", String::new()))
+        }
+        Outcome::Projected(projected) => {
+            let released = gateway.released_fields(*projected);
             let answer = ([(CACHE_CONTROL, "no-store")], released).into_response();
             Ok(decided(answer, "allow", String::new()))
         }
@@ -145,6 +103,9 @@ pub(crate) struct Previewed {
     /// The records that would be released.
     #[serde(skip_serializing_if = "Option::is_none")]
     records: Option<Vec<String>>,
+    /// Only these fields of them; absent for whole records.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fields: Option<Vec<String>>,
     /// What kind of reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
@@ -309,68 +270,6 @@ impl AccessBody {
     }
 }
 
-impl IntoResponse for Released {
-    /// As JSON. Nearly all of it is bytes, so its length is known well enough to ask for memory once.
-    fn into_response(self) -> Response {
-        let wraps = self.wraps.as_ref().into_iter();
-        let parts = self.packets.iter().chain(&self.shares).chain(wraps);
-        let parts = parts.chain(self.records.iter().flat_map(ReleasedRecord::parts));
-        let bytes: usize = parts.chain([&self.receipt]).map(|part| part.0.len()).sum();
-        let room = TEXT_ROOM.saturating_mul(self.records.len().saturating_add(1));
-        let mut json = Vec::with_capacity(bytes.div_ceil(3).saturating_mul(4).saturating_add(room));
-        match serde_json::to_writer(&mut json, &self) {
-            Ok(()) => ([(CONTENT_TYPE, "application/json")], json).into_response(),
-            Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-        }
-    }
-}
-
-impl ReleasedRecord {
-    fn parts(&self) -> impl Iterator<Item = &Base64> {
-        std::iter::once(&self.entry).chain(&self.ciphertext)
-    }
-}
-
-impl Gateway {
-    /// The answer, with short ciphertexts if wanted; the permission is kept for downloads.
-    async fn released(&self, delivery: Delivery, inline: bool) -> Result<Released, Box<Problem>> {
-        let Delivery { granted, receipt, price, records, packets, wraps, shares } = delivery;
-        let detail = self
-            .pdc
-            .view(|view| view.state.grant(granted.grant()).map(|g| g.grant.detail))
-            .flatten();
-        let mut room = if inline { MAX_INLINE } else { 0 };
-        let mut answered = Vec::with_capacity(records.len());
-        for (meta, entry) in &records {
-            let length = entry.location().length;
-            let ciphertext = if inline && length <= room {
-                room = room.saturating_sub(length);
-                Some(Base64(self.pdc.ciphertext(&granted, meta.id).await?.to_vec()))
-            } else {
-                None
-            };
-            let (meta, entry) = (Record::from(meta), Base64(entry.to_bytes()));
-            answered.push(ReleasedRecord { meta, entry, length, ciphertext });
-        }
-        let released = Released {
-            decision: granted.decision().to_string(),
-            request: granted.request().to_string(),
-            dataset: granted.dataset().to_string(),
-            grant: granted.grant().to_string(),
-            grant_detail: Base64(detail.unwrap_or(secnet_types::Digest::ZERO).0.to_vec()),
-            price: price.to_string(),
-            collect_by: granted.collect_by().to_string(),
-            receipt: Base64(secnet_types::encode(&receipt)),
-            records: answered,
-            packets: packets.iter().map(|packet| Base64(packet.to_bytes())).collect(),
-            wraps: wraps.map(|wraps| Base64(wraps.to_bytes())),
-            shares: shares.iter().map(|shares| Base64(shares.to_bytes())).collect(),
-        };
-        self.deliveries.keep(granted, self.pdc.clock.now());
-        Ok(released)
-    }
-}
-
 fn previewed(preview: Preview) -> Result<Previewed, Box<Problem>> {
     let mut answer = Previewed {
         preview: true,
@@ -378,11 +277,13 @@ fn previewed(preview: Preview) -> Result<Previewed, Box<Problem>> {
         decided: false,
         price: None,
         records: None,
+        fields: None,
         reason: None,
         remedy: None,
     };
     match preview {
-        Preview::Released { price, records, .. } => {
+        Preview::Released { price, records, fields, .. } => {
+            answer.fields = fields.map(|fields| fields.into_iter().collect());
             answer.verdict = "allow";
             answer.price = Some(price.to_string());
             answer.records = Some(records.iter().map(ToString::to_string).collect());

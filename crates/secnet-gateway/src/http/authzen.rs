@@ -166,6 +166,19 @@ impl Gateway {
                 self.deliveries.keep(delivery.granted, self.pdc.clock.now());
                 (true, context)
             }
+            Outcome::Projected(projected) => {
+                let granted = &projected.granted;
+                let context = json!({
+                    "decision": granted.decision().to_string(),
+                    "request": granted.request().to_string(),
+                    "grant": granted.grant().to_string(),
+                    "price": projected.price.to_string(),
+                    "collect_by": granted.collect_by().to_string(),
+                    "receipt": encode(&secnet_types::encode(&projected.receipt)),
+                    "fields": granted.fields(),
+                });
+                (true, context)
+            }
             Outcome::Held(refusal) => (false, refused(&refusal, true)),
             Outcome::Denied(refusal) => (false, refused(&refusal, false)),
             Outcome::NotVisible => (false, not_visible(false)),
@@ -183,7 +196,10 @@ impl Gateway {
             context.insert("held".into(), held.into());
         };
         let decision = match self.pdc.preview_at_door(&call).await? {
-            Preview::Released { price, records, .. } => {
+            Preview::Released { price, records, fields, .. } => {
+                if let Some(fields) = fields {
+                    context.insert("fields".into(), json!(fields));
+                }
                 context.insert("price".into(), price.to_string().into());
                 context.insert("records".into(), records.len().into());
                 true

@@ -6,7 +6,7 @@ use axum::Json as JsonAnswer;
 use axum::extract::State;
 use secnet_app::{Known, Wish};
 use secnet_ledger::DatasetStatus;
-use secnet_types::{Action, DatasetId, Purpose, RecordId, ServiceLevel, Timestamp};
+use secnet_types::{Action, DatasetId, Purpose, RecordId, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -55,10 +55,7 @@ impl From<Known> for Dataset {
                 DatasetStatus::Erased => "erased",
             },
             price: dataset.terms.price.to_string(),
-            level: match dataset.terms.level {
-                ServiceLevel::Sealed => "sealed",
-                ServiceLevel::Hosted => "hosted",
-            },
+            level: dataset.terms.level.as_str(),
             until: (dataset.terms.expires != Timestamp::MAX)
                 .then(|| dataset.terms.expires.to_string()),
         }

@@ -19,6 +19,7 @@ mod problems;
 pub(crate) mod published;
 mod query;
 mod receipts;
+mod released;
 mod segments;
 mod sessions;
 mod shapes;

@@ -34,6 +34,8 @@ pub(crate) struct Network {
     data_centre: String,
     /// That key, as `did:key`.
     data_centre_key: String,
+    /// Its X-Wing key, which the hosting packets of a hosted dataset are sealed to. The ledger has its digest.
+    hosting_key: Base64,
     /// The X-Wing keys of the release nodes that uploads share to, in order.
     release_nodes: Vec<Base64>,
     /// How many of them a release takes.
@@ -63,6 +65,7 @@ pub(crate) async fn network(
         events,
         data_centre: pdc.member.to_string(),
         data_centre_key: did(pdc.signer.public_key()),
+        hosting_key: key(pdc.hosting_key()),
         release_nodes: release.nodes().iter().map(key).collect(),
         threshold: release.threshold(),
     }))

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use axum::Json as JsonAnswer;
 use axum::extract::State;
 use secnet_app::{DatasetManifest, Stated, TermsDetail, Upload};
-use secnet_lock::{CompartmentPacket, RecordEntry, ReleasePacket, SealedUpload, UploadManifest};
+use secnet_lock::{
+    CompartmentPacket, HostingPacket, RecordEntry, ReleasePacket, SealedUpload, UploadManifest,
+};
 use secnet_types::{Operation, RecordMeta, decode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -36,6 +38,9 @@ pub(crate) struct DatasetBody {
     /// What was sealed; may be empty when only terms change.
     #[serde(default)]
     uploads: Vec<UploadBody>,
+    /// Of a hosted dataset: for each upload that has none yet the packet that lets the data centre open its records, CBOR.
+    #[serde(default)]
+    hosting: Vec<Base64>,
 }
 
 /// One sealed upload, CBOR each, as `docs/spec/lock.md` says.
@@ -104,8 +109,11 @@ pub(crate) async fn take_in(
     let uploads = body.uploads.into_iter().map(UploadBody::parse);
     let uploads = uploads.collect::<Result<Vec<Upload>, _>>()?;
     let manifest = body.manifest.map(|manifest| DatasetManifest::from_bytes(&manifest.0));
-    let stated =
-        Stated { terms, manifest: manifest.transpose().map_err(|error| malformed(&error))? };
+    let stated = Stated {
+        terms,
+        manifest: manifest.transpose().map_err(|error| malformed(&error))?,
+        hosting: each(&body.hosting, HostingPacket::from_bytes)?,
+    };
     let (dataset, committed) = gateway.pdc.take_in(uploads, &stated, &command).await?;
     Ok(JsonAnswer(TakenIn {
         dataset: dataset.to_string(),

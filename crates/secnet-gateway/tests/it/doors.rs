@@ -81,6 +81,9 @@ async fn asked(node: &Node, who: &Person, call: &AccessCall, door: Door) -> Valu
             Outcome::Released(delivery) => {
                 json!({ "verdict": "allow", "price": delivery.price.to_string() })
             }
+            Outcome::Projected(projected) => {
+                json!({ "verdict": "allow", "price": projected.price.to_string() })
+            }
             Outcome::Held(refusal) => {
                 json!({ "verdict": "hold", "reason": refusal.class.as_str(), "remedy": refusal.remedy })
             }

@@ -15,7 +15,11 @@ mod document;
 mod doors;
 mod events;
 mod features;
+mod fields;
 mod hidden;
+#[path = "../../../secnet-app/tests/it/hosted.rs"]
+#[allow(dead_code, reason = "shared with the flow's tests")]
+mod hosted;
 mod own;
 mod published;
 mod serving;

@@ -16,6 +16,7 @@
 
 mod formats;
 mod holders;
+mod hosting;
 mod properties;
 mod shredding;
 mod tampering;

@@ -144,7 +144,7 @@ impl World {
         let owned = self.known.datasets.entry(dataset);
         let owned = owned.or_insert_with(|| Owned { owner, records: Vec::new() });
         owned.records.extend(metas.iter().cloned());
-        let stated = Stated { terms: detail, manifest: Some(listed) };
+        let stated = Stated { terms: detail, manifest: Some(listed), hosting: Vec::new() };
         Ok((Arc::new(Wish::TakeIn { sealed, metas, stated, command }), Expect::Any))
     }
 
@@ -188,7 +188,7 @@ impl World {
             owned.owner = heir;
             owned.records.extend(metas.iter().cloned());
         }
-        let stated = Stated { terms: detail, manifest: Some(listed) };
+        let stated = Stated { terms: detail, manifest: Some(listed), hosting: Vec::new() };
         let wish = Wish::TakeIn { sealed, metas, stated, command };
         Ok(Some((Arc::new(wish), Expect::Transfers(dataset))))
     }

@@ -183,12 +183,19 @@ async fn send(
     node: &Node,
     requester: &Identity,
     (id, sent): (RequestId, &Kept),
-    progress: impl FnMut(u64, u64),
+    mut progress: impl FnMut(u64, u64),
 ) -> Result<Answered, Failure> {
     let outcome = node.pdc.access(&sent.call).await.map_err(access_failure)?;
     let opened = match &outcome {
         Outcome::Released(delivery) => {
             open(node, requester, &sent.receiving, delivery, progress).await?
+        }
+        Outcome::Projected(projected) => {
+            let opened = projected.open(&sent.receiving).map_err(|error| {
+                Failure::new("does-not-open", "the delivery does not open").because(&error)
+            })?;
+            progress(opened.len() as u64, opened.len() as u64);
+            opened
         }
         Outcome::Held(_) => Vec::new(),
         Outcome::Denied(_) | Outcome::NotVisible => {

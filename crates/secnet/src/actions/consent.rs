@@ -4,16 +4,17 @@ use std::collections::BTreeSet;
 
 use secnet_app::Enclosures;
 use secnet_app::ports::{Clock as _, View};
+use secnet_fhir::{ResourceType, has_element};
 use secnet_ledger::{AskState, AskStatus};
-use secnet_lock::{CompartmentKeys, GrantBinding, compartments_for, wrap_for_grantee};
+use secnet_lock::{Compartment, CompartmentKeys, GrantBinding, compartments_for, wrap_for_grantee};
 use secnet_types::{
     Action, Amount, Answer, Ask, AskId, Category, DatasetId, Grant, GrantDetail, GrantId, Labels,
-    Operation, Party, Purpose, Scope, Timestamp, Window,
+    Operation, Party, Purpose, Scope, ServiceLevel, Timestamp, Window,
 };
 
 use super::keys::{compartments, lock_failure, save_compartments};
 use super::order;
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::groups;
 use crate::keystore::Identity;
 use crate::node::{Node, access_failure};
@@ -89,7 +90,9 @@ pub(crate) async fn prepare_grant(
     };
     let sealing = node.pdc.sealing_key_of(grantee).await.map_err(access_failure)?;
     let keys = keys_for(node, owner, &permission.scope)?;
-    let covered = compartments_for(&permission.scope, keys.compartments());
+    let level = |view: &View<'_>| view.state.dataset(permission.dataset).map(|d| d.terms.level);
+    fields_fit(&permission.scope, node.pdc.view(level).flatten())?;
+    let covered = compartments_of(&permission.scope, &keys);
     let binding = GrantBinding { dataset: permission.dataset, detail: commitment };
     let wraps = wrap_for_grantee(binding, &covered, &keys, &sealing, &mut rng())
         .map_err(|error| lock_failure(&error))?;
@@ -115,6 +118,45 @@ fn keys_for(node: &Node, owner: &Identity, scope: &Scope) -> Result<CompartmentK
             .map_err(|error| lock_failure(&error))?;
     }
     Ok(keys)
+}
+
+/// The compartments whose keys a grantee gets: none if only fields are granted, since a key opens whole records.
+pub(crate) fn compartments_of(scope: &Scope, keys: &CompartmentKeys) -> Vec<Compartment> {
+    match scope.fields {
+        Some(_) => Vec::new(),
+        None => compartments_for(scope, keys.compartments()),
+    }
+}
+
+/// Can a grant of these fields be kept, and does it name what there is? Looked at before anything is signed.
+pub(crate) fn fields_fit(scope: &Scope, level: Option<ServiceLevel>) -> Result<(), Failure> {
+    let Some(fields) = &scope.fields else { return Ok(()) };
+    if level == Some(ServiceLevel::Sealed) {
+        return Err(Failure::new(
+            "sealed",
+            "a grant on a sealed dataset cannot be limited to fields: only grantees open its records",
+        )
+        .hint("secnet data set DATASET --level hosted lets this data centre open them; or grant types, categories or records")
+        .exit(Exit::Usage));
+    }
+    let unusable = |what: String| {
+        Failure::new("unknown-field", what)
+            .hint("name elements as in the records' JSON, such as valueQuantity or name.family")
+            .exit(Exit::Usage)
+    };
+    let names = fields.iter().map(String::as_str);
+    secnet_fhir::Fields::parse(names).map_err(|error| unusable(error.to_string()))?;
+    let of_scope = |kind: &ResourceType| {
+        scope.kinds.as_ref().is_none_or(|kinds| kinds.contains(kind.as_str()))
+    };
+    let kinds: Vec<ResourceType> = ResourceType::all().filter(of_scope).collect();
+    let known = |field: &String| kinds.iter().any(|kind| has_element(*kind, field));
+    match fields.iter().find(|field| !known(field)) {
+        Some(field) => {
+            Err(unusable(format!("no type of record that is granted has a field `{field}`")))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Grant, without having been asked or in answer to an ask.

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use secnet_app::{DatasetManifest, Stated, TermsDetail, Upload};
+use secnet_app::{DatasetManifest, Stated, TermsDetail, ToHost, Upload};
 use secnet_crypto::StreamSuite;
-use secnet_lock::{UploadSpec, seal_upload};
+use secnet_lock::{HostingPacket, UploadSpec, host_upload, seal_upload};
 use secnet_types::{
     Amount, Beneficiary, DatasetId, Digest, Operation, Purpose, RecordMeta, ServiceLevel, Terms,
     Timestamp,
@@ -98,7 +98,8 @@ pub(crate) async fn register_at(
     let manifest = DatasetManifest::of(random(), &sealed.uploads);
     command.value.operation = operation(manifest.commitment());
     let command = secnet_types::SignedCommand::sign(command.value, &owner.signing);
-    let stated = Stated { terms: detail, manifest: Some(manifest) };
+    let hosting = hosting(node, owner, (dataset, terms.level), &fresh(&sealed.uploads))?;
+    let stated = Stated { terms: detail, manifest: Some(manifest), hosting };
     let (dataset, _) =
         pdc.take_in(sealed.uploads, &stated, &command).await.map_err(access_failure)?;
     Ok(dataset)
@@ -142,4 +143,33 @@ pub(crate) fn seal(
         progress(part.len() as u64);
     }
     Ok(sealed)
+}
+
+/// What the data centre needs of uploads to open their records, if their dataset is hosted.
+pub(crate) fn hosting(
+    node: &Node,
+    owner: &Identity,
+    (dataset, level): (DatasetId, ServiceLevel),
+    uploads: &[ToHost],
+) -> Result<Vec<HostingPacket>, Failure> {
+    if level == ServiceLevel::Sealed || uploads.is_empty() {
+        return Ok(Vec::new());
+    }
+    let keys = compartments(&node.keystore, owner)?;
+    let host = node.pdc.hosting_key();
+    let packet = |ToHost { upload, records, packets }: &ToHost| {
+        host_upload((dataset, *upload), records, packets, &keys, host, &mut rng())
+            .map_err(|error| lock_failure(&error))
+    };
+    uploads.iter().map(packet).collect()
+}
+
+/// Uploads that have just been sealed.
+pub(crate) fn fresh(uploads: &[Upload]) -> Vec<ToHost> {
+    let fresh = uploads.iter().map(|upload| ToHost {
+        upload: upload.sealed.upload,
+        records: upload.metas.iter().map(|meta| meta.id).collect(),
+        packets: upload.sealed.compartment_packets.clone(),
+    });
+    fresh.collect()
 }

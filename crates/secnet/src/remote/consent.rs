@@ -4,10 +4,10 @@ use base64ct::{Base64, Encoding as _};
 use secnet_app::Enclosures;
 use secnet_crypto::SealPublicKey;
 use secnet_ledger::AskState;
-use secnet_lock::{GrantBinding, compartments_for, wrap_for_grantee};
+use secnet_lock::{GrantBinding, wrap_for_grantee};
 use secnet_types::{
     Amount, Answer as AskAnswer, AskId, DatasetId, Grant, GrantDetail, GrantId, MemberId,
-    Operation, Party, decode, limits,
+    Operation, Party, VocabularyError, decode, limits,
 };
 use serde_json::Value;
 
@@ -144,7 +144,9 @@ async fn prepare(
         // What is sealed to the grantee must still be known when later records are sealed.
         actions::save_compartments(&remote.keystore, owner, &keys)?;
     }
-    let covered = compartments_for(&permission.scope, keys.compartments());
+    let level = text(&dataset, "level")?.parse();
+    actions::fields_fit(&permission.scope, Some(level.map_err(|e: VocabularyError| wrong(&e))?))?;
+    let covered = actions::compartments_of(&permission.scope, &keys);
     let binding = GrantBinding { dataset: permission.dataset, detail: detail.commitment() };
     let wraps = wrap_for_grantee(binding, &covered, &keys, &sealing, &mut rng())
         .map_err(|error| actions::lock_failure(&error))?;

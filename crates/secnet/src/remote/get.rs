@@ -5,8 +5,8 @@ use secnet_app::AccessCall;
 use secnet_app::ports::Clock as _;
 use secnet_crypto::Zeroizing;
 use secnet_lock::{
-    CompartmentPacket, GrantBinding, GrantWraps, Grantee, ReceivedShares, RecordEntry,
-    ReleaseContext, ReleasedShares,
+    CompartmentPacket, GrantBinding, GrantWraps, Grantee, ProjectedKeys, ReceivedProjections,
+    ReceivedShares, RecordEntry, ReleaseContext, ReleasedShares,
 };
 use secnet_types::{DatasetId, Digest, Genesis, Operation, Receipt, RequestId};
 use serde_json::{Value, json};
@@ -33,6 +33,8 @@ pub(crate) struct Released {
     pub decision: String,
     pub price: String,
     pub receipt: Vec<u8>,
+    /// Only these fields of the records were released; none for whole records.
+    pub fields: Option<Vec<String>>,
     /// Id, type, category, plaintext.
     pub records: Vec<(String, String, String, Zeroizing<Vec<u8>>)>,
 }
@@ -112,6 +114,9 @@ async fn opened(
             .hint("what is granted to an organisation or a group opens beside its keys: use the folder that has them")
     };
     let dataset: DatasetId = parsed(answer, "dataset")?;
+    if answer.get("projected_keys").is_some() {
+        return projected(sent, (id, dataset), receipt, answer);
+    }
     let mut grantee = Grantee::new();
     if answer.get("wraps").is_some() {
         let detail = bytes(answer, "grant_detail")?;
@@ -149,7 +154,37 @@ async fn opened(
         records.push((name, kind, category.to_owned(), plain));
     }
     let (decision, price) = (text(answer, "decision")?, text(answer, "price")?);
-    Ok(Released { decision: decision.to_owned(), price: price.to_owned(), receipt, records })
+    let (decision, price) = (decision.to_owned(), price.to_owned());
+    Ok(Released { decision, price, receipt, fields: None, records })
+}
+
+/// Fields of the records: projections, sealed to the receiving key.
+fn projected(
+    sent: &Kept,
+    (request, dataset): (RequestId, DatasetId),
+    receipt: Vec<u8>,
+    answer: &Value,
+) -> Result<Released, Failure> {
+    let does_not_open = |error: &dyn std::error::Error| {
+        Failure::new("does-not-open", "the delivery does not open").because(error)
+    };
+    let keys =
+        ProjectedKeys::from_bytes(&bytes(answer, "projected_keys")?).map_err(|e| wrong(&e))?;
+    let context = ReleaseContext { request, decision: parsed(answer, "decision")?, dataset };
+    let opened = ReceivedProjections::open(&sent.receiving, context, &keys)
+        .map_err(|error| does_not_open(&error))?;
+    let mut records = Vec::new();
+    for record in list(answer, "records") {
+        let (name, sealed) = (text(record, "record")?.to_owned(), bytes(record, "ciphertext")?);
+        let plain = opened.record(parsed(record, "record")?, &sealed);
+        let plain = plain.map_err(|error| does_not_open(&error))?;
+        let (kind, category) = (text(record, "type")?.to_owned(), text(record, "category")?);
+        records.push((name, kind, category.to_owned(), plain));
+    }
+    let fields = list(answer, "fields").filter_map(|field| field.as_str().map(str::to_owned));
+    let (fields, decision) = (Some(fields.collect()), text(answer, "decision")?.to_owned());
+    let price = text(answer, "price")?.to_owned();
+    Ok(Released { decision, price, receipt, fields, records })
 }
 
 /// No receipt, no data: what has no proof of its decision is not opened here either.

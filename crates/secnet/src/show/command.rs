@@ -231,16 +231,9 @@ pub(crate) fn terms(terms: &Terms) -> Value {
         .map(|b| json!({ "member": b.member.to_string(), "percent": percent(b.share.points()) }))
         .collect();
     json!({
-        "price": terms.price.to_string(), "level": level(terms.level), "until": until(terms.expires),
+        "price": terms.price.to_string(), "level": terms.level.as_str(), "until": until(terms.expires),
         "max_uses": terms.max_uses, "beneficiaries": shares, "detail": terms.detail.to_string(),
     })
-}
-
-fn level(level: secnet_types::ServiceLevel) -> &'static str {
-    match level {
-        secnet_types::ServiceLevel::Sealed => "sealed",
-        secnet_types::ServiceLevel::Hosted => "hosted",
-    }
 }
 
 fn percent(points: u16) -> String {

@@ -213,7 +213,9 @@ pub(crate) async fn run(
                 let value = json!({
                     "dataset": dataset.to_string(), "terms": show::command::terms(&terms),
                 });
-                out.result(&value, |_| format!("{dataset} costs {} a use", terms.price));
+                out.result(&value, |_| {
+                    format!("{dataset} costs {} a use, and is {}", terms.price, terms.level)
+                });
             }
         }
         What::Offer { dataset, owner, to } => {
@@ -367,7 +369,8 @@ fn list(node: &Node, out: Output, owner: Option<&str>) -> Result<(), Failure> {
         .map(|(id, dataset, grants)| {
             json!({
                 "dataset": id.to_string(), "owner": node.name_of(dataset.owner),
-                "price": dataset.terms.price.to_string(), "status": status(dataset.status),
+                "price": dataset.terms.price.to_string(),
+                "level": dataset.terms.level.as_str(), "status": status(dataset.status),
                 "grants": grants,
             })
         })
@@ -376,9 +379,10 @@ fn list(node: &Node, out: Output, owner: Option<&str>) -> Result<(), Failure> {
         rows.iter()
             .map(|(id, dataset, grants)| {
                 format!(
-                    "{id}  {:16} {:>8} a use  {:>9}  {}",
+                    "{id}  {:16} {:>8} a use  {}  {:>9}  {}",
                     node.name_of(dataset.owner),
                     dataset.terms.price,
+                    dataset.terms.level,
                     show::count(grants, "grant"),
                     status(dataset.status)
                 )

@@ -80,8 +80,9 @@ fn decision(preview: &Preview) -> Value {
         })
     };
     match preview {
-        Preview::Released { grant, records, .. } => json!({
+        Preview::Released { grant, records, fields, .. } => json!({
             "verdict": "allow", "grant": grant.to_string(), "records": records.len(),
+            "fields": fields,
         }),
         Preview::Held(foreseen) => refusal("hold", foreseen, WAIT),
         Preview::Denied(foreseen) => refusal("deny", foreseen, &foreseen.remedy),
@@ -102,9 +103,10 @@ fn text(node: &Node, value: &Value, preview: &Preview) -> String {
     let request = value.get("request").unwrap_or(&Value::Null);
     lines.extend(names.lines(request).into_iter().map(|line| format!("  {line}")));
     lines.push(match preview {
-        Preview::Released { grant, price, records } => {
+        Preview::Released { grant, price, records, fields } => {
             let records = show::count(records.len(), "record");
-            format!("it would be allowed: {records} for {price}, under {grant}")
+            let only = fields.as_ref().map(show::only_fields).unwrap_or_default();
+            format!("it would be allowed: {records}{only} for {price}, under {grant}")
         }
         Preview::Held(f) => format!("it would be held by the {}: {WAIT}", f.class.as_str()),
         Preview::Denied(f) => {

@@ -44,6 +44,9 @@ pub(crate) struct GetArgs {
     /// Only this type, such as Observation; can be given several times.
     #[arg(long = "type", value_name = "TYPE")]
     kind: Vec<String>,
+    /// Only this field of each record, such as valueQuantity or name.family; can be given several times.
+    #[arg(long = "field", value_name = "FIELD")]
+    field: Vec<String>,
     /// Only data of this day or later.
     #[arg(long, value_name = "DAY")]
     data_from: Option<Moment>,
@@ -65,7 +68,7 @@ pub(crate) struct GetArgs {
     /// Send an earlier request again, exactly as it was: after the owner has released a hold, or when the answer was
     /// lost. It is not charged a second time.
     #[arg(long, value_name = "REQUEST", conflicts_with_all = [
-        "dataset", "purpose", "action", "category", "label", "record", "kind", "data_from", "data_until", "max_price",
+        "dataset", "purpose", "action", "category", "label", "record", "kind", "field", "data_from", "data_until", "max_price",
     ])]
     request: Option<RequestId>,
     #[command(flatten)]
@@ -87,6 +90,7 @@ impl GetArgs {
         let (Some(dataset), Some(purpose)) = (self.dataset, self.purpose) else { return Ok(None) };
         let mut scope = actions::scope_of(&self.category, self.label.iter().copied().collect());
         scope.kinds = super::set(&self.kind);
+        scope.fields = super::set(&self.field);
         scope.period = super::period(self.data_from, self.data_until)?;
         scope.records = (!self.record.is_empty()).then(|| self.record.iter().copied().collect());
         Ok(Some(Wanted {
@@ -147,6 +151,7 @@ fn tell(
 ) -> Result<(), Failure> {
     let receipt = match outcome {
         Outcome::Released(delivery) => Some(delivery.receipt.to_bytes()),
+        Outcome::Projected(projected) => Some(projected.receipt.to_bytes()),
         Outcome::Held(refusal) | Outcome::Denied(refusal) => Some(refusal.receipt.to_bytes()),
         Outcome::NotVisible => None,
     };
@@ -164,7 +169,14 @@ fn tell(
             _ => failure,
         });
     }
-    let Outcome::Released(delivery) = outcome else { return Ok(()) };
+    let (decision, price, fields) = match outcome {
+        Outcome::Released(delivery) => (delivery.granted.decision(), delivery.price, None),
+        Outcome::Projected(projected) => {
+            let granted = &projected.granted;
+            (granted.decision(), projected.price, Some(granted.fields()))
+        }
+        Outcome::Held(_) | Outcome::Denied(_) | Outcome::NotVisible => return Ok(()),
+    };
     if let Some(folder) = &args.out {
         let bar = out.progress(opened.len() as u64, "writing");
         for (meta, plain) in opened {
@@ -178,10 +190,11 @@ fn tell(
         json!({ "record": meta.id.to_string(), "type": meta.kind, "category": meta.category.as_str(), "content": content })
     }).collect();
     let value = json!({
-        "request": id.to_string(), "decision": delivery.granted.decision().to_string(),
-        "price": delivery.price.to_string(), "records": listed,
+        "request": id.to_string(), "decision": decision.to_string(), "price": price.to_string(),
+        "fields": fields, "records": listed,
     });
-    let records = show::count(opened.len(), "record");
+    let only = fields.map(show::only_fields).unwrap_or_default();
+    let records = format!("{}{only}", show::count(opened.len(), "record"));
     out.deliver(&value, |_| match &args.out {
         Some(folder) => format!("{records} in {}", folder.display()),
         None => opened
@@ -190,11 +203,7 @@ fn tell(
             .collect::<Vec<_>>()
             .join("\n"),
     })?;
-    out.say(&format!(
-        "{records} for {}; request {id}, decision {}",
-        delivery.price,
-        delivery.granted.decision()
-    ));
+    out.say(&format!("{records} for {price}; request {id}, decision {decision}"));
     Ok(())
 }
 
@@ -270,7 +279,7 @@ fn tell_remote(
         .collect();
     let value = json!({
         "request": id.to_string(), "decision": released.decision, "price": released.price,
-        "records": records,
+        "fields": released.fields, "records": records,
     });
     out.deliver(&value, |_| match &args.out {
         Some(folder) => format!("{} records in {}", released.records.len(), folder.display()),

@@ -64,6 +64,10 @@ pub(crate) struct ScopeArgs {
     /// Only this type, such as Observation; can be given several times.
     #[arg(long = "type", value_name = "TYPE")]
     pub kind: Vec<String>,
+    /// Only this field of each record, such as valueQuantity or name.family; can be given several times. The dataset must be
+    /// hosted.
+    #[arg(long = "field", value_name = "FIELD")]
+    pub field: Vec<String>,
     /// Only data of this day or later, whenever it is used.
     #[arg(long, value_name = "DAY")]
     pub data_from: Option<Moment>,
@@ -81,6 +85,7 @@ impl ScopeArgs {
             && self.label.is_empty()
             && self.record.is_empty()
             && self.kind.is_empty()
+            && self.field.is_empty()
             && self.data_from.is_none()
             && self.data_until.is_none()
     }
@@ -99,6 +104,7 @@ impl ScopeArgs {
         Ok(secnet_types::Scope {
             records: set(&self.record),
             kinds: set(&self.kind),
+            fields: set(&self.field),
             period: period(self.data_from, self.data_until)?,
             ..crate::actions::scope_of(&self.category, self.label.iter().copied().collect())
         })

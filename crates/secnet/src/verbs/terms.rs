@@ -22,6 +22,10 @@ pub(crate) struct TermsArgs {
     /// List price of one use.
     #[arg(long, value_name = "AMOUNT")]
     price: Option<Amount>,
+    /// Who can open records: `sealed`, only grantees, the default; or `hosted`, this data centre as well, so that grants can be
+    /// limited to fields.
+    #[arg(long, value_name = "LEVEL")]
+    level: Option<ServiceLevel>,
     /// Only for this purpose, whatever is granted; can be given several times.
     #[arg(long, value_name = "PURPOSE")]
     purpose: Vec<Purpose>,
@@ -98,6 +102,7 @@ impl TermsArgs {
         detail.title = self.title.clone().unwrap_or(detail.title);
         detail.salt = random();
         terms.price = self.price.unwrap_or(terms.price);
+        terms.level = self.level.unwrap_or(terms.level);
         terms.expires = self.until.map_or(terms.expires, Moment::end);
         terms.max_uses = self.max_uses.or(terms.max_uses);
         if !self.beneficiary.is_empty() {

@@ -18,6 +18,7 @@ mod dry_runs;
 mod errors;
 mod every_verb;
 mod exit_codes;
+mod fields;
 mod fsck;
 mod guard;
 mod identities;

@@ -50,7 +50,7 @@ impl Large {
         let manifest = DatasetManifest::of(random(), &uploads);
         command.value.operation = operation(manifest.commitment());
         let command = SignedCommand::sign(command.value, &owner.signing);
-        let stated = Stated { terms, manifest: Some(manifest) };
+        let stated = Stated { terms, manifest: Some(manifest), hosting: Vec::new() };
         node.pdc.take_in(uploads, &stated, &command).await.map_err(access_failure)?;
         Ok(Self { dataset, large, small })
     }
