@@ -49,7 +49,7 @@ pub(crate) struct RestoreArgs {
 }
 
 pub(crate) async fn run(globals: &Globals, out: Output, args: RestoreArgs) -> Result<(), Failure> {
-    let dir = &globals.dir;
+    let dir = &in_full(&globals.dir)?;
     require_empty(dir)?;
     let genesis = args.from.join("genesis.cbor");
     if !genesis.exists() {
@@ -68,7 +68,9 @@ pub(crate) async fn run(globals: &Globals, out: Output, args: RestoreArgs) -> Re
     let passphrase = globals.passphrase_of(&args.from)?;
     // Aside first: a folder under its name is a verified one.
     let aside = dir.with_extension("restoring");
-    require_empty(&aside)?;
+    require_empty(&aside).map_err(|failure| {
+        failure.hint("an earlier restore was cut off there; remove that folder, and restore again")
+    })?;
     let restored = restore(&args, &aside, (&passphrase, &evidence), out).await;
     let (value, end) = match restored {
         Ok(restored) => restored,
@@ -304,6 +306,12 @@ async fn state_again(node: &Node, owner: &Identity, erasure: &Erasure) -> Result
         Ok(_) | Err(AccessError::Rejected(_)) => Ok(again),
         Err(error) => Err(access_failure(error)),
     }
+}
+
+/// The folder by a name of its own, whatever way leads to it: something is made beside it, and renamed.
+fn in_full(dir: &Path) -> Result<PathBuf, Failure> {
+    let whole = if dir.exists() { dir.canonicalize() } else { std::path::absolute(dir) };
+    whole.map_err(|error| Failure::io("find", dir, &error))
 }
 
 fn require_empty(dir: &Path) -> Result<(), Failure> {

@@ -11,6 +11,7 @@
 
 mod bad_input;
 mod contract;
+mod cut_off;
 mod demo;
 mod dev;
 mod docs;
