@@ -325,7 +325,7 @@ impl Log for Bft {
             let trouble = progress.borrow_and_update().trouble.clone();
             match self.chain().receipt(event) {
                 Err(ChainError::NotCovered(_)) if trouble.is_none() => {}
-                Err(error) => return Err(log_error(error)),
+                Err(error) => return Err(LogError::from(error)),
                 Ok(receipt) => return Ok(receipt),
             }
             progress.changed().await.map_err(|_| stopped())?;
@@ -340,11 +340,11 @@ impl Log for Bft {
     }
 
     async fn events(&self, first: u64, limit: usize) -> Result<Vec<(u64, Vec<u8>)>, LogError> {
-        let size = self.chain().store().log_size().map_err(|error| log_error(error.into()))?;
+        let size = self.chain().store().events_durable();
         let end = first.saturating_add(limit as u64).min(size);
         (first..end)
             .map(|index| {
-                self.chain().event(index).map(|(bytes, _)| (index, bytes)).map_err(log_error)
+                self.chain().event(index).map(|(bytes, _)| (index, bytes)).map_err(LogError::from)
             })
             .collect()
     }
@@ -365,7 +365,7 @@ impl Log for Bft {
     }
 
     async fn command_of(&self, event: u64) -> Result<Option<Vec<u8>>, LogError> {
-        self.chain().command_of(event).map_err(log_error)
+        self.chain().command_of(event).map_err(LogError::from)
     }
 
     fn genesis(&self) -> &Genesis {
@@ -375,15 +375,4 @@ impl Log for Bft {
 
 fn stopped() -> LogError {
     LogError::Unavailable("the ledger has stopped".into())
-}
-
-fn log_error(error: ChainError) -> LogError {
-    match error {
-        ChainError::NoSuchEvent(index) => LogError::NoSuchEvent(index),
-        ChainError::NotACommand(index) => LogError::NotACommand(index),
-        error @ (ChainError::NotCovered(_) | ChainError::ReadOnly) => {
-            LogError::Unavailable(error.to_string())
-        }
-        error => LogError::Damaged(error.to_string()),
-    }
 }

@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering;
 use secnet_ledger::{Agreement, Candidate, ExecutedBlock, Executor, Outcome, Verified};
 use secnet_types::{Certificate, Genesis, GenesisError, Header};
 
-use crate::chain::{Chain, ChainError, Processed, commit_of};
+use crate::chain::{Chain, Processed, commit_of};
+use crate::chain_error::ChainError;
 use crate::store::{Store, StoreError};
 
 impl Chain {

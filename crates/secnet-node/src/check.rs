@@ -5,7 +5,8 @@
 use secnet_ledger::{Agreement, Executor, Outcome, TableId};
 use secnet_types::{Digest, Genesis, NetworkId};
 
-use crate::chain::{ChainError, parse_block, stored_genesis, stored_position};
+use crate::chain::{parse_block, stored_genesis, stored_position};
+use crate::chain_error::ChainError;
 use crate::kept::{Against, disagreement};
 use crate::solo::verify_split;
 use crate::store::{Finding, Store};

@@ -3,7 +3,8 @@
 use secnet_crypto::{Checkpoint, VerifyingKey};
 use secnet_types::{Genesis, Receipt, encode};
 
-use crate::chain::{ChainError, origin, stored_genesis};
+use crate::chain::{origin, stored_genesis};
+use crate::chain_error::ChainError;
 use crate::store::{Store, StoreError, proof};
 
 /// Something kept outside of the folder that the folder must agree with.

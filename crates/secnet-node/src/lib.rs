@@ -21,6 +21,7 @@
 
 mod agreed;
 mod chain;
+mod chain_error;
 mod check;
 mod committer;
 mod cose_receipt;
@@ -31,7 +32,8 @@ mod solo;
 mod steady;
 pub mod store;
 
-pub use chain::{Chain, ChainError, Processed, origin, store_options, stored_genesis};
+pub use chain::{Chain, Processed, origin, store_options, stored_genesis};
+pub use chain_error::ChainError;
 pub use check::{Closed, NotClosed, check_chain, check_chain_from};
 pub use kept::{Against, Disagreement, agrees};
 pub use room::{LOW_BYTES, RESERVE_FILE, Reserve, Room, Unwatched, free_bytes};

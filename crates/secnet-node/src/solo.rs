@@ -20,7 +20,7 @@ use secnet_ledger::{Invalid, Rejection, Verified, VerifyingPool};
 use secnet_types::{Effect, Genesis, Receipt, Timestamp, limits};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::chain::{Chain, ChainError};
+use crate::chain::Chain;
 use crate::committer::{Batch, Committer, Health};
 use crate::room::{Room, Unwatched};
 
@@ -166,7 +166,7 @@ impl Log for Solo {
     }
 
     async fn receipt(&self, event: u64) -> Result<Receipt, LogError> {
-        let found = self.chain.event(event).map_err(log_error)?;
+        let found = self.chain.event(event).map_err(LogError::from)?;
         let height = found.1.height;
         // The header that covers the event is made as soon as nothing else waits, or with the next batch.
         let mut health = self.health.clone();
@@ -179,22 +179,22 @@ impl Log for Solo {
             Some(problem) if reached.height <= height => {
                 Err(LogError::Unavailable(problem.to_owned()))
             }
-            _ => self.chain.receipt_of(event, found).map_err(log_error),
+            _ => self.chain.receipt_of(event, found).map_err(LogError::from),
         }
     }
 
     async fn cose_receipt(&self, event: u64) -> Result<Vec<u8>, LogError> {
         // Waits until the event is covered.
         self.receipt(event).await?;
-        self.chain.cose_receipt(event).map_err(log_error)
+        self.chain.cose_receipt(event).map_err(LogError::from)
     }
 
     async fn events(&self, first: u64, limit: usize) -> Result<Vec<(u64, Vec<u8>)>, LogError> {
-        let size = self.chain.store().log_size().map_err(|e| log_error(e.into()))?;
+        let size = self.chain.store().events_durable();
         let end = first.saturating_add(limit as u64).min(size);
         (first..end)
             .map(|index| {
-                self.chain.event(index).map(|(bytes, _)| (index, bytes)).map_err(log_error)
+                self.chain.event(index).map(|(bytes, _)| (index, bytes)).map_err(LogError::from)
             })
             .collect()
     }
@@ -214,22 +214,11 @@ impl Log for Solo {
     }
 
     async fn command_of(&self, event: u64) -> Result<Option<Vec<u8>>, LogError> {
-        self.chain.command_of(event).map_err(log_error)
+        self.chain.command_of(event).map_err(LogError::from)
     }
 
     fn genesis(&self) -> &Genesis {
         self.chain.genesis()
-    }
-}
-
-fn log_error(error: ChainError) -> LogError {
-    match error {
-        ChainError::NoSuchEvent(index) => LogError::NoSuchEvent(index),
-        ChainError::NotACommand(index) => LogError::NotACommand(index),
-        error @ (ChainError::NotCovered(_) | ChainError::ReadOnly) => {
-            LogError::Unavailable(error.to_string())
-        }
-        error => LogError::Damaged(error.to_string()),
     }
 }
 

@@ -188,14 +188,6 @@ fn answer(outcome: Outcome, height: u64) -> Answer {
     }
 }
 
-fn log_error(error: ChainError) -> LogError {
-    match error {
-        ChainError::NoSuchEvent(index) => LogError::NoSuchEvent(index),
-        ChainError::NotACommand(index) => LogError::NotACommand(index),
-        error => LogError::Damaged(error.to_string()),
-    }
-}
-
 fn view_of(executor: &Executor, age_ms: u64) -> View<'_> {
     View {
         state: executor.state(),
@@ -269,7 +261,7 @@ impl Log for SimLog {
 
     async fn receipt(&self, event: u64) -> Result<Receipt, LogError> {
         self.gate.pass().await;
-        let (_, at) = self.chain.event(event).map_err(log_error)?;
+        let (_, at) = self.chain.event(event).map_err(LogError::from)?;
         let covered = self.chain.executor().height() > at.height;
         // Nothing else waits: an empty block covers the last one.
         if !covered && let Err(error) = self.chain.process(self.clock.now(), &[], true) {
@@ -277,23 +269,23 @@ impl Log for SimLog {
             return Err(LogError::Unavailable(error.to_string()));
         }
         self.gate.pass().await;
-        self.chain.receipt(event).map_err(log_error)
+        self.chain.receipt(event).map_err(LogError::from)
     }
 
     async fn cose_receipt(&self, event: u64) -> Result<Vec<u8>, LogError> {
         // Covers the event.
         self.receipt(event).await?;
-        self.chain.cose_receipt(event).map_err(log_error)
+        self.chain.cose_receipt(event).map_err(LogError::from)
     }
 
     async fn events(&self, first: u64, limit: usize) -> Result<Vec<(u64, Vec<u8>)>, LogError> {
         self.gate.pass().await;
-        let size = self.chain.store().log_size().map_err(|e| log_error(e.into()))?;
+        let size = self.chain.store().events_durable();
         let end = first.saturating_add(u64::try_from(limit).unwrap_or(u64::MAX)).min(size);
         let left_out = |index: &u64| self.forgetful && index.is_multiple_of(LEFT_OUT);
         (first..end)
             .filter(|index| !left_out(index))
-            .map(|index| self.chain.event(index).map(|e| (index, e.0)).map_err(log_error))
+            .map(|index| self.chain.event(index).map(|e| (index, e.0)).map_err(LogError::from))
             .collect()
     }
 
@@ -310,7 +302,7 @@ impl Log for SimLog {
 
     async fn command_of(&self, event: u64) -> Result<Option<Vec<u8>>, LogError> {
         self.gate.pass().await;
-        self.chain.command_of(event).map_err(log_error)
+        self.chain.command_of(event).map_err(LogError::from)
     }
 
     fn genesis(&self) -> &Genesis {
