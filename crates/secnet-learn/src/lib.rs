@@ -17,6 +17,7 @@ mod metrics;
 mod model;
 mod num;
 pub mod rules;
+pub mod stream;
 mod table;
 mod text;
 

@@ -11,4 +11,5 @@ mod common;
 mod metrics;
 mod model;
 mod rules;
+mod stream;
 mod table;
