@@ -414,6 +414,10 @@ fn folder(s: &mut Story, dataset: &str, second: &str) {
             away(&["guard", "eval", "--data", ".", "--task", "list"], false),
         ),
         ("guard eval", away(&["guard", "eval", "--data", ".", "--task", "table"], false)),
+        (
+            "guard eval --task stream-discoveries",
+            away(&["guard", "eval", "--data", ".", "--task", "stream-discoveries"], false),
+        ),
         ("bench", away(&["bench", "log", "--quick"], false)),
     ];
     for (row, run) in runs {

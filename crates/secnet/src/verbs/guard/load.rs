@@ -36,6 +36,8 @@ pub(crate) enum LoadError {
     Table(#[from] TableError),
     #[error(transparent)]
     Learn(#[from] LearnError),
+    #[error("{0}")]
+    Stream(String),
 }
 
 /// A file as it is: a header, and the fields of each column.

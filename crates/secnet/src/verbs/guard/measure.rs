@@ -173,19 +173,22 @@ impl Line {
     }
 }
 
+/// Figures of one seed, and their intervals.
+pub(crate) type Measured<'a> = (&'a BTreeMap<Figure, f64>, &'a BTreeMap<Figure, (f64, f64)>);
+
 /// Every figure that all seeds have.
-pub(crate) fn lines(task: &Task, runs: &[Run]) -> Vec<Line> {
-    let Some(first) = runs.first() else { return Vec::new() };
-    let figures = first.figures.keys().copied();
+pub(crate) fn lines(bars: &[(Figure, f64)], runs: &[Measured<'_>]) -> Vec<Line> {
+    let Some((first, _)) = runs.first() else { return Vec::new() };
+    let figures = first.keys().copied();
     figures
         .filter_map(|figure| {
             let values: Vec<f64> =
-                runs.iter().filter_map(|run| run.figures.get(&figure).copied()).collect();
+                runs.iter().filter_map(|run| run.0.get(&figure).copied()).collect();
             let ends: Vec<(f64, f64)> =
-                runs.iter().filter_map(|run| run.intervals.get(&figure).copied()).collect();
+                runs.iter().filter_map(|run| run.1.get(&figure).copied()).collect();
             let low = ends.iter().map(|end| end.0).reduce(f64::min);
             let high = ends.iter().map(|end| end.1).reduce(f64::max);
-            let bar = task.bars.iter().find(|(own, _)| *own == figure).map(|(_, bar)| *bar);
+            let bar = bars.iter().find(|(own, _)| *own == figure).map(|(_, bar)| *bar);
             let spread = Spread::of(&values)?;
             Some(Line { figure, spread, bar, interval: low.zip(high) })
         })

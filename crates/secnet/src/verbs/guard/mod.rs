@@ -2,9 +2,12 @@
 
 mod load;
 mod measure;
+mod members;
 mod plot;
 mod sets;
+mod streams;
 mod tasks;
+mod told;
 
 use std::path::{Path, PathBuf};
 
@@ -16,7 +19,7 @@ use serde_json::{Value, json};
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
 use load::LoadError;
-use measure::{Line, Run};
+use measure::{Line, Measured, Run};
 use tasks::Task;
 
 /// Most seeds of one evaluation.
@@ -30,7 +33,7 @@ pub(crate) struct GuardArgs {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Learn from the training rows of a data set, measure on its test rows, and print each figure beside its bar.
+    /// Learn from a data set, measure on rows it did not learn from, and print each figure beside its bar.
     Eval {
         /// The folder of the data set, or of all data sets.
         #[arg(long, value_name = "DIR")]
@@ -58,14 +61,19 @@ impl GuardArgs {
 pub(crate) fn run(out: Output, args: &GuardArgs) -> Result<(), Failure> {
     let What::Eval { data, task, seeds, report } = &args.what;
     if task == "list" {
-        let all = tasks::all();
+        let tables = tasks::all().into_iter().map(|task| (task.name, task.about));
+        let streams = streams::all().into_iter().map(|task| (task.name, task.about));
+        let all: Vec<(&str, &str)> = tables.chain(streams).collect();
         let list: Vec<Value> =
-            all.iter().map(|task| json!({ "task": task.name, "about": task.about })).collect();
+            all.iter().map(|(name, about)| json!({ "task": name, "about": about })).collect();
         out.result(&json!({ "tasks": list }), |_| {
-            let lines = all.iter().map(|task| format!("{:22} {}", task.name, task.about));
+            let lines = all.iter().map(|(name, about)| format!("{name:22} {about}"));
             lines.collect::<Vec<_>>().join("\n")
         });
         return Ok(());
+    }
+    if let Some(task) = streams::all().into_iter().find(|own| own.name == task) {
+        return told::run(out, &task, data, *seeds, report.as_deref());
     }
     let task = tasks::find(task).ok_or_else(|| {
         Failure::new("unknown-task", format!("there is no evaluation `{task}`"))
@@ -75,7 +83,9 @@ pub(crate) fn run(out: Output, args: &GuardArgs) -> Result<(), Failure> {
             .exit(Exit::Usage)
     })?;
     let runs = measured(out, &task, data, *seeds)?;
-    let lines = measure::lines(&task, &runs);
+    let measured: Vec<Measured<'_>> =
+        runs.iter().map(|run| (&run.figures, &run.intervals)).collect();
+    let lines = measure::lines(task.bars, &measured);
     let value = value(&task, &runs, &lines);
     if let Some(dir) = report {
         write(dir, &task, &runs, &value)?;
@@ -108,28 +118,13 @@ fn failure(error: LoadError) -> Failure {
 }
 
 fn value(task: &Task, runs: &[Run], lines: &[Line]) -> Value {
-    let figures: Vec<Value> = lines
-        .iter()
-        .map(|line| {
-            json!({
-                "figure": line.figure.name(),
-                "mean": line.spread.mean,
-                "deviation": line.spread.deviation,
-                "low": line.spread.low,
-                "high": line.spread.high,
-                "interval": line.interval.map(|(low, high)| [low, high]),
-                "bar": line.bar,
-                "holds": line.holds(),
-            })
-        })
-        .collect();
     let seeds: Vec<Value> = runs.iter().map(seed_value).collect();
     json!({
         "task": task.name,
         "about": task.about,
         "train_rows": runs.first().map_or(0, |run| run.train_rows),
         "test_rows": runs.first().map_or(0, |run| run.test_rows),
-        "figures": figures,
+        "figures": told::figures(lines),
         "seeds": seeds,
     })
 }
@@ -180,27 +175,8 @@ fn text(task: &Task, runs: &[Run], lines: &[Line]) -> String {
     let mut text = vec![
         format!("{}: {}", task.name, task.about),
         format!("{train} training rows, {test} test rows, {} seeds", runs.len()),
-        String::new(),
-        format!(
-            "{:32} {:>8} {:>8}   {:17} {:>7}",
-            "figure", "mean", "spread", "95 % interval", "bar"
-        ),
     ];
-    for line in lines {
-        let interval = line.interval.map_or(String::new(), |(l, h)| format!("{l:.4} to {h:.4}"));
-        let bar = line.bar.map_or(String::new(), |bar| {
-            let sign = if line.figure.is_cost() { "<=" } else { ">=" };
-            let said = if line.holds() == Some(true) { "holds" } else { "missed" };
-            format!("{sign} {bar} {said}")
-        });
-        let row = format!(
-            "{:32} {:8.4} {:8.4}   {interval:17} {bar}",
-            line.figure.name(),
-            line.spread.mean,
-            line.spread.deviation,
-        );
-        text.push(row.trim_end().to_owned());
-    }
+    text.extend(told::rows(lines));
     if let Some((run, rules)) = runs.first().and_then(|run| Some((run, run.rules.as_ref()?))) {
         text.push(String::new());
         text.push(format!(
@@ -218,18 +194,11 @@ fn text(task: &Task, runs: &[Run], lines: &[Line]) -> String {
 }
 
 fn write(dir: &Path, task: &Task, runs: &[Run], value: &Value) -> Result<(), Failure> {
-    std::fs::create_dir_all(dir).map_err(|error| Failure::io("make", dir, &error))?;
-    let mut files: Vec<(String, Vec<u8>)> = vec![
-        (format!("{}-roc.svg", task.name), plot::roc(task.name, runs).into_bytes()),
-        (format!("{}-pr.svg", task.name), plot::precision_recall(task.name, runs).into_bytes()),
-        (format!("{}.json", task.name), value.to_string().into_bytes()),
-    ];
+    let curves: Vec<plot::Curve<'_>> =
+        runs.iter().map(|run| (run.seed, run.curve.as_slice())).collect();
+    let mut files = told::files(task.name, &curves, value);
     if let Some(run) = runs.first() {
         files.push((format!("{}.snmodel", task.name), run.model.to_bytes()));
     }
-    for (name, bytes) in files {
-        let file = dir.join(name);
-        std::fs::write(&file, bytes).map_err(|error| Failure::io("write", &file, &error))?;
-    }
-    Ok(())
+    told::write(dir, files)
 }

@@ -4,8 +4,6 @@ use std::fmt::Write as _;
 
 use secnet_learn::CurvePoint;
 
-use super::measure::Run;
-
 /// Side of the square that a curve is drawn in.
 const SIDE: f64 = 400.0;
 /// Room around it.
@@ -14,15 +12,18 @@ const MARGIN: f64 = 50.0;
 const MAX_POINTS: usize = 1_000;
 const COLOURS: [&str; 5] = ["#1f5fa8", "#b5472f", "#3f7d3a", "#7a4fa0", "#946800"];
 
+/// A seed and its curve.
+pub(crate) type Curve<'a> = (u64, &'a [CurvePoint]);
+
 /// Recall over the false-positive rate, one line for each seed.
-pub(crate) fn roc(task: &str, runs: &[Run]) -> String {
+pub(crate) fn roc(task: &str, runs: &[Curve<'_>]) -> String {
     draw(&format!("{task}: ROC"), ("false-positive rate", "recall"), runs, (0.0, 0.0), |point| {
         (point.false_positive_rate, point.recall)
     })
 }
 
 /// Precision over recall, one line for each seed.
-pub(crate) fn precision_recall(task: &str, runs: &[Run]) -> String {
+pub(crate) fn precision_recall(task: &str, runs: &[Curve<'_>]) -> String {
     draw(
         &format!("{task}: precision, recall"),
         ("recall", "precision"),
@@ -35,7 +36,7 @@ pub(crate) fn precision_recall(task: &str, runs: &[Run]) -> String {
 fn draw(
     title: &str,
     axes: (&str, &str),
-    runs: &[Run],
+    runs: &[Curve<'_>],
     start: (f64, f64),
     at: impl Fn(&CurvePoint) -> (f64, f64),
 ) -> String {
@@ -70,10 +71,10 @@ fn draw(
             axes.0, axes.1
         ),
     );
-    for (run, colour) in runs.iter().zip(COLOURS.iter().cycle()) {
-        let step = run.curve.len().div_ceil(MAX_POINTS).max(1);
-        let last = run.curve.last();
-        let points = run.curve.iter().step_by(step).chain(last).map(&at);
+    for ((seed, curve), colour) in runs.iter().zip(COLOURS.iter().cycle()) {
+        let step = curve.len().div_ceil(MAX_POINTS).max(1);
+        let last = curve.last();
+        let points = curve.iter().step_by(step).chain(last).map(&at);
         let mut path = String::new();
         for (x, y) in std::iter::once(start).chain(points) {
             let (x, y) = (MARGIN + x * SIDE, MARGIN + (1.0 - y) * SIDE);
@@ -85,7 +86,7 @@ fn draw(
                 "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.5\">\
                  <title>seed {}</title></polyline>\n",
                 path.trim_end(),
-                run.seed
+                seed
             ),
         );
     }

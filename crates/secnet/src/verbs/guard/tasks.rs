@@ -24,6 +24,17 @@ pub(crate) enum Figure {
     RulesFalsePositiveRate,
     Rules,
     RuleConditions,
+    EventsPerSecond,
+    AlarmRate,
+    AlarmRecall,
+    FalseDiscoveryRate,
+    DiscoveryRecall,
+    OwnF1,
+    ForeignF1,
+    UntriedF1,
+    UntriedFalsePositiveRate,
+    UnionF1,
+    UnionFalsePositiveRate,
 }
 
 impl Figure {
@@ -42,6 +53,17 @@ impl Figure {
             Self::RulesFalsePositiveRate => "rules: false-positive rate",
             Self::Rules => "rules: number",
             Self::RuleConditions => "rules: conditions",
+            Self::EventsPerSecond => "events per second",
+            Self::AlarmRate => "alarms among ordinary events",
+            Self::AlarmRecall => "recall of alarms",
+            Self::FalseDiscoveryRate => "false share of discoveries",
+            Self::DiscoveryRecall => "recall of discoveries",
+            Self::OwnF1 => "own rules, own attacks: F1",
+            Self::ForeignF1 => "own rules, others' attacks: F1",
+            Self::UntriedF1 => "all rules, untried: mean F1",
+            Self::UntriedFalsePositiveRate => "all rules, untried: pooled FPR",
+            Self::UnionF1 => "union of rules: mean F1",
+            Self::UnionFalsePositiveRate => "union of rules: pooled FPR",
         }
     }
 
@@ -53,6 +75,10 @@ impl Figure {
                 | Self::RulesFalsePositiveRate
                 | Self::Rules
                 | Self::RuleConditions
+                | Self::AlarmRate
+                | Self::FalseDiscoveryRate
+                | Self::UntriedFalsePositiveRate
+                | Self::UnionFalsePositiveRate
         )
     }
 }
