@@ -1,31 +1,38 @@
 //! `secnet rules`: rule bodies are Cedar text files; the ledger knows their digests, who offers them and who enforces
 //! them.
 
-use std::collections::BTreeSet;
+mod body;
+mod card;
+mod install;
+mod learn;
+mod past;
+mod safety;
+mod sigma;
+
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Subcommand};
-use secnet_app::Attempt;
+use clap::{Args, Subcommand, ValueEnum};
+use secnet_app::Enclosures;
 use secnet_types::{
-    Amount, Digest, FeatureVector, MemberId, Operation, Rule, RuleContext, RuleId, RuleListing,
-    Timestamp, check_safety, decode, encode, limits,
+    Amount, Digest, Operation, Rule, RuleAction, RuleId, RuleListing, check_safety,
 };
 use serde_json::{Value, json};
 
+use self::body::{Which, find, read, stored, unknown};
+use self::card::Card;
 use crate::cli::Globals;
-use crate::failure::{Exit, Failure};
-use crate::node::{Node, access_failure};
+use crate::failure::Failure;
+use crate::files;
+use crate::node::Node;
 use crate::output::Output;
 use crate::sign;
-use secnet_app::Enclosures;
-use secnet_app::ports::{Archive as _, Change, EntryKind, EntryName};
 
-/// Longest recorded features, in bytes.
-const MAX_FEATURES_BYTES: usize = 64 * 1024;
+pub(crate) use install::{learnt as install_learnt, removed};
+pub(crate) use learn::{Learnt, Wish, counts, learn, needed};
+pub(crate) use past::since as past_since;
+
 /// Largest file of evidence, in bytes.
 const MAX_EVIDENCE_BYTES: u64 = 256 * 1024 * 1024;
-/// Attempts of the past that are listed by name.
-const MAX_LISTED: usize = 20;
 
 #[derive(Debug, Args)]
 pub(crate) struct RulesArgs {
@@ -37,10 +44,35 @@ pub(crate) struct RulesArgs {
 enum What {
     /// List the rules on offer, and which are enforced here.
     Ls,
-    /// Show a rule as a sentence and as Cedar text.
+    /// Show a rule as a sentence and as Cedar text, with the evidence for it.
     Show {
-        /// The rule.
-        rule: RuleId,
+        /// The rule: its id, or a file.
+        #[arg(value_name = "RULE_OR_FILE")]
+        rule: Which,
+    },
+    /// Learn rules from the requests that this data centre has seen and from what was said of them, each with its evidence.
+    Learn {
+        /// Write the first rule to this file as Cedar text, and its card to FILE.card.json.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// What the rules are to do.
+        #[arg(long, value_enum, default_value_t = Doing::Hold)]
+        action: Doing,
+        /// From the requests of how many days.
+        #[arg(long, value_name = "DAYS", default_value_t = 90, value_parser = clap::value_parser!(u64).range(1..=3650))]
+        past: u64,
+        /// How many days the rules are to hold.
+        #[arg(long, value_name = "DAYS", default_value_t = 90, value_parser = clap::value_parser!(u64).range(1..=3650))]
+        days: u64,
+    },
+    /// Say whom a rule would have stopped here, and how often.
+    Simulate {
+        /// The rule: its id, or a file.
+        #[arg(value_name = "RULE_OR_FILE")]
+        rule: Which,
+        /// In the requests of how many days.
+        #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3650))]
+        days: u64,
     },
     /// Say what a rule would have done to the requests that this data centre has seen.
     Test {
@@ -72,10 +104,11 @@ enum What {
         #[arg(long, value_name = "AMOUNT")]
         max_price: Option<Amount>,
     },
-    /// Have this data centre enforce a rule that it has a licence of.
+    /// Have this data centre enforce a rule that it has a licence of, or one of its own from a file.
     Install {
-        /// The rule.
-        rule: RuleId,
+        /// The rule: its id, or a file, such as `rules learn --out` writes.
+        #[arg(value_name = "RULE_OR_FILE")]
+        rule: Which,
         /// Its body as Cedar text, if this data centre does not have it yet.
         #[arg(long, value_name = "FILE")]
         body: Option<PathBuf>,
@@ -83,11 +116,51 @@ enum What {
         #[arg(long)]
         simulate: bool,
     },
+    /// Write a rule for another system.
+    Export {
+        /// The rule: its id, or a file.
+        #[arg(value_name = "RULE_OR_FILE")]
+        rule: Which,
+        /// For which.
+        #[arg(long = "as", value_enum, value_name = "FORM")]
+        form: Form,
+        /// Write it to this file. Default: print it.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
     /// Stop enforcing a rule.
     Remove {
         /// The rule.
         rule: RuleId,
     },
+}
+
+/// Forms of other systems.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Form {
+    /// A Sigma rule on the entries of `secnet log --as OWNER --json`.
+    Sigma,
+}
+
+/// What a learnt rule is to do.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Doing {
+    /// Let it pass, tell the owner.
+    Flag,
+    /// Wait for the owner's answer.
+    Hold,
+    /// Refuse.
+    Deny,
+}
+
+impl From<Doing> for RuleAction {
+    fn from(doing: Doing) -> Self {
+        match doing {
+            Doing::Flag => Self::Flag,
+            Doing::Hold => Self::Hold,
+            Doing::Deny => Self::Deny,
+        }
+    }
 }
 
 pub(crate) async fn run(
@@ -99,14 +172,31 @@ pub(crate) async fn run(
     match args.what {
         What::Ls => list(node, out).await,
         What::Show { rule } => {
-            let body = body(node, rule).await?;
-            out.result(&describe(&body), |_| format!("{body}\n\n{}", body.to_cedar().trim_end()));
+            let (rule, card) = find(node, &rule).await?;
+            out.result(&describe(&rule, card.as_ref()), |_| shown(&rule, card.as_ref()));
             Ok(())
+        }
+        What::Learn { out: file, action, past, days } => {
+            let wish = Wish { action: action.into(), days: past, lasts: days };
+            learn::run(node, out, wish, file.as_deref(), globals.dry_run).await
+        }
+        What::Simulate { rule, days } => {
+            let (rule, _) = find(node, &rule).await?;
+            let seen = past::since(node, Some(days)).await?;
+            let author = author(node, rule.id());
+            let against = safety::against(node, &rule, author, &seen);
+            let (value, text) = past::simulated(node, &rule, days, &seen, against.as_deref());
+            out.result(&value, |_| text);
+            Ok(())
+        }
+        What::Export { rule, form: Form::Sigma, out: file } => {
+            let (rule, _) = find(node, &rule).await?;
+            export(node, out, &rule, file.as_deref().filter(|_| !globals.dry_run))
         }
         What::Test { file } => {
             let rule = read(&file)?;
-            let past = past(node, &rule).await?;
-            out.result(&past_value(node, &rule, &past), |_| past_text(node, &rule, &past));
+            let seen = past::since(node, None).await?;
+            out.result(&past::value(node, &rule, &seen), |_| past::text(node, &rule, &seen));
             Ok(())
         }
         What::Publish { file, author, price, evidence } => {
@@ -116,7 +206,7 @@ pub(crate) async fn run(
             buy(node, globals, out, rule, buyer.as_deref(), max_price).await
         }
         What::Install { rule, body, simulate } => {
-            install(node, globals, out, rule, body.as_deref(), simulate).await
+            install::run(node, globals, out, &rule, body.as_deref(), simulate).await
         }
         What::Remove { rule } => {
             let operation = Operation::RemoveRule { rule };
@@ -178,7 +268,7 @@ async fn publish(
 ) -> Result<(), Failure> {
     let author = node.identity(author)?;
     let rule = read(file)?;
-    safe(&rule)?;
+    safety::safe(node, &rule, author.member(), &past::since(node, None).await?)?;
     let evidence = match evidence {
         Some(path) => Digest::of(&crate::files::read(path, MAX_EVIDENCE_BYTES)?),
         None => Digest::ZERO,
@@ -187,7 +277,7 @@ async fn publish(
     let operation = (Operation::PublishRule { listing }, Enclosures::default());
     let would = format!("offer {} at {price} a licence: {rule}", rule.id());
     if !globals.dry_run {
-        keep(node, &rule).await?;
+        body::keep(node, &rule, None).await?;
     }
     if sign::order(node, globals, out, &author, operation, &would).await?.is_some() {
         let value = json!({
@@ -231,173 +321,44 @@ async fn buy(
     Ok(())
 }
 
-async fn install(
-    node: &Node,
-    globals: &Globals,
-    out: Output,
-    id: RuleId,
-    given: Option<&Path>,
-    simulate: bool,
-) -> Result<(), Failure> {
-    let rule = match given {
-        Some(file) => read(file)?,
-        None => body(node, id).await?,
-    };
-    if rule.id() != id {
-        return Err(Failure::new("other-rule", format!("the file holds {}, not {id}", rule.id()))
-            .exit(Exit::Usage));
+fn export(node: &Node, out: Output, rule: &Rule, file: Option<&Path>) -> Result<(), Failure> {
+    let parts = sigma::parts(rule, |member| node.name_of(member)).map_err(|why| {
+        Failure::new("not-exportable", format!("the rule cannot be said in Sigma: {why}"))
+            .hint("write one rule for each requester")
+    })?;
+    let text = sigma::yaml(&parts);
+    if let Some(file) = file {
+        files::write_private(file, text.as_bytes())?;
     }
-    safe(&rule)?;
-    let past = past(node, &rule).await?;
-    let listed =
-        node.pdc.view(|view| view.state.rule(id).map(|state| state.listing.expires)).flatten();
-    let until = listed.ok_or_else(|| unknown(id))?;
-    let operation = Operation::InstallRule { rule: id, until, simulate };
-    let mut value = past_value(node, &rule, &past);
-    if globals.dry_run {
-        let command = node.pdc.sign(node.pdc.member, operation, node.pdc.signer.as_ref());
-        let foreseen = sign::foresee(node, &command, &Enclosures::default());
-        let doing = if simulate { "watch" } else { "enforce" };
-        sign::tell(node, out, &format!("{doing} {id}"), &foreseen, &value);
-        return Ok(());
-    }
-    keep(node, &rule).await?;
-    sign::order_own(node, globals, out, operation, "").await?;
-    if let Value::Object(fields) = &mut value {
-        fields.insert("simulate".into(), simulate.into());
-    }
-    out.result(&value, |_| {
-        let doing = if simulate { "watches" } else { "enforces" };
-        format!("this data centre {doing}: {}", past_text(node, &rule, &past))
+    let written = file.map(|file| file.display().to_string());
+    let fields: serde_json::Map<String, Value> =
+        parts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let value =
+        json!({ "rule": rule.id().to_string(), "sigma": fields, "text": text, "written": written });
+    out.result(&value, |_| match &written {
+        Some(file) => format!("wrote {file}"),
+        None => text.trim_end().to_owned(),
     });
     Ok(())
 }
 
-fn read(file: &Path) -> Result<Rule, Failure> {
-    let text = crate::files::read_text(file, limits::MAX_RULE_TEXT_BYTES as u64)?;
-    Rule::from_cedar(&text).map_err(|error| {
-        Failure::new("invalid-rule", format!("`{}` is not a rule", file.display()))
-            .because(&error)
-            .hint("docs/spec says which part of Cedar rules are written in")
-            .exit(Exit::Usage)
-    })
+/// Whose rule it is; one that is not offered yet would be this data centre's own.
+fn author(node: &Node, rule: RuleId) -> secnet_types::MemberId {
+    let author = node.pdc.view(|view| view.state.rule(rule).map(|state| state.author)).flatten();
+    author.unwrap_or(node.pdc.member)
 }
 
-fn safe(rule: &Rule) -> Result<(), Failure> {
-    check_safety(rule).map_err(|error| {
-        Failure::new("unsafe-rule", "the rule must not be enforced")
-            .because(&error)
-            .hint("narrow it, or let it only flag")
-    })
-}
-
-async fn keep(node: &Node, rule: &Rule) -> Result<(), Failure> {
-    let name = EntryName::new(EntryKind::Rule, &[], &rule.id().0);
-    let change = Change { name, value: Some(encode(rule)) };
-    node.archive.write(vec![change]).await.map_err(|error| access_failure(error.into()))
-}
-
-async fn stored(node: &Node, rule: RuleId) -> Result<Option<Rule>, Failure> {
-    let bytes = node.archive.get(&EntryName::new(EntryKind::Rule, &[], &rule.0)).await;
-    let bytes = bytes.map_err(|error| access_failure(error.into()))?;
-    let damaged = |error: secnet_types::DecodeError| {
-        Failure::new("damaged", format!("the body of {rule} is damaged"))
-            .because(&error)
-            .exit(Exit::Verification)
-    };
-    bytes.map(|bytes| Rule::from_bytes(&bytes).map_err(damaged)).transpose()
-}
-
-async fn body(node: &Node, rule: RuleId) -> Result<Rule, Failure> {
-    stored(node, rule).await?.ok_or_else(|| {
-        Failure::new("no-body", format!("the body of {rule} is not here"))
-            .hint("`secnet rules install RULE --body FILE` brings it in")
-    })
-}
-
-fn unknown(rule: RuleId) -> Failure {
-    Failure::new("unknown-rule", format!("{rule} is not on offer"))
-        .hint("`secnet rules ls` lists those that are")
-}
-
-fn describe(rule: &Rule) -> Value {
+fn describe(rule: &Rule, card: Option<&Card>) -> Value {
     json!({
         "rule": rule.id().to_string(), "sentence": rule.to_string(), "cedar": rule.to_cedar(),
         "action": rule.action().as_str(), "safe": check_safety(rule).is_ok(),
+        "card": card.map(Card::value),
     })
 }
 
-/// What a rule meets in the past of this data centre.
-struct Past {
-    matched: Vec<Attempt>,
-    of: usize,
-}
-
-async fn past(node: &Node, rule: &Rule) -> Result<Past, Failure> {
-    let owners: BTreeSet<MemberId> = node
-        .pdc
-        .view(|view| view.state.datasets().map(|(_, d)| d.owner).collect())
-        .unwrap_or_default();
-    let mut past = Past { matched: Vec::new(), of: 0 };
-    for owner in owners {
-        for attempt in node.pdc.history(owner).await.map_err(access_failure)? {
-            let Some(facts) = &attempt.facts else { continue };
-            past.of = past.of.saturating_add(1);
-            // Requests that policy refused before rules looked have no features.
-            let features = decode::<FeatureVector>("features", &facts.features, MAX_FEATURES_BYTES)
-                .unwrap_or_default();
-            let parties =
-                node.pdc.view(|view| view.state.parties_of(attempt.requester)).unwrap_or_default();
-            // Today's rule on yesterday's request: its expiry does not matter.
-            let context = RuleContext {
-                dataset: attempt.dataset,
-                parties: &parties,
-                purpose: facts.detail.purpose,
-                now: Timestamp(0),
-            };
-            if rule.matches(&features, &context) {
-                past.matched.push(attempt);
-            }
-        }
-    }
-    Ok(past)
-}
-
-fn past_value(node: &Node, rule: &Rule, past: &Past) -> Value {
-    let matched: Vec<Value> = past
-        .matched
-        .iter()
-        .map(|attempt| {
-            json!({
-                "time": attempt.time.to_string(), "requester": node.name_of(attempt.requester),
-                "decision": attempt.decision.to_string(), "outcome": attempt.verdict.as_str(),
-            })
-        })
-        .collect();
-    json!({
-        "rule": rule.id().to_string(), "sentence": rule.to_string(), "safe": check_safety(rule).is_ok(),
-        "past_requests": past.of, "would_have_matched": matched,
-    })
-}
-
-fn past_text(node: &Node, rule: &Rule, past: &Past) -> String {
-    let mut lines = vec![
-        rule.to_string(),
-        format!(
-            "it would have matched {} of the {} requests seen so far",
-            past.matched.len(),
-            past.of
-        ),
-    ];
-    if let Err(error) = check_safety(rule) {
-        lines.push(format!("it cannot be enforced: {error}"));
-    }
-    for attempt in past.matched.iter().take(MAX_LISTED) {
-        let requester = node.name_of(attempt.requester);
-        lines.push(format!("  {}  {requester}: {}", attempt.time, attempt.verdict.as_str()));
-    }
-    if let Some(more) = past.matched.len().checked_sub(MAX_LISTED).filter(|more| *more > 0) {
-        lines.push(format!("  and {more} more"));
-    }
+fn shown(rule: &Rule, card: Option<&Card>) -> String {
+    let mut lines = vec![rule.to_string()];
+    lines.extend(card.iter().flat_map(|card| card.text()).map(|line| format!("  {line}")));
+    lines.extend([String::new(), rule.to_cedar().trim_end().to_owned()]);
     lines.join("\n")
 }
