@@ -1,8 +1,8 @@
 //! What has been tried with an owner's data: every decision, refused ones too, with the reasons.
 
 use secnet_types::{
-    AskId, Cause, DatasetId, DecisionId, Effect, Event, MemberId, RequestId, Timestamp, Verdict,
-    decode, limits,
+    AskId, Cause, DatasetId, DecisionId, Effect, Event, HoldAnswer, MemberId, RequestId, Timestamp,
+    Verdict, decode, limits,
 };
 use std::collections::BTreeMap;
 
@@ -83,6 +83,8 @@ pub(crate) struct Timeline {
     asks: BTreeMap<AskId, [MemberId; 2]>,
     /// Whose answer a hold waits for, who asked, and for what.
     holds: BTreeMap<DecisionId, (MemberId, MemberId, DatasetId)>,
+    /// What was answered to holds.
+    answers: BTreeMap<DecisionId, HoldAnswer>,
 }
 
 impl Timeline {
@@ -107,6 +109,12 @@ impl Timeline {
                         self.holds.insert(*decision, (*owner, *requester, *dataset));
                     }
                 }
+                Effect::HoldReleased { decision } => {
+                    self.answers.insert(*decision, HoldAnswer::Release);
+                }
+                Effect::HoldRefused { decision } => {
+                    self.answers.insert(*decision, HoldAnswer::Refuse);
+                }
                 Effect::AskOpened { ask, dataset, asker } => {
                     let owner = self.owners.get(dataset).copied();
                     self.asks.extend(owner.map(|owner| (*ask, [owner, *asker])));
@@ -123,6 +131,15 @@ impl Timeline {
 
     pub(crate) fn hold(&self, decision: DecisionId) -> Option<(MemberId, MemberId, DatasetId)> {
         self.holds.get(&decision).copied()
+    }
+
+    pub(crate) fn answer(&self, decision: DecisionId) -> Option<HoldAnswer> {
+        self.answers.get(&decision).copied()
+    }
+
+    /// Whoever owned something when it was tried, also those who own nothing any more.
+    pub(crate) fn owners_then(&self) -> Vec<MemberId> {
+        self.attempts.keys().copied().collect()
     }
 
     /// Is this event a decision on what the member owned at the time?
@@ -206,7 +223,11 @@ impl Pdc {
     }
 
     /// The decision in an event, with its facts.
-    async fn attempt(&self, index: u64, event: &Event) -> Result<Option<Attempt>, AccessError> {
+    pub(crate) async fn attempt(
+        &self,
+        index: u64,
+        event: &Event,
+    ) -> Result<Option<Attempt>, AccessError> {
         for effect in &event.effects {
             let Effect::Decided { decision, dataset, requester, request, verdict } = effect else {
                 continue;

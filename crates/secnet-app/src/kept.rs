@@ -70,6 +70,13 @@ pub fn must_be_kept(state: &State, pdc: MemberId) -> Vec<Kept> {
     // Those past their end too: their bodies stay as long as the ledger lists them.
     for (rule, _) in state.installed_rules(pdc, Timestamp(0)) {
         all.push(Kept::new(EntryKind::Rule, Digest(rule.0), format!("the body of rule {rule}")));
+        // Of a rule that was learnt here the evidence is here too.
+        let own = state.rule(rule).filter(|state| state.author == pdc).map(|s| s.listing.evidence);
+        if let Some(commitment) = own.filter(|evidence| *evidence != Digest::ZERO) {
+            let name = EntryName::new(EntryKind::RuleCard, &[], &rule.0);
+            let what = format!("the evidence for rule {rule}");
+            all.push(Kept { name, commitment, what, records: None });
+        }
     }
     all
 }
@@ -221,6 +228,7 @@ fn commitment_to(kind: EntryKind, bytes: &[u8]) -> Option<Digest> {
         }
         EntryKind::Facts => FactsRecord::from_bytes(bytes).ok().map(|facts| facts.commitment()),
         EntryKind::Rule => Rule::from_bytes(bytes).ok().map(|rule| Digest(rule.id().0)),
+        EntryKind::RuleCard => Some(Digest::of(bytes)),
         EntryKind::Wraps => GrantWraps::from_bytes(bytes).ok().map(|wraps| wraps.digest()),
         _ => None,
     }

@@ -15,7 +15,9 @@ mod collect;
 mod consent;
 mod consents;
 mod error;
+mod explained;
 mod facts;
+mod feedback;
 mod forecast;
 mod granted;
 mod history;
@@ -27,6 +29,7 @@ mod manifest;
 mod notices;
 mod open;
 mod opening;
+mod past;
 mod pdc;
 pub mod ports;
 mod previews;
@@ -58,7 +61,11 @@ pub use consents::{
     ConsentPlace, Consents, ConsentsPage, DenialLine, GrantLine, MAX_CONSENTS_PAGE, Which,
 };
 pub use error::AccessError;
+pub use explained::{Explained, Replayed};
 pub use facts::{Seer, VisiblePage, Wish};
+pub use feedback::{
+    Feedback, FeedbackError, Finding, MAX_FEEDBACK_AT_ONCE, MAX_NOTE_BYTES, feedback_amiss,
+};
 pub use granted::{FieldsGranted, Granted, MAX_VIEW_AGE_MS};
 pub use history::{Attempt, AttemptVerdict, HistoryPage, MAX_HISTORY_PAGE, Summarised};
 pub use hosting::ToHost;
@@ -67,6 +74,7 @@ pub use kept::{Amiss, Kept, kept_of_decision, missing_of, must_be_kept, still_li
 pub use manifest::{DatasetManifest, MAX_UPLOADS_OF_DATASET};
 pub use notices::Notice;
 pub use open::{OpenError, Reader};
+pub use past::{Judged, PastRequest, Source};
 pub use pdc::{Parts, Pdc, port_rng};
 pub use previews::{MAX_PREVIEWS_PAGE, PREVIEWS_PER_MINUTE, PreviewPlace, Previewed, PreviewsPage};
 pub use project::{MAX_PROJECTED_RECORD, MAX_PROJECTED_RELEASE, Projected};

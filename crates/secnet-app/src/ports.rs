@@ -356,6 +356,10 @@ pub enum EntryKind {
     Previews = 18,
     /// One upload's packet for the data centre that hosts it; group: upload, key: digest of that data centre's public key.
     HostingPacket = 19,
+    /// What somebody said of a decision, signed; group: dataset, key: decision, who said it.
+    Feedback = 20,
+    /// The evidence for a rule that was learnt here; key: rule id.
+    RuleCard = 21,
 }
 
 /// Why the archive did not do as asked.

@@ -64,7 +64,7 @@ impl Pdc {
         Ok(rules)
     }
 
-    async fn rule_body(&self, id: RuleId) -> Result<Rule, AccessError> {
+    pub(crate) async fn rule_body(&self, id: RuleId) -> Result<Rule, AccessError> {
         let bytes = self.archive.get(&EntryName::new(EntryKind::Rule, &[], &id.0)).await?;
         let bytes = bytes
             .ok_or_else(|| AccessError::Damaged(format!("the body of rule {id} is missing")))?;

@@ -12,8 +12,13 @@ use crate::upload::{Catalogue, CatalogueItem};
 /// The longest that a backup of keys lives, in milliseconds (30 days).
 pub(crate) const KEY_BACKUP_LIFETIME_MS: u64 = 30 * 24 * 60 * 60 * 1000;
 /// What is kept about a dataset as a whole and goes with it.
-const GOES_WITH_DATASET: [EntryKind; 4] =
-    [EntryKind::Facts, EntryKind::DenialSummary, EntryKind::DatasetManifest, EntryKind::Previews];
+const GOES_WITH_DATASET: [EntryKind; 5] = [
+    EntryKind::Facts,
+    EntryKind::DenialSummary,
+    EntryKind::DatasetManifest,
+    EntryKind::Previews,
+    EntryKind::Feedback,
+];
 
 /// What an erasure is about to destroy.
 #[derive(Debug, Clone)]

@@ -15,6 +15,8 @@ pub enum Namespace {
     Governance,
     /// A block header, by the solo sequencer.
     Header,
+    /// What somebody says of a recorded decision, for the data centre that made it.
+    Feedback,
 }
 
 impl Namespace {
@@ -28,6 +30,7 @@ impl Namespace {
             Self::Rotation => b"secnet/rotation/v1",
             Self::Governance => b"secnet/governance/v1",
             Self::Header => b"secnet/header/v1",
+            Self::Feedback => b"secnet/feedback/v1",
         }
     }
 }

@@ -107,9 +107,9 @@ enum Verb {
     Receipt(verbs::receipt::ReceiptArgs),
     /// See an account; issue, send and set money aside.
     Wallet(verbs::wallet::WalletArgs),
-    /// Offer, buy, enforce and try security rules.
+    /// Learn, try, enforce, offer and buy security rules.
     Rules(verbs::rules::RulesArgs),
-    /// Measure the guard's learning on labelled data.
+    /// Say what decisions were, for the guard to learn from; measure its learning.
     Guard(verbs::guard::GuardArgs),
     /// Destroy records for good.
     Shred(verbs::shred::ShredArgs),
@@ -174,7 +174,7 @@ impl Cli {
             Verb::Man(args) => verbs::man::run(out, &args),
             Verb::Openapi => verbs::openapi::run(out),
             Verb::Reference(args) => verbs::reference::run(out, &args),
-            Verb::Guard(args) => verbs::guard::run(out, &args),
+            Verb::Guard(args) if !args.needs_folder() => verbs::guard::run(out, &args),
             Verb::Up(args) => verbs::up::run(globals, out, args).await,
             Verb::Doctor(args) => verbs::doctor::run(globals, out, args).await,
             Verb::Ready(args) => verbs::ready::run(out, &args).await,
@@ -231,6 +231,7 @@ impl Verb {
             Self::Log(args) => verbs::log::run(node, out, args).await,
             Self::Wallet(args) => verbs::wallet::run(node, globals, out, args).await,
             Self::Rules(args) => verbs::rules::run(node, globals, out, args).await,
+            Self::Guard(args) => verbs::guard::run_in(node, globals, out, args).await,
             Self::Shred(args) => verbs::shred::run(node, globals, out, args).await,
             Self::Backup(args) => verbs::backup::run(node, globals, out, args).await,
             // Handled above: they work without an open folder.
@@ -248,7 +249,6 @@ impl Verb {
             | Self::Doctor(_)
             | Self::Ready(_)
             | Self::Config(_)
-            | Self::Guard(_)
             | Self::Reference(_) => Ok(()),
         }
     }

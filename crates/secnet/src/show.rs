@@ -7,7 +7,10 @@ mod names;
 pub(crate) use names::Names;
 
 use secnet_app::Outcome;
-use secnet_types::{Reason, ReasonClass, ReviewFinding, Verdict};
+use secnet_types::{
+    Feature, FeatureKind, FeatureValue, FeatureVector, Reason, ReasonClass, ReviewFinding, Verdict,
+    decode,
+};
 use serde_json::{Value, json};
 
 use crate::failure::{Exit, Failure};
@@ -34,6 +37,33 @@ pub(crate) fn verdict(verdict: &Verdict) -> Value {
         }),
         Verdict::Deny { reason } => json!({ "verdict": "deny", "reason": reason.as_str() }),
     }
+}
+
+/// Longest recorded features, in bytes.
+const MAX_FEATURES_BYTES: usize = 64 * 1024;
+
+/// The features of a request by their names: numbers, words, lists of words, texts. Nothing if they cannot be read.
+pub(crate) fn features(recorded: &[u8]) -> Value {
+    let Ok(vector) = decode::<FeatureVector>("features", recorded, MAX_FEATURES_BYTES) else {
+        return Value::Null;
+    };
+    let value = |(feature, value): (Feature, &FeatureValue)| {
+        let shown = match (value, feature.kind()) {
+            (FeatureValue::Number(number), _) => json!(number),
+            (FeatureValue::Words(mask), FeatureKind::Words(list)) => {
+                list.names(*mask).collect::<Vec<_>>().into()
+            }
+            (FeatureValue::Words(mask), FeatureKind::Word(list)) => {
+                json!(list.names(*mask).next())
+            }
+            (FeatureValue::Text(text), _) => json!(text),
+            (FeatureValue::Address(address), _) => json!(address.to_string()),
+            // INVARIANT: words are of a list.
+            (FeatureValue::Words(_), _) => Value::Null,
+        };
+        (feature.name().to_owned(), shown)
+    };
+    Value::Object(vector.iter().map(value).collect())
 }
 
 /// Why, in a word.

@@ -10,6 +10,8 @@
 mod calling;
 mod canary;
 mod compile_fail;
+mod explained;
+mod feedback;
 mod fields;
 mod flow;
 mod foreseen;

@@ -37,6 +37,8 @@ pub(super) struct CodedColumn {
     pub name: String,
     pub codes: Vec<u16>,
     pub kind: CodedKind,
+    /// May a condition say that it is missing?
+    pub missing: bool,
 }
 
 pub(super) enum CodedKind {
@@ -87,7 +89,7 @@ impl CodedColumn {
 }
 
 /// Numeric and small categorical columns.
-pub(super) fn coded(table: &Table) -> Vec<CodedColumn> {
+pub(super) fn coded(table: &Table, missing: bool) -> Vec<CodedColumn> {
     let mut columns = Vec::new();
     for column in table.columns() {
         let (codes, kind) = match column.values() {
@@ -103,7 +105,7 @@ pub(super) fn coded(table: &Table) -> Vec<CodedColumn> {
             }
             _ => continue,
         };
-        columns.push(CodedColumn { name: column.name().to_owned(), codes, kind });
+        columns.push(CodedColumn { name: column.name().to_owned(), codes, kind, missing });
     }
     columns
 }

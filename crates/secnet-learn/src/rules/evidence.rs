@@ -49,7 +49,7 @@ impl RuleCard {
         let matches = matches(&conditions, table);
         let counted = Confusion::of(matches.into_iter().zip(table.labels().iter().copied()));
         let flagged = counted.hits + counted.false_alarms;
-        let precision_at_least = wilson(counted.hits, flagged, Z95_ONE_SIDED).low;
+        let precision_at_least = bound(counted.hits, flagged);
         Self { conditions, counted, precision_at_least }
     }
 
@@ -93,6 +93,11 @@ impl fmt::Display for RuleCard {
         }
         Ok(())
     }
+}
+
+/// With 95 % confidence the precision is at least this.
+pub(super) fn bound(hits: usize, flagged: usize) -> f64 {
+    wilson(hits, flagged, Z95_ONE_SIDED).low
 }
 
 fn matches(conditions: &[Condition], table: &Table) -> Vec<bool> {

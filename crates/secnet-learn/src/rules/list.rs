@@ -4,7 +4,7 @@
 use super::ascent::{Draft, Search, simplified};
 use super::coded::{CodedColumn, coded};
 use super::condition::Condition;
-use super::evidence::{Evidence, RuleList, judge};
+use super::evidence::{Evidence, RuleList, bound, judge};
 use crate::LearnError;
 use crate::metrics::Confusion;
 use crate::num::{long, short, whole};
@@ -34,6 +34,12 @@ pub struct RuleRecipe {
     pub least_precision: f64,
     /// Fewest rows a rule covers, as a share of the positive rows.
     pub least_support: f64,
+    /// Share of the rows of each class that only gives evidence.
+    pub evidence: f64,
+    /// Rows are in order of time: the evidence comes from the newest ones of each class instead of from any.
+    pub newest: bool,
+    /// May a rule say that a value is missing?
+    pub missing: bool,
 }
 
 impl Default for RuleRecipe {
@@ -45,6 +51,9 @@ impl Default for RuleRecipe {
             false_positive_rate: 0.01,
             least_precision: 0.8,
             least_support: 0.002,
+            evidence: 0.2,
+            newest: false,
+            missing: true,
         }
     }
 }
@@ -63,22 +72,31 @@ pub fn learn_rules(
     let limits = (1..=MAX_RULES).contains(&recipe.rules)
         && (1..=MAX_CONDITIONS_PER_RULE).contains(&recipe.per_rule)
         && recipe.conditions >= 1
-        && [recipe.false_positive_rate, recipe.least_precision, recipe.least_support]
-            .iter()
-            .all(|share| (0.0..=1.0).contains(share));
+        && [
+            recipe.false_positive_rate,
+            recipe.least_precision,
+            recipe.least_support,
+            recipe.evidence,
+        ]
+        .iter()
+        .all(|share| (0.0..=1.0).contains(share));
     if !limits {
         return Err(LearnError::Recipe(
             "rules, conditions or a share of the rule recipe is out of range",
         ));
     }
-    let columns = coded(table);
+    let columns = coded(table, recipe.missing);
     if columns.is_empty() {
         return Err(LearnError::Recipe(
             "there is no numeric or small categorical column for rules",
         ));
     }
     let all: Vec<usize> = (0..table.rows()).collect();
-    let (rest, evidence) = divide(&all, table.labels(), 0.2, seed);
+    let (rest, evidence) = if recipe.newest {
+        newest(table.labels(), recipe.evidence)
+    } else {
+        divide(&all, table.labels(), recipe.evidence, seed)
+    };
     let (grow, choose) = divide(&rest, table.labels(), 0.25, seed.wrapping_add(1));
     let few = |rows: &[usize]| {
         let positives = rows.iter().filter(|row| table.labels().get(**row) == Some(&true)).count();
@@ -120,6 +138,35 @@ pub fn learn_rules(
 impl RuleRecipe {
     /// How often `progress` is called.
     pub const STEPS: usize = COSTS.len() + 1;
+
+    /// The fewest positive rows with which a rule can reach the least precision, if it never errs on the rows held back.
+    /// None if none is enough.
+    #[must_use]
+    pub fn least_positives(&self) -> Option<usize> {
+        (1..=MAX_COUNTED).find(|positives| {
+            let held_back = whole((*positives as f64 * self.evidence).round());
+            bound(held_back, held_back) >= self.least_precision
+        })
+    }
+}
+
+/// Beyond so many rows no least precision but 1 is out of reach.
+const MAX_COUNTED: usize = 100_000;
+
+/// The older rows of each class, and this share of the newest ones; both in ascending order.
+fn newest(labels: &[bool], share: f64) -> (Vec<usize>, Vec<usize>) {
+    let (mut older, mut newer) = (Vec::new(), Vec::new());
+    for class in [false, true] {
+        let own = labels.iter().enumerate().filter(|(_, label)| **label == class);
+        let own: Vec<usize> = own.map(|(row, _)| row).collect();
+        let aside = whole((own.len() as f64 * share).round()).min(own.len());
+        let (old, new) = own.split_at(own.len() - aside);
+        older.extend_from_slice(old);
+        newer.extend_from_slice(new);
+    }
+    older.sort_unstable();
+    newer.sort_unstable();
+    (older, newer)
 }
 
 struct Maker<'a> {

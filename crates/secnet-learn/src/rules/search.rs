@@ -38,7 +38,8 @@ pub(super) fn steps(columns: &[CodedColumn], rows: &[u32], worth: &[f64], least:
             CodedKind::Numeric(_) => {
                 let (up, beyond) = ranges(&cells, least);
                 up.into_iter().chain(beyond).for_each(|(test, worth)| offer(test, worth));
-                if cells[0].1 >= least && (cells[0].1 as usize) < rows.len() {
+                let some = cells[0].1 >= least && (cells[0].1 as usize) < rows.len();
+                if column.missing && some {
                     offer(Test::Missing, cells[0].0);
                 }
             }

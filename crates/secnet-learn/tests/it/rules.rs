@@ -60,6 +60,61 @@ fn labels_by_chance_give_no_rule() {
     assert!(rules.cards.is_empty(), "{:?}", rules.cards);
 }
 
+/// Without noise: what was hammered late is found by what was hammered early, and the newest rows are the evidence.
+#[test]
+fn the_newest_rows_give_the_evidence_if_that_is_wanted() {
+    let rows = 100;
+    // 40 positive rows; from the 70th row on they look otherwise.
+    let labels: Vec<bool> = (0..rows).map(|row| row % 5 < 2).collect();
+    let tries = |late: f64| {
+        let value = move |(row, label): (usize, &bool)| match (label, row >= 70) {
+            (true, true) => late,
+            (true, false) => 20.0 + row as f64 / 10.0,
+            (false, _) => f64::from(u8::try_from(row % 7).unwrap()),
+        };
+        Column::numeric("tries", labels.iter().enumerate().map(value).collect()).unwrap()
+    };
+    let recipe = RuleRecipe { evidence: 0.3, newest: true, ..RuleRecipe::default() };
+    let learnt = |late| {
+        let table = Table::new(vec![tries(late)], labels.clone()).unwrap();
+        learn_rules(&table, recipe, 1, &mut || ()).unwrap()
+    };
+    let same = learnt(25.0);
+    assert_eq!((same.evidence.rows, same.evidence.positives), (30, 12));
+    assert_eq!((same.cards[0].counted.hits, same.cards[0].counted.false_alarms), (12, 0));
+    assert!(learnt(3.0).cards.is_empty(), "the newest rows do not bear it out");
+}
+
+#[test]
+fn how_many_rows_are_needed_is_said_truly() {
+    let recipe = RuleRecipe { evidence: 0.4, newest: true, ..RuleRecipe::default() };
+    assert_eq!(recipe.least_positives(), Some(27));
+    for (positives, found) in [(26, false), (27, true)] {
+        let values = (0..positives + 30).map(|row| if row < positives { 9.0 } else { 1.0 });
+        let labels = (0..positives + 30).map(|row| row < positives).collect();
+        let column = Column::numeric("tries", values.collect()).unwrap();
+        let table = Table::new(vec![column], labels).unwrap();
+        let rules = learn_rules(&table, recipe, 1, &mut || ()).unwrap();
+        assert_eq!(!rules.cards.is_empty(), found, "{positives}");
+    }
+    let never = RuleRecipe { least_precision: 1.0, ..recipe };
+    assert_eq!(never.least_positives(), None);
+}
+
+#[test]
+fn a_rule_does_not_say_missing_where_that_is_not_wanted() {
+    let labels: Vec<bool> = (0..200).map(|row| row % 2 == 0).collect();
+    let values = labels.iter().map(|label| if *label { f64::NAN } else { 5.0 }).collect();
+    let column = Column::numeric("tries", values).unwrap();
+    let table = Table::new(vec![column], labels).unwrap();
+    let learnt = |missing| {
+        let recipe = RuleRecipe { missing, ..RuleRecipe::default() };
+        learn_rules(&table, recipe, 1, &mut || ()).unwrap().cards
+    };
+    assert_eq!(learnt(true)[0].to_string(), "tries is missing");
+    assert!(learnt(false).is_empty());
+}
+
 #[test]
 fn a_rule_recipe_that_cannot_be_followed_is_refused() {
     let table = traffic(500, 1);

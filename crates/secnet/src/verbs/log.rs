@@ -81,6 +81,7 @@ async fn history(node: &Node, out: Output, name: &str, limit: usize) -> Result<(
         "asked": a.facts.as_ref().map(|f| f.asked),
         "reasons": a.facts.as_ref().map(|f| f.reasons.clone()),
         "watched": a.facts.as_ref().map(|f| f.watched.clone()),
+        "features": a.facts.as_ref().map(|f| show::features(&f.features)),
     })).collect();
     out.result(&json!({ "attempts": value, "summaries": counted }), |_| {
         let mut lines = Vec::new();

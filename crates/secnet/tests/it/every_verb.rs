@@ -241,7 +241,15 @@ fn guard(s: &mut Story, dataset: &str) {
     let decision = text(&notices["notices"][0]["decision"]);
     s.changes("inbox aside", &["inbox", "aside", &decision, "--as", "ada"]);
 
+    let feedback = ["guard", "feedback", &decision, "--verdict", "fine"];
+    s.changes("guard feedback", &feedback);
+    s.tells("guard status", &["guard", "status"]);
+    s.tells("rules learn", &["rules", "learn", "--out", "learnt.cedar"]);
+    s.tells("rules show", &["rules", "show", "learnt.cedar"]);
+
     std::fs::write(s.place.path("rule.cedar"), RULE).unwrap();
+    s.tells("rules export", &["rules", "export", "rule.cedar", "--as", "sigma"]);
+    s.tells("rules simulate", &["rules", "simulate", "rule.cedar"]);
     s.tells("rules test", &["rules", "test", "rule.cedar"]);
     let offered = s.changes("rules publish", &["rules", "publish", "rule.cedar", "--as", "ada"]);
     let rule = text(&offered["rule"]);
@@ -252,6 +260,8 @@ fn guard(s: &mut Story, dataset: &str) {
     s.place.grant(dataset, "dr-bo");
     for answer in ["keep", "release"] {
         let decision = held(&s.place, dataset);
+        let said = s.tells("guard explain", &["guard", "explain", &decision]);
+        assert_eq!(said["replayed"]["verdict"], "hold", "{said}");
         s.changes(&format!("inbox {answer}"), &["inbox", answer, &decision, "--as", "ada"]);
     }
     s.changes("rules remove", &["rules", "remove", &rule]);

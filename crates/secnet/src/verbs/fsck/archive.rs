@@ -6,7 +6,8 @@ use std::path::Path;
 
 use secnet_app::ports::ArchiveError;
 use secnet_app::{
-    Amiss, Kept, kept_of_decision, missing_of, must_be_kept, referenced_segments, still_listed,
+    Amiss, Kept, feedback_amiss, kept_of_decision, missing_of, must_be_kept, referenced_segments,
+    still_listed,
 };
 use secnet_crypto::Address;
 use secnet_ledger::DatasetStatus;
@@ -86,6 +87,10 @@ async fn missing(
         bar.inc(part.len() as u64);
     }
     bar.finish_and_clear();
+    let held = datasets(chain, |status| status != DatasetStatus::Erased);
+    for Amiss { what, problem } in feedback_amiss(archive, &held).await? {
+        findings.add("archive", what, problem);
+    }
     let erased = datasets(chain, |status| status == DatasetStatus::Erased);
     for dataset in still_listed(archive, &erased).await? {
         let problem = "it was erased, and its records are still listed; `secnet shred` finishes it";

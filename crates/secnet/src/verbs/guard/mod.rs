@@ -1,10 +1,13 @@
-//! `secnet guard`: what the guard's learning is worth on labelled data.
+//! `secnet guard`: what its learning is worth on labelled data, and what was said of its decisions.
 
+mod explain;
+mod feedback;
 mod load;
 mod measure;
 mod members;
 mod plot;
 mod sets;
+mod status;
 mod streams;
 mod tasks;
 mod told;
@@ -13,11 +16,14 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use secnet_learn::rules::{RuleCard, to_rule};
-use secnet_types::{RuleAction, RuleScope, Timestamp};
+use secnet_types::{DecisionId, RuleAction, RuleScope, Timestamp};
 use serde_json::{Value, json};
 
+use crate::cli::Globals;
 use crate::failure::{Exit, Failure};
+use crate::node::Node;
 use crate::output::Output;
+pub(crate) use feedback::say;
 use load::LoadError;
 use measure::{Line, Measured, Run};
 use tasks::Task;
@@ -48,18 +54,46 @@ enum What {
         #[arg(long, value_name = "DIR")]
         report: Option<PathBuf>,
     },
+    /// Say of recorded decisions that they were right, or wrong: what rules are learnt from.
+    Feedback(feedback::FeedbackArgs),
+    /// Say why a request was let through or stopped, and what would have had to be different.
+    Explain {
+        /// The decision.
+        decision: DecisionId,
+    },
+    /// Say what is known of the past requests, and whether it is enough to learn from.
+    Status,
 }
 
 impl GuardArgs {
     /// Does it write files?
     pub(crate) const fn writes(&self) -> bool {
-        let What::Eval { report, .. } = &self.what;
-        report.is_some()
+        matches!(&self.what, What::Eval { report: Some(_), .. })
+    }
+
+    /// Does it need an open folder?
+    pub(crate) const fn needs_folder(&self) -> bool {
+        !matches!(self.what, What::Eval { .. })
+    }
+}
+
+/// In an open folder.
+pub(crate) async fn run_in(
+    node: &Node,
+    globals: &Globals,
+    out: Output,
+    args: GuardArgs,
+) -> Result<(), Failure> {
+    match args.what {
+        What::Eval { .. } => run(out, &args),
+        What::Feedback(args) => feedback::run(node, globals, out, args).await,
+        What::Explain { decision } => explain::run(node, out, decision).await,
+        What::Status => status::run(node, out).await,
     }
 }
 
 pub(crate) fn run(out: Output, args: &GuardArgs) -> Result<(), Failure> {
-    let What::Eval { data, task, seeds, report } = &args.what;
+    let What::Eval { data, task, seeds, report } = &args.what else { return Ok(()) };
     if task == "list" {
         let tables = tasks::all().into_iter().map(|task| (task.name, task.about));
         let streams = streams::all().into_iter().map(|task| (task.name, task.about));

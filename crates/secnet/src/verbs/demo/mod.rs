@@ -1,13 +1,15 @@
 //! `secnet demo`: the whole story on real records. Every step is checked; the exit code is 0 only if all behaved.
 
+mod learning;
+
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
 use secnet_app::Outcome;
 use secnet_types::{
-    Action, Amount, Category, DatasetId, GrantId, HoldAnswer, Labels, Operation, Party, Purpose,
-    Reason, RecordId, RecordMeta, Scope,
+    Action, Amount, Category, DatasetId, GrantId, Labels, Operation, Party, Purpose, Reason,
+    RecordMeta, Scope,
 };
 use serde_json::json;
 
@@ -23,9 +25,6 @@ use crate::sample::{self, Cast};
 use crate::verbs::{inbox, receipt};
 use secnet_app::Enclosures;
 use secnet_app::ports::Clock as _;
-
-/// More requests in a minute than a person makes; the guard must have stepped in before.
-const BURST: usize = 80;
 
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
@@ -54,8 +53,10 @@ pub(crate) async fn run(globals: &Globals, out: Output, args: DemoArgs) -> Resul
     let mut story = begin(&node, out, patient).await?;
     let (grant, receipt_file) = story.allowed_use(&dir).await?;
     story.refusals().await?;
-    story.hold(grant).await?;
-    story.revocation(grant).await?;
+    let ward = story.ward().await?;
+    let misused = story.hold(grant, &ward).await?;
+    story.learning(&misused, &ward).await?;
+    story.revocation([ward.grant, grant]).await?;
     story.offline_receipt(&dir, &receipt_file)?;
     story.tampering(&dir, &receipt_file).await?;
     story.money().await?;
@@ -274,51 +275,13 @@ impl Story<'_> {
         )
     }
 
-    /// Somebody has Dr. Bo's session and empties the cupboard, one valid request after another.
-    async fn hold(&mut self, grant: GrantId) -> Result<(), Failure> {
-        let category = self.category();
-        let ids: Vec<RecordId> = self
-            .records
-            .iter()
-            .filter(|r| r.category == category && r.labels.is_empty())
-            .map(|r| r.id)
-            .collect();
-        let mut held = None;
-        for n in 0..BURST {
-            let Some(id) = ids.get(n % ids.len().max(1)) else { break };
-            let scope = Scope { records: Some([*id].into()), ..Scope::default() };
-            let (outcome, _) = self.try_get(&self.doctor, Purpose::Treatment, scope).await?;
-            if let Outcome::Held(refusal) = outcome {
-                held = Some((n, refusal));
-                break;
-            }
-        }
-        let Some((passed, refusal)) = held else {
-            return self.check("hold", false, "the guard let a burst pass");
-        };
-        self.check("hold", passed > 0, &format!(
-            "\n3. Somebody at Dr. Bo's screen reads one record after the other, each request with valid consent.\n   After {passed} of them the guard holds the next: nothing is released, and Ada is asked."))?;
-        let inbox = self.node.pdc.inbox(self.owner.member()).await.map_err(access_failure)?;
-        let waiting = inbox.holds.iter().find(|hold| Some(hold.decision) == refusal.decision);
-        let why = waiting
-            .and_then(|hold| hold.facts.as_ref()?.reasons.first().cloned())
-            .unwrap_or_default();
-        self.check("reason", !why.is_empty(), &format!("   Why, in Ada's inbox: {why}."))?;
-        if let Some(decision) = refusal.decision {
-            let operation = Operation::AnswerHold { decision, answer: HoldAnswer::Refuse };
+    async fn revocation(&mut self, grants: [GrantId; 2]) -> Result<(), Failure> {
+        let mut begun = Instant::now();
+        for grant in grants {
+            begun = Instant::now();
+            let operation = Operation::Revoke { grant, reason: Reason::NoLongerWanted };
             actions::order(&self.node.pdc, &self.owner, operation, Enclosures::default()).await?;
         }
-        let live = self
-            .node
-            .pdc
-            .view(|v| v.state.grant(grant).is_some_and(|g| v.state.grant_is_live(g, v.time)));
-        self.check("held for good", live == Some(true), "   Ada keeps it refused. The grant itself still stands: the guard can say no, never yes.")
-    }
-
-    async fn revocation(&mut self, grant: GrantId) -> Result<(), Failure> {
-        let begun = Instant::now();
-        let operation = Operation::Revoke { grant, reason: Reason::NoLongerWanted };
-        actions::order(&self.node.pdc, &self.owner, operation, Enclosures::default()).await?;
         let (outcome, _) = self
             .try_get(
                 &self.doctor,
@@ -332,7 +295,7 @@ impl Story<'_> {
             "revoke",
             refused,
             &format!(
-                "\n4. Ada revokes. Dr. Bo's next read is refused, {ms:.0} ms after she signed."
+                "\n5. Ada revokes both grants. Dr. Bo's next read is refused, {ms:.0} ms after she signed."
             ),
         )
     }
@@ -341,7 +304,7 @@ impl Story<'_> {
         let verified = receipt::verify(&dir.join("genesis.cbor"), file)?;
         let about = verified.requester() == Some(self.doctor.member());
         self.check("receipt", about, &format!(
-            "\n5. The receipt of the first read holds, checked offline from the genesis file alone:\n   Dr. Bo's signed request, the data centre's decision, in block {}, in the certified log of {} events.",
+            "\n6. The receipt of the first read holds, checked offline from the genesis file alone:\n   Dr. Bo's signed request, the data centre's decision, in block {}, in the certified log of {} events.",
             verified.event.height, verified.log_size))
     }
 
@@ -359,7 +322,7 @@ impl Story<'_> {
         self.check(
             "forged receipt",
             found,
-            "\n6. One bit flipped in the receipt: it no longer holds.",
+            "\n7. One bit flipped in the receipt: it no longer holds.",
         )?;
 
         let said = crate::tamper::segment(self.node, dir).await?;
@@ -389,7 +352,7 @@ impl Story<'_> {
         let hospital = self.node.name_of(self.hospital.member());
         debug_assert_eq!(hospital, "city-hospital");
         self.check("money", conserved == Some(true) && earned.balance > Amount::ZERO, &format!(
-            "\n7. Ada has earned {}, Dr. Bo has {} left of 50; the fee went to the treasury. Not a millionth is missing.",
+            "\n8. Ada has earned {}, Dr. Bo has {} left of 50; the fee went to the treasury. Not a millionth is missing.",
             earned.balance, paid.balance))
     }
 }

@@ -1,0 +1,364 @@
+//! `secnet rules`: rule bodies are Cedar text files; the ledger knows their digests, who offers them and who enforces
+//! them.
+
+mod body;
+mod card;
+mod install;
+mod learn;
+mod past;
+mod safety;
+mod sigma;
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand, ValueEnum};
+use secnet_app::Enclosures;
+use secnet_types::{
+    Amount, Digest, Operation, Rule, RuleAction, RuleId, RuleListing, check_safety,
+};
+use serde_json::{Value, json};
+
+use self::body::{Which, find, read, stored, unknown};
+use self::card::Card;
+use crate::cli::Globals;
+use crate::failure::Failure;
+use crate::files;
+use crate::node::Node;
+use crate::output::Output;
+use crate::sign;
+
+pub(crate) use install::{learnt as install_learnt, removed};
+pub(crate) use learn::{Learnt, Wish, counts, learn, needed};
+pub(crate) use past::since as past_since;
+
+/// Largest file of evidence, in bytes.
+const MAX_EVIDENCE_BYTES: u64 = 256 * 1024 * 1024;
+
+#[derive(Debug, Args)]
+pub(crate) struct RulesArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// List the rules on offer, and which are enforced here.
+    Ls,
+    /// Show a rule as a sentence and as Cedar text, with the evidence for it.
+    Show {
+        /// The rule: its id, or a file.
+        #[arg(value_name = "RULE_OR_FILE")]
+        rule: Which,
+    },
+    /// Learn rules from the requests that this data centre has seen and from what was said of them, each with its evidence.
+    Learn {
+        /// Write the first rule to this file as Cedar text, and its card to FILE.card.json.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// What the rules are to do.
+        #[arg(long, value_enum, default_value_t = Doing::Hold)]
+        action: Doing,
+        /// From the requests of how many days.
+        #[arg(long, value_name = "DAYS", default_value_t = 90, value_parser = clap::value_parser!(u64).range(1..=3650))]
+        past: u64,
+        /// How many days the rules are to hold.
+        #[arg(long, value_name = "DAYS", default_value_t = 90, value_parser = clap::value_parser!(u64).range(1..=3650))]
+        days: u64,
+    },
+    /// Say whom a rule would have stopped here, and how often.
+    Simulate {
+        /// The rule: its id, or a file.
+        #[arg(value_name = "RULE_OR_FILE")]
+        rule: Which,
+        /// In the requests of how many days.
+        #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3650))]
+        days: u64,
+    },
+    /// Say what a rule would have done to the requests that this data centre has seen.
+    Test {
+        /// The rule as Cedar text.
+        file: PathBuf,
+    },
+    /// Offer a rule to others.
+    Publish {
+        /// The rule as Cedar text.
+        file: PathBuf,
+        /// Who offers it.
+        #[arg(long = "as", value_name = "NAME")]
+        author: String,
+        /// Price of one licence.
+        #[arg(long, default_value = "0")]
+        price: Amount,
+        /// What the rule was found by and tried on; its digest is published.
+        #[arg(long, value_name = "FILE")]
+        evidence: Option<PathBuf>,
+    },
+    /// Buy a licence.
+    Buy {
+        /// The rule.
+        rule: RuleId,
+        /// Who buys. Default: this data centre, which can enforce it then.
+        #[arg(long = "as", value_name = "NAME")]
+        buyer: Option<String>,
+        /// The most to pay. Default: the price it is offered at.
+        #[arg(long, value_name = "AMOUNT")]
+        max_price: Option<Amount>,
+    },
+    /// Have this data centre enforce a rule that it has a licence of, or one of its own from a file.
+    Install {
+        /// The rule: its id, or a file, such as `rules learn --out` writes.
+        #[arg(value_name = "RULE_OR_FILE")]
+        rule: Which,
+        /// Its body as Cedar text, if this data centre does not have it yet.
+        #[arg(long, value_name = "FILE")]
+        body: Option<PathBuf>,
+        /// Only watch what it would do.
+        #[arg(long)]
+        simulate: bool,
+    },
+    /// Write a rule for another system.
+    Export {
+        /// The rule: its id, or a file.
+        #[arg(value_name = "RULE_OR_FILE")]
+        rule: Which,
+        /// For which.
+        #[arg(long = "as", value_enum, value_name = "FORM")]
+        form: Form,
+        /// Write it to this file. Default: print it.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Stop enforcing a rule.
+    Remove {
+        /// The rule.
+        rule: RuleId,
+    },
+}
+
+/// Forms of other systems.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Form {
+    /// A Sigma rule on the entries of `secnet log --as OWNER --json`.
+    Sigma,
+}
+
+/// What a learnt rule is to do.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Doing {
+    /// Let it pass, tell the owner.
+    Flag,
+    /// Wait for the owner's answer.
+    Hold,
+    /// Refuse.
+    Deny,
+}
+
+impl From<Doing> for RuleAction {
+    fn from(doing: Doing) -> Self {
+        match doing {
+            Doing::Flag => Self::Flag,
+            Doing::Hold => Self::Hold,
+            Doing::Deny => Self::Deny,
+        }
+    }
+}
+
+pub(crate) async fn run(
+    node: &Node,
+    globals: &Globals,
+    out: Output,
+    args: RulesArgs,
+) -> Result<(), Failure> {
+    match args.what {
+        What::Ls => list(node, out).await,
+        What::Show { rule } => {
+            let (rule, card) = find(node, &rule).await?;
+            out.result(&describe(&rule, card.as_ref()), |_| shown(&rule, card.as_ref()));
+            Ok(())
+        }
+        What::Learn { out: file, action, past, days } => {
+            let wish = Wish { action: action.into(), days: past, lasts: days };
+            learn::run(node, out, wish, file.as_deref(), globals.dry_run).await
+        }
+        What::Simulate { rule, days } => {
+            let (rule, _) = find(node, &rule).await?;
+            let seen = past::since(node, Some(days)).await?;
+            let author = author(node, rule.id());
+            let against = safety::against(node, &rule, author, &seen);
+            let (value, text) = past::simulated(node, &rule, days, &seen, against.as_deref());
+            out.result(&value, |_| text);
+            Ok(())
+        }
+        What::Export { rule, form: Form::Sigma, out: file } => {
+            let (rule, _) = find(node, &rule).await?;
+            export(node, out, &rule, file.as_deref().filter(|_| !globals.dry_run))
+        }
+        What::Test { file } => {
+            let rule = read(&file)?;
+            let seen = past::since(node, None).await?;
+            out.result(&past::value(node, &rule, &seen), |_| past::text(node, &rule, &seen));
+            Ok(())
+        }
+        What::Publish { file, author, price, evidence } => {
+            publish(node, globals, out, &file, &author, (price, evidence.as_deref())).await
+        }
+        What::Buy { rule, buyer, max_price } => {
+            buy(node, globals, out, rule, buyer.as_deref(), max_price).await
+        }
+        What::Install { rule, body, simulate } => {
+            install::run(node, globals, out, &rule, body.as_deref(), simulate).await
+        }
+        What::Remove { rule } => {
+            let operation = Operation::RemoveRule { rule };
+            let would = format!("enforce {rule} no longer");
+            if sign::order_own(node, globals, out, operation, &would).await?.is_some() {
+                out.result(&json!({ "removed": rule.to_string() }), |_| {
+                    format!("{rule} is not enforced here any more")
+                });
+            }
+            Ok(())
+        }
+    }
+}
+
+async fn list(node: &Node, out: Output) -> Result<(), Failure> {
+    let rows = node.pdc.view(|view| {
+        let installed: Vec<_> = view.state.installed_rules(node.pdc.member, view.time).collect();
+        view.state
+            .rules()
+            .map(|(id, state)| {
+                (id, state.clone(), installed.iter().find(|(i, _)| *i == id).map(|(_, i)| *i))
+            })
+            .collect::<Vec<_>>()
+    });
+    let mut rules = Vec::new();
+    let mut lines = Vec::new();
+    for (id, state, installed) in rows.unwrap_or_default() {
+        let body = stored(node, id).await?;
+        let enforced = match installed {
+            Some(install) if install.simulate => "watched",
+            Some(_) => "enforced",
+            None => "offered",
+        };
+        let sentence = body.map(|body| body.to_string());
+        rules.push(json!({
+            "rule": id.to_string(), "author": node.name_of(state.author), "price": state.listing.price.to_string(),
+            "expires": state.listing.expires.to_string(), "here": enforced, "sentence": sentence,
+        }));
+        lines.push(format!(
+            "{id}  {enforced:8} {:>8} by {}\n    {}",
+            state.listing.price,
+            node.name_of(state.author),
+            sentence.as_deref().unwrap_or("(its body is not here)"),
+        ));
+    }
+    out.result(&json!({ "rules": rules }), |_| {
+        if lines.is_empty() { "there are no rules".into() } else { lines.join("\n") }
+    });
+    Ok(())
+}
+
+async fn publish(
+    node: &Node,
+    globals: &Globals,
+    out: Output,
+    file: &Path,
+    author: &str,
+    (price, evidence): (Amount, Option<&Path>),
+) -> Result<(), Failure> {
+    let author = node.identity(author)?;
+    let rule = read(file)?;
+    safety::safe(node, &rule, author.member(), &past::since(node, None).await?)?;
+    let evidence = match evidence {
+        Some(path) => Digest::of(&crate::files::read(path, MAX_EVIDENCE_BYTES)?),
+        None => Digest::ZERO,
+    };
+    let listing = RuleListing { rule: rule.id(), price, evidence, expires: rule.expires() };
+    let operation = (Operation::PublishRule { listing }, Enclosures::default());
+    let would = format!("offer {} at {price} a licence: {rule}", rule.id());
+    if !globals.dry_run {
+        body::keep(node, &rule, None).await?;
+    }
+    if sign::order(node, globals, out, &author, operation, &would).await?.is_some() {
+        let value = json!({
+            "rule": rule.id().to_string(), "sentence": rule.to_string(), "price": price.to_string(),
+        });
+        out.result(&value, |_| format!("offered {} at {price} a licence: {rule}", rule.id()));
+    }
+    Ok(())
+}
+
+async fn buy(
+    node: &Node,
+    globals: &Globals,
+    out: Output,
+    rule: RuleId,
+    buyer: Option<&str>,
+    max_price: Option<Amount>,
+) -> Result<(), Failure> {
+    let listed =
+        node.pdc.view(|view| view.state.rule(rule).map(|state| state.listing.price)).flatten();
+    let price = listed.ok_or_else(|| unknown(rule))?;
+    if let Some(most) = max_price.filter(|most| *most < price) {
+        return Err(Failure::new(
+            "too-expensive",
+            format!("a licence costs {price}, more than {most}"),
+        ));
+    }
+    let operation = Operation::BuyRule { rule, price };
+    let would = format!("buy a licence of {rule} for {price}");
+    let done = match buyer {
+        Some(name) => {
+            let operation = (operation, Enclosures::default());
+            sign::order(node, globals, out, &node.identity(name)?, operation, &would).await?
+        }
+        None => sign::order_own(node, globals, out, operation, &would).await?,
+    };
+    if done.is_some() {
+        let value = json!({ "bought": rule.to_string(), "price": price.to_string() });
+        out.result(&value, |_| format!("bought a licence of {rule} for {price}"));
+    }
+    Ok(())
+}
+
+fn export(node: &Node, out: Output, rule: &Rule, file: Option<&Path>) -> Result<(), Failure> {
+    let parts = sigma::parts(rule, |member| node.name_of(member)).map_err(|why| {
+        Failure::new("not-exportable", format!("the rule cannot be said in Sigma: {why}"))
+            .hint("write one rule for each requester")
+    })?;
+    let text = sigma::yaml(&parts);
+    if let Some(file) = file {
+        files::write_private(file, text.as_bytes())?;
+    }
+    let written = file.map(|file| file.display().to_string());
+    let fields: serde_json::Map<String, Value> =
+        parts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let value =
+        json!({ "rule": rule.id().to_string(), "sigma": fields, "text": text, "written": written });
+    out.result(&value, |_| match &written {
+        Some(file) => format!("wrote {file}"),
+        None => text.trim_end().to_owned(),
+    });
+    Ok(())
+}
+
+/// Whose rule it is; one that is not offered yet would be this data centre's own.
+fn author(node: &Node, rule: RuleId) -> secnet_types::MemberId {
+    let author = node.pdc.view(|view| view.state.rule(rule).map(|state| state.author)).flatten();
+    author.unwrap_or(node.pdc.member)
+}
+
+fn describe(rule: &Rule, card: Option<&Card>) -> Value {
+    json!({
+        "rule": rule.id().to_string(), "sentence": rule.to_string(), "cedar": rule.to_cedar(),
+        "action": rule.action().as_str(), "safe": check_safety(rule).is_ok(),
+        "card": card.map(Card::value),
+    })
+}
+
+fn shown(rule: &Rule, card: Option<&Card>) -> String {
+    let mut lines = vec![rule.to_string()];
+    lines.extend(card.iter().flat_map(|card| card.text()).map(|line| format!("  {line}")));
+    lines.extend([String::new(), rule.to_cedar().trim_end().to_owned()]);
+    lines.join("\n")
+}

@@ -1,0 +1,139 @@
+//! What no rule may do at this data centre, whoever wrote it: what the network's safety list says, and what the own past
+//! shows.
+
+use std::collections::BTreeSet;
+
+use secnet_app::PastRequest;
+use secnet_types::{MemberId, Party, Rule, RuleAction, SafetyList};
+
+use crate::failure::Failure;
+use crate::node::Node;
+
+/// With so many different requesters in the past, stopping each of them is stopping everyone.
+const LEAST_REQUESTERS: usize = 3;
+/// What a rule that passes was checked for.
+pub(super) const CHECKED: [&str; 4] =
+    ["not everyone", "not the owners", "not its author", "no treatment that nobody objected to"];
+
+/// Why the rule must not be enforced here, as a sentence.
+pub(super) fn against(
+    node: &Node,
+    rule: &Rule,
+    author: MemberId,
+    past: &[PastRequest],
+) -> Option<String> {
+    let spared = BTreeSet::from([author, node.pdc.member]);
+    // Whoever owns something is spared where that is, and nowhere else: or one could register a dataset and misuse others.
+    let owners = node.pdc.view(|view| {
+        let all = view.state.datasets();
+        let within = all.filter(|(id, _)| rule.scope().dataset.is_none_or(|only| only == *id));
+        within.map(|(_, dataset)| dataset.owner).collect::<BTreeSet<_>>()
+    });
+    let all = owners.iter().flatten().chain(&spared);
+    let parties = all.flat_map(|id| [Party::Member(*id), Party::Organisation(*id)]);
+    let list = SafetyList { parties: parties.collect(), ..SafetyList::default() };
+    if let Err(error) = list.check(rule) {
+        return Some(error.to_string());
+    }
+    if rule.action() == RuleAction::Flag {
+        return None;
+    }
+    let met: Vec<&PastRequest> = past.iter().filter(|request| request.meets(rule)).collect();
+    if met.iter().any(|request| request.requester == request.owner) {
+        return Some("it would have stopped an owner at her own data".into());
+    }
+    if met.iter().any(|request| spared.contains(&request.requester)) {
+        return Some("it would have stopped its author or the data centre".into());
+    }
+    let everyone = unobjected_requesters(past.iter());
+    if everyone >= LEAST_REQUESTERS && unobjected_requesters(met.into_iter()) == everyone {
+        return Some(format!(
+            "it would have stopped everyone: each of the {everyone} requesters that nobody objected to"
+        ));
+    }
+    None
+}
+
+fn unobjected_requesters<'p>(requests: impl Iterator<Item = &'p PastRequest>) -> usize {
+    let ids = requests.filter(|request| request.unobjected()).map(|request| request.requester);
+    ids.collect::<BTreeSet<_>>().len()
+}
+
+/// How many uses for treatment that nobody objected to a rule would have stopped.
+pub(super) fn treatment_stopped(rule: &Rule, past: &[PastRequest]) -> usize {
+    let treated = past.iter().filter(|request| {
+        request.unobjected() && request.purpose == secnet_types::Purpose::Treatment
+    });
+    treated.filter(|request| request.meets(rule)).count()
+}
+
+/// Nothing that is unsafe is offered or put in force.
+pub(super) fn safe(
+    node: &Node,
+    rule: &Rule,
+    author: MemberId,
+    past: &[PastRequest],
+) -> Result<(), Failure> {
+    match against(node, rule, author, past) {
+        None => Ok(()),
+        Some(why) => {
+            Err(Failure::new("unsafe-rule", format!("the rule must not be enforced: {why}"))
+                .hint("narrow it, or let it only flag"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use secnet_app::{Judged, Source};
+    use secnet_types::{
+        Amount, Condition, DatasetId, DecisionId, Digest, Feature, FeatureValue, FeatureVector,
+        GrantId, Purpose, ReasonClass, RuleScope, Timestamp, Verdict,
+    };
+
+    fn request(who: u8, requests: u64, purpose: Purpose, misuse: Option<bool>) -> PastRequest {
+        let mut features = FeatureVector::new();
+        features.set(Feature::RequestsLastMinute, FeatureValue::count(requests)).unwrap();
+        PastRequest {
+            decision: DecisionId([0; 16]),
+            time: Timestamp(0),
+            dataset: DatasetId([1; 16]),
+            owner: MemberId([1; 32]),
+            requester: MemberId([who; 32]),
+            purpose,
+            verdict: Verdict::Allow {
+                grant: GrantId([1; 16]),
+                price: Amount::ZERO,
+                scope: Digest::ZERO,
+                records: 1,
+                collect_by: Timestamp(0),
+            },
+            features,
+            parties: Vec::new(),
+            known: misuse.map(|misuse| Judged { misuse, by: Source::Owner }),
+        }
+    }
+
+    #[test]
+    fn treatment_that_nobody_objected_to_is_counted_and_nothing_else() {
+        let above = Condition::above(Feature::RequestsLastMinute, 3).unwrap();
+        let rule =
+            Rule::new(RuleAction::Hold, vec![above], RuleScope::ALL, Timestamp::MAX).unwrap();
+        let (treatment, research) = (Purpose::Treatment, Purpose::Research);
+        let mut past = vec![
+            request(2, 9, treatment, Some(true)),
+            request(3, 9, research, None),
+            request(4, 2, treatment, None),
+        ];
+        assert_eq!(treatment_stopped(&rule, &past), 0);
+        assert_eq!(unobjected_requesters(past.iter()), 2);
+        // One that was stopped already is stopped no more than before.
+        let denied = Verdict::Deny { reason: ReasonClass::Guard };
+        past.push(PastRequest { verdict: denied, ..request(5, 9, treatment, None) });
+        assert_eq!(treatment_stopped(&rule, &past), 0);
+        past.push(request(6, 9, treatment, None));
+        past.push(request(7, 4, treatment, Some(false)));
+        assert_eq!(treatment_stopped(&rule, &past), 2);
+    }
+}
