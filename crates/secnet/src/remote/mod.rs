@@ -116,7 +116,13 @@ impl Remote {
         let told = self.client.open("/v1/network").await?;
         let genesis = Genesis::parse(&bytes(&told, "genesis")?).map_err(|error| wrong(&error))?;
         let known = files::read_if_present(&self.pinned, limits::MAX_GENESIS_BYTES as u64)?;
-        let known = known.and_then(|bytes| Genesis::parse(&bytes).ok());
+        // A damaged file must not let any network pass for the one that it named.
+        let known = known.map(|bytes| Genesis::parse(&bytes)).transpose().map_err(|error| {
+            Failure::new("bad-genesis", format!("`{}` is damaged", self.pinned.display()))
+                .because(&error)
+                .hint("put it back from a backup; only who removes it trusts the network that the node names")
+                .exit(Exit::Verification)
+        })?;
         if known.is_some_and(|known| known.network() != genesis.network()) {
             return Err(Failure::new(
                 "other-network",

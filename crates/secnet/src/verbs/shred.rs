@@ -159,6 +159,7 @@ async fn destroy(
     let mut epochs = node.epochs()?;
     // First: from here on a restored backup does not bring back what this is about, and an interruption can be made good.
     let before = erased::note(&mut epochs, &erasure, SystemClock.now())?;
+    crate::node::expect_epochs(&node.dir)?;
     bar.inc(1);
     let command = node.pdc.sign(owner.member(), what_to_shred(plan), &owner.signing);
     let committed = match node.pdc.shred(plan, &command).await {
