@@ -13,6 +13,7 @@ mod health;
 mod history;
 mod inbox;
 mod manifest;
+mod market;
 mod network;
 mod previews;
 mod problems;
@@ -78,13 +79,17 @@ pub(crate) fn for_members() -> OpenApiRouter<Arc<Gateway>> {
         .routes(routes!(datasets::records))
         .routes(routes!(inbox::inbox))
         .routes(routes!(inbox::asks))
-        .routes(routes!(inbox::put_aside))
+        .routes(routes!(inbox::put_aside, inbox::take_up))
+        .routes(routes!(inbox::aside))
         .routes(routes!(history::history))
         .routes(routes!(history::statement))
         .routes(routes!(consents::consents))
         .routes(routes!(consents::seers))
         .routes(routes!(consents::contents))
         .routes(routes!(manifest::manifest))
+        .routes(routes!(market::rules))
+        .routes(routes!(market::rule))
+        .routes(routes!(market::group))
         .routes(routes!(previews::previews))
         .routes(routes!(receipts::receipt))
 }

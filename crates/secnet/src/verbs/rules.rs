@@ -1,14 +1,17 @@
 //! `secnet rules`: rule bodies are Cedar text files; the ledger knows their digests, who offers them and who enforces
 //! them.
 
-use std::collections::BTreeSet;
+mod elsewhere;
+mod past;
+
+pub(crate) use elsewhere::run as run_remote;
+
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use secnet_app::Attempt;
+use past::{past, past_text, past_value};
 use secnet_types::{
-    Amount, Digest, FeatureVector, MemberId, Operation, Rule, RuleContext, RuleId, RuleListing,
-    Timestamp, check_safety, decode, encode, limits,
+    Amount, Digest, Operation, Rule, RuleId, RuleListing, check_safety, encode, limits,
 };
 use serde_json::{Value, json};
 
@@ -16,19 +19,18 @@ use crate::cli::Globals;
 use crate::failure::{Exit, Failure};
 use crate::node::{Node, access_failure};
 use crate::output::Output;
+use crate::remote::RemoteArgs;
 use crate::sign;
 use secnet_app::Enclosures;
 use secnet_app::ports::{Archive as _, Change, EntryKind, EntryName};
 
-/// Longest recorded features, in bytes.
-const MAX_FEATURES_BYTES: usize = 64 * 1024;
 /// Largest file of evidence, in bytes.
 const MAX_EVIDENCE_BYTES: u64 = 256 * 1024 * 1024;
-/// Attempts of the past that are listed by name.
-const MAX_LISTED: usize = 20;
 
 #[derive(Debug, Args)]
 pub(crate) struct RulesArgs {
+    #[command(flatten)]
+    pub remote: RemoteArgs,
     #[command(subcommand)]
     what: What,
 }
@@ -36,7 +38,11 @@ pub(crate) struct RulesArgs {
 #[derive(Debug, Subcommand)]
 enum What {
     /// List the rules on offer, and which are enforced here.
-    Ls,
+    Ls {
+        /// Who asks, at a node elsewhere, which does not say what it enforces.
+        #[arg(long = "as", value_name = "NAME")]
+        reader: Option<String>,
+    },
     /// Show a rule as a sentence and as Cedar text.
     Show {
         /// The rule.
@@ -97,7 +103,7 @@ pub(crate) async fn run(
     args: RulesArgs,
 ) -> Result<(), Failure> {
     match args.what {
-        What::Ls => list(node, out).await,
+        What::Ls { .. } => list(node, out).await,
         What::Show { rule } => {
             let body = body(node, rule).await?;
             out.result(&describe(&body), |_| format!("{body}\n\n{}", body.to_cedar().trim_end()));
@@ -177,25 +183,53 @@ async fn publish(
     (price, evidence): (Amount, Option<&Path>),
 ) -> Result<(), Failure> {
     let author = node.identity(author)?;
-    let rule = read(file)?;
-    safe(&rule)?;
-    let evidence = match evidence {
-        Some(path) => Digest::of(&crate::files::read(path, MAX_EVIDENCE_BYTES)?),
-        None => Digest::ZERO,
-    };
-    let listing = RuleListing { rule: rule.id(), price, evidence, expires: rule.expires() };
-    let operation = (Operation::PublishRule { listing }, Enclosures::default());
-    let would = format!("offer {} at {price} a licence: {rule}", rule.id());
+    let offer = Offer::read(file, (price, evidence))?;
     if !globals.dry_run {
-        keep(node, &rule).await?;
+        keep(node, &offer.rule).await?;
     }
-    if sign::order(node, globals, out, &author, operation, &would).await?.is_some() {
+    let operation = offer.operation();
+    if sign::order(node, globals, out, &author, operation, &offer.would()).await?.is_some() {
+        offer.tell(out);
+    }
+    Ok(())
+}
+
+/// A rule that somebody offers.
+struct Offer {
+    rule: Rule,
+    price: Amount,
+    evidence: Digest,
+}
+
+impl Offer {
+    fn read(file: &Path, (price, evidence): (Amount, Option<&Path>)) -> Result<Self, Failure> {
+        let rule = read(file)?;
+        safe(&rule)?;
+        let evidence = match evidence {
+            Some(path) => Digest::of(&crate::files::read(path, MAX_EVIDENCE_BYTES)?),
+            None => Digest::ZERO,
+        };
+        Ok(Self { rule, price, evidence })
+    }
+
+    fn operation(&self) -> (Operation, Enclosures) {
+        let Self { rule, price, evidence } = self;
+        let (price, evidence) = (*price, *evidence);
+        let listing = RuleListing { rule: rule.id(), price, evidence, expires: rule.expires() };
+        (Operation::PublishRule { listing }, Enclosures::default())
+    }
+
+    fn would(&self) -> String {
+        format!("offer {} at {} a licence: {}", self.rule.id(), self.price, self.rule)
+    }
+
+    fn tell(&self, out: Output) {
+        let Self { rule, price, .. } = self;
         let value = json!({
             "rule": rule.id().to_string(), "sentence": rule.to_string(), "price": price.to_string(),
         });
         out.result(&value, |_| format!("offered {} at {price} a licence: {rule}", rule.id()));
     }
-    Ok(())
 }
 
 async fn buy(
@@ -208,13 +242,7 @@ async fn buy(
 ) -> Result<(), Failure> {
     let listed =
         node.pdc.view(|view| view.state.rule(rule).map(|state| state.listing.price)).flatten();
-    let price = listed.ok_or_else(|| unknown(rule))?;
-    if let Some(most) = max_price.filter(|most| *most < price) {
-        return Err(Failure::new(
-            "too-expensive",
-            format!("a licence costs {price}, more than {most}"),
-        ));
-    }
+    let price = affordable(listed.ok_or_else(|| unknown(rule))?, max_price)?;
     let operation = Operation::BuyRule { rule, price };
     let would = format!("buy a licence of {rule} for {price}");
     let done = match buyer {
@@ -225,10 +253,24 @@ async fn buy(
         None => sign::order_own(node, globals, out, operation, &would).await?,
     };
     if done.is_some() {
-        let value = json!({ "bought": rule.to_string(), "price": price.to_string() });
-        out.result(&value, |_| format!("bought a licence of {rule} for {price}"));
+        bought(out, rule, price);
     }
     Ok(())
+}
+
+/// The price, if it is not more than what somebody wants to pay.
+fn affordable(price: Amount, max_price: Option<Amount>) -> Result<Amount, Failure> {
+    match max_price.filter(|most| *most < price) {
+        Some(most) => {
+            Err(Failure::new("too-expensive", format!("a licence costs {price}, more than {most}")))
+        }
+        None => Ok(price),
+    }
+}
+
+fn bought(out: Output, rule: RuleId, price: Amount) {
+    let value = json!({ "bought": rule.to_string(), "price": price.to_string() });
+    out.result(&value, |_| format!("bought a licence of {rule} for {price}"));
 }
 
 async fn install(
@@ -325,79 +367,4 @@ fn describe(rule: &Rule) -> Value {
         "rule": rule.id().to_string(), "sentence": rule.to_string(), "cedar": rule.to_cedar(),
         "action": rule.action().as_str(), "safe": check_safety(rule).is_ok(),
     })
-}
-
-/// What a rule meets in the past of this data centre.
-struct Past {
-    matched: Vec<Attempt>,
-    of: usize,
-}
-
-async fn past(node: &Node, rule: &Rule) -> Result<Past, Failure> {
-    let owners: BTreeSet<MemberId> = node
-        .pdc
-        .view(|view| view.state.datasets().map(|(_, d)| d.owner).collect())
-        .unwrap_or_default();
-    let mut past = Past { matched: Vec::new(), of: 0 };
-    for owner in owners {
-        for attempt in node.pdc.history(owner).await.map_err(access_failure)? {
-            let Some(facts) = &attempt.facts else { continue };
-            past.of = past.of.saturating_add(1);
-            // Requests that policy refused before rules looked have no features.
-            let features = decode::<FeatureVector>("features", &facts.features, MAX_FEATURES_BYTES)
-                .unwrap_or_default();
-            let parties =
-                node.pdc.view(|view| view.state.parties_of(attempt.requester)).unwrap_or_default();
-            // Today's rule on yesterday's request: its expiry does not matter.
-            let context = RuleContext {
-                dataset: attempt.dataset,
-                parties: &parties,
-                purpose: facts.detail.purpose,
-                now: Timestamp(0),
-            };
-            if rule.matches(&features, &context) {
-                past.matched.push(attempt);
-            }
-        }
-    }
-    Ok(past)
-}
-
-fn past_value(node: &Node, rule: &Rule, past: &Past) -> Value {
-    let matched: Vec<Value> = past
-        .matched
-        .iter()
-        .map(|attempt| {
-            json!({
-                "time": attempt.time.to_string(), "requester": node.name_of(attempt.requester),
-                "decision": attempt.decision.to_string(), "outcome": attempt.verdict.as_str(),
-            })
-        })
-        .collect();
-    json!({
-        "rule": rule.id().to_string(), "sentence": rule.to_string(), "safe": check_safety(rule).is_ok(),
-        "past_requests": past.of, "would_have_matched": matched,
-    })
-}
-
-fn past_text(node: &Node, rule: &Rule, past: &Past) -> String {
-    let mut lines = vec![
-        rule.to_string(),
-        format!(
-            "it would have matched {} of the {} requests seen so far",
-            past.matched.len(),
-            past.of
-        ),
-    ];
-    if let Err(error) = check_safety(rule) {
-        lines.push(format!("it cannot be enforced: {error}"));
-    }
-    for attempt in past.matched.iter().take(MAX_LISTED) {
-        let requester = node.name_of(attempt.requester);
-        lines.push(format!("  {}  {requester}: {}", attempt.time, attempt.verdict.as_str()));
-    }
-    if let Some(more) = past.matched.len().checked_sub(MAX_LISTED).filter(|more| *more > 0) {
-        lines.push(format!("  and {more} more"));
-    }
-    lines.join("\n")
 }
