@@ -2,6 +2,7 @@
 //! in UTC, bytes base64url without padding: as `secnet --json` prints them.
 
 mod access;
+mod alerts;
 mod authzen;
 mod commands;
 mod consent_shapes;
@@ -26,6 +27,7 @@ mod sessions;
 mod shapes;
 mod uploads;
 
+pub use alerts::alert_of;
 pub(crate) use authzen::in_a_sentence;
 pub(crate) use events::{LAST_EVENT_ID, MAX_FEEDS, MAX_FEEDS_PER_MEMBER};
 pub(crate) use query::{Whose, optional};
@@ -75,6 +77,7 @@ pub(crate) fn for_members() -> OpenApiRouter<Arc<Gateway>> {
         .routes(routes!(datasets::catalogue, uploads::take_in))
         .routes(routes!(segments::put))
         .routes(routes!(events::events))
+        .routes(routes!(alerts::alerts))
         .routes(routes!(datasets::dataset))
         .routes(routes!(datasets::records))
         .routes(routes!(inbox::inbox))
