@@ -42,6 +42,15 @@ pub struct Asked {
     pub damaged: Vec<String>,
 }
 
+/// Some of what a member has asked others for, in the order of ids.
+#[derive(Debug, Default)]
+pub struct AskedPage {
+    /// The asks.
+    pub asked: Asked,
+    /// There are more: ask for those after this one.
+    pub next: Option<AskId>,
+}
+
 /// One ask.
 #[derive(Debug)]
 pub struct InboxAsk {
@@ -163,19 +172,39 @@ impl Pdc {
         Ok(inbox)
     }
 
-    /// What a member has asked others for, and what they answered.
+    /// What a member has asked others for, and what they answered: the first [`MAX_INBOX_ENTRIES`].
     ///
     /// # Errors
     /// The archive cannot be read.
     pub async fn asks_of(&self, asker: MemberId) -> Result<Asked, AccessError> {
+        self.asks_page(asker, None, MAX_INBOX_ENTRIES).await.map(|page| page.asked)
+    }
+
+    /// As [`Pdc::asks_of`], those after one, at most so many and never more than [`MAX_INBOX_ENTRIES`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn asks_page(
+        &self,
+        asker: MemberId,
+        after: Option<AskId>,
+        limit: usize,
+    ) -> Result<AskedPage, AccessError> {
+        let limit = limit.clamp(1, MAX_INBOX_ENTRIES);
         let asks = self.view(|view| {
-            let ahead = |(_, ask): &(AskId, &AskState)| ask.ask.deadline > view.time;
-            let asks = view.state.asks_by(asker).filter(ahead).take(MAX_INBOX_ENTRIES);
+            let wanted = |(id, ask): &(AskId, &AskState)| {
+                ask.ask.deadline > view.time && after.is_none_or(|after| *id > after)
+            };
+            let asks = view.state.asks_by(asker).filter(wanted).take(limit.saturating_add(1));
             asks.map(|(id, ask)| (id, ask.clone())).collect::<Vec<_>>()
         });
+        let mut asks = asks.unwrap_or_default();
+        let more = asks.len() > limit;
+        asks.truncate(limit);
+        let next = asks.last().map(|(id, _)| *id).filter(|_| more);
         let mut asked = Asked::default();
-        asked.asks = self.with_details(asks.unwrap_or_default(), &mut asked.damaged).await?;
-        Ok(asked)
+        asked.asks = self.with_details(asks, &mut asked.damaged).await?;
+        Ok(AskedPage { asked, next })
     }
 
     async fn with_details(

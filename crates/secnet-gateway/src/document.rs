@@ -52,13 +52,15 @@ const BY_MEMBERS: [&str; 3] = ["401", "429", "500"];
 const WITH_BODY: [&str; 3] = ["408", "413", "415"];
 
 /// How ids are written: the name of the parameter, and the prefix and length of the value.
-const IDS: [(&str, &str, usize); 6] = [
+const IDS: [(&str, &str, usize); 8] = [
     ("dataset", "sndata", 32),
     ("record", "snrec", 32),
     ("request", "snreq", 32),
     ("decision", "sndec", 32),
     ("member", "snid", 58),
     ("as", "snid", 58),
+    ("group", "sngroup", 32),
+    ("rule", "snrule", 58),
 ];
 
 /// How the errors of a set of paths are written.

@@ -1,5 +1,6 @@
 //! What all doors of a node share.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use tokio::sync::Semaphore;
 
 use crate::Problem;
 use crate::auth::{Caller, Nonces, Sessions};
+use crate::bulletin::Bulletin;
 use crate::deliveries::Deliveries;
 use crate::http::{MAX_FEEDS, MAX_FEEDS_PER_MEMBER, MAX_INCOMING, MAX_INCOMING_PER_MEMBER, Whose};
 use crate::metrics::Metrics;
@@ -61,6 +63,9 @@ pub struct Gateway {
     pub(crate) feeds: Arc<Places>,
     pub(crate) public_url: Option<String>,
     pub(crate) published_log: Option<PathBuf>,
+    /// Who is told how the node is, and may read all of its log.
+    administrators: BTreeSet<MemberId>,
+    pub(crate) bulletin: Arc<Bulletin>,
 }
 
 impl Gateway {
@@ -83,6 +88,8 @@ impl Gateway {
             feeds: Places::new(MAX_FEEDS, MAX_FEEDS_PER_MEMBER),
             public_url: None,
             published_log: None,
+            administrators: BTreeSet::new(),
+            bulletin: Arc::default(),
         }
     }
 
@@ -99,6 +106,26 @@ impl Gateway {
     pub fn publishing(mut self, log: PathBuf) -> Self {
         self.published_log = Some(log);
         self
+    }
+
+    /// Tell these members what stands in the bulletin, which requests were held or stopped, and all that is in the log.
+    #[must_use]
+    pub fn administered_by(
+        mut self,
+        members: impl IntoIterator<Item = MemberId>,
+        bulletin: Arc<Bulletin>,
+    ) -> Self {
+        self.administrators = members.into_iter().collect();
+        self.bulletin = bulletin;
+        self
+    }
+
+    /// Is the caller an administrator? To anybody else what is told to them does not exist.
+    pub(crate) fn administers(&self, caller: &Caller) -> Result<(), Box<Problem>> {
+        if self.administrators.contains(&caller.member) {
+            return Ok(());
+        }
+        Err(Problem::not_visible())
     }
 
     /// Clear away, from time to time, what was sent and never claimed. Ends only when it is dropped.

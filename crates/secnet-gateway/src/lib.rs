@@ -8,6 +8,7 @@
 mod auth;
 mod base64;
 mod body;
+mod bulletin;
 mod deliveries;
 mod document;
 mod gateway;
@@ -21,8 +22,10 @@ mod serve;
 mod stall;
 
 pub use auth::{Call, CallSignature, sign_call};
+pub use bulletin::Bulletin;
 pub use document::openapi;
 pub use gateway::{Gateway, Limits};
+pub use http::alert_of;
 pub use metrics::Metrics;
 pub use problem::Problem;
 pub use router::{metrics_router, router};

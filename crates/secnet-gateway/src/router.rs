@@ -41,6 +41,7 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
     let (members, _) = http::for_members().split_for_parts();
     let (authzen, _) = http::authzen().split_for_parts();
     let authentic = || middleware::from_fn_with_state(Arc::clone(&gateway), authenticate);
+    let members = members.route("/tile/entries/{*bundle}", get(http::published::bundle));
     let members = members.route_layer(authentic());
     let authzen =
         authzen.route_layer(authentic()).route_layer(middleware::from_fn(errors_in_a_sentence));

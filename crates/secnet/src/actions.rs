@@ -21,7 +21,7 @@ pub(crate) use consent::{
     Permission, ask, compartments_of, days_from_now, fields_fit, grant, party_of, prepare_ask,
     prepare_grant, scope_of,
 };
-pub(crate) use keys::{compartments, lock_failure, save_compartments};
+pub(crate) use keys::{COMPARTMENTS, compartments, lock_failure, save_compartments};
 pub(crate) use members::{admission, admit};
 pub(crate) use seal::{Offer, PlainRecord, fresh, hosting, register, register_at, seal};
 

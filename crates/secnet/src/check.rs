@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use base64ct::{Base64, Encoding as _};
-use secnet_ledger::State;
+use secnet_ledger::{DatasetStatus, State};
 use secnet_types::{Digest, Genesis, MemberId};
 use secnet_vault::BackupEpochs;
 
+use crate::actions::COMPARTMENTS;
 use crate::keystore::{Card, FORMER, Identity, Keystore, STAGED, kind_word};
-use crate::node::{BACKUP_EPOCHS, NODE_KEYS, OwnKeys};
+use crate::node::{BACKUP_EPOCHS, NODE_KEYS, OwnKeys, lacks_epochs};
 use crate::{actions, erased, groups, kept, sessions};
 
 /// Something that is wrong: the file, and the problem.
@@ -46,7 +47,7 @@ pub(crate) fn keys(
         .collect();
     names.dedup();
     for name in names {
-        identity(&keystore, name, passphrase, state, &mut wrong);
+        identity(&keystore, name, passphrase, (state, own.map(|own| own.pdc)), &mut wrong);
     }
     for file in &files {
         other_key(&keystore, file, passphrase, &mut wrong);
@@ -57,6 +58,11 @@ pub(crate) fn keys(
         let problem = owns_the_ledger(own, genesis, state);
         wrong.extend(problem.map(|problem| (NODE_KEYS.into(), problem.into())));
         wrong.extend(epochs(&folder.join(BACKUP_EPOCHS), own));
+    }
+    if folder.parent().is_some_and(lacks_epochs) {
+        let problem =
+            "it is missing: no backup opens without it, and nothing says what was erased since";
+        wrong.push((BACKUP_EPOCHS.into(), problem.into()));
     }
     wrong
 }
@@ -129,7 +135,7 @@ fn identity(
     keystore: &Keystore,
     name: &str,
     passphrase: &str,
-    state: &State,
+    (state, pdc): (&State, Option<MemberId>),
     wrong: &mut Vec<Wrong>,
 ) {
     let card = match keystore.card(name) {
@@ -149,12 +155,26 @@ fn identity(
         wrong.push((format!("{name}.json"), "its sealing key is not that of the key file".into()));
     }
     sealed(keystore, &identity, wrong);
+    let file = format!("{name}.{COMPARTMENTS}");
+    if owns_records(state, identity.member(), pdc) && !keystore.beside(name, COMPARTMENTS).exists()
+    {
+        wrong
+            .push((file, "it is missing, and with it what opens the records of this owner".into()));
+    }
+}
+
+/// Does a member have a dataset here that is more than a name?
+fn owns_records(state: &State, owner: MemberId, pdc: Option<MemberId>) -> bool {
+    state
+        .datasets_of(owner)
+        .filter_map(|id| state.dataset(id))
+        .any(|dataset| Some(dataset.pdc) == pdc && dataset.status == DatasetStatus::Active)
 }
 
 fn sealed(keystore: &Keystore, identity: &Identity, wrong: &mut Vec<Wrong>) {
     let name = &identity.card.name;
     if let Err(failure) = actions::compartments(keystore, identity) {
-        wrong.push((format!("{name}.compartments"), sentence(&failure)));
+        wrong.push((format!("{name}.{COMPARTMENTS}"), sentence(&failure)));
     }
     match kept::damaged(keystore, identity) {
         Ok(files) => wrong.extend(files),

@@ -180,28 +180,7 @@ impl Cli {
             Verb::Ready(args) => verbs::ready::run(out, &args).await,
             Verb::Config(args) => verbs::config::run(out, &args),
             Verb::Dev(args) => Box::pin(verbs::dev::run(globals, out, args)).await,
-            Verb::Status(args) if args.remote.is_given() => {
-                verbs::status::run_remote(out, &args).await
-            }
-            Verb::Get(args) if args.remote.is_given() => {
-                verbs::get::run_remote(globals, out, args).await
-            }
-            Verb::Ask(args) if args.remote.is_given() => {
-                verbs::ask::run_remote(globals, out, args).await
-            }
-            Verb::Inbox(args) if args.remote.is_given() => {
-                verbs::inbox::run_remote(globals, out, args).await
-            }
-            Verb::Deny(args) if args.remote.is_given() => {
-                verbs::deny::run_remote(globals, out, args).await
-            }
-            Verb::Grant(args) if args.remote.is_given() => {
-                verbs::grant::run_remote(globals, out, args).await
-            }
-            Verb::Revoke(args) if args.remote.is_given() => {
-                verbs::revoke::run_remote(globals, out, args).await
-            }
-            Verb::Id(args) if args.is_remote() => verbs::id::run_remote(globals, out, args).await,
+            verb if verb.is_elsewhere() => Box::pin(verb.elsewhere(globals, out)).await,
             verb => {
                 let node = globals.open().await?;
                 let done = verb.in_folder(&node, globals, out).await;
@@ -214,6 +193,52 @@ impl Cli {
 }
 
 impl Verb {
+    /// Is a node elsewhere meant, not the folder?
+    fn is_elsewhere(&self) -> bool {
+        let remote = match self {
+            Self::Status(args) => &args.remote,
+            Self::Id(args) => &args.remote,
+            Self::Data(args) => &args.remote,
+            Self::Ask(args) => &args.remote,
+            Self::Inbox(args) => &args.remote,
+            Self::Grant(args) => &args.remote,
+            Self::Grants(args) => &args.remote,
+            Self::Group(args) => &args.remote,
+            Self::Deny(args) => &args.remote,
+            Self::Revoke(args) => &args.remote,
+            Self::Get(args) => &args.remote,
+            Self::Log(args) => &args.remote,
+            Self::Wallet(args) => &args.remote,
+            Self::Rules(args) => &args.remote,
+            Self::Shred(args) => &args.remote,
+            _ => return false,
+        };
+        remote.is_given()
+    }
+
+    /// What is done at a node elsewhere.
+    async fn elsewhere(self, globals: &Globals, out: Output) -> Result<(), Failure> {
+        match self {
+            Self::Status(args) => verbs::status::run_remote(out, &args).await,
+            Self::Id(args) => verbs::id::run_remote(globals, out, args).await,
+            Self::Data(args) => verbs::data::run_remote(globals, out, args).await,
+            Self::Ask(args) => verbs::ask::run_remote(globals, out, args).await,
+            Self::Inbox(args) => verbs::inbox::run_remote(globals, out, args).await,
+            Self::Grant(args) => verbs::grant::run_remote(globals, out, args).await,
+            Self::Grants(args) => verbs::grants::run_remote(globals, out, args).await,
+            Self::Group(args) => verbs::group::run_remote(globals, out, args).await,
+            Self::Deny(args) => verbs::deny::run_remote(globals, out, args).await,
+            Self::Revoke(args) => verbs::revoke::run_remote(globals, out, args).await,
+            Self::Get(args) => verbs::get::run_remote(globals, out, args).await,
+            Self::Log(args) => verbs::log::run_remote(globals, out, args).await,
+            Self::Wallet(args) => verbs::wallet::run_remote(globals, out, args).await,
+            Self::Rules(args) => verbs::rules::run_remote(globals, out, args).await,
+            Self::Shred(_) => verbs::shred::run_remote(),
+            // They know of no node elsewhere.
+            _ => Ok(()),
+        }
+    }
+
     /// What needs the folder open.
     async fn in_folder(self, node: &Node, globals: &Globals, out: Output) -> Result<(), Failure> {
         match self {

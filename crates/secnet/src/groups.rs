@@ -13,14 +13,14 @@ pub(crate) const SUFFIX: &str = "group";
 const MAX_BYTES: u64 = 256;
 
 /// A group by the name this folder gives it, or by its id.
-pub(crate) fn find(node: &Node, name: &str) -> Result<GroupId, Failure> {
+pub(crate) fn find(keys: &impl AsRef<Keystore>, name: &str) -> Result<GroupId, Failure> {
     if name.starts_with("sngroup1") {
         return name.parse().map_err(|error: secnet_types::IdError| {
             Failure::new("bad-id", error.to_string()).exit(Exit::Usage)
         });
     }
     check_name(name)?;
-    read(&node.keystore, name).ok_or_else(|| {
+    read(keys.as_ref(), name).ok_or_else(|| {
         Failure::new("unknown-group", format!("there is no group `{name}` here"))
             .hint("`secnet group` lists those there are; `secnet group new NAME` opens one")
     })
@@ -32,9 +32,9 @@ pub(crate) fn read(keystore: &Keystore, name: &str) -> Option<GroupId> {
 }
 
 /// Refuse a name that is taken, or is none.
-pub(crate) fn check_free(node: &Node, name: &str) -> Result<(), Failure> {
+pub(crate) fn check_free(keystore: &Keystore, name: &str) -> Result<(), Failure> {
     check_name(name)?;
-    if node.keystore.beside(name, SUFFIX).exists() {
+    if keystore.beside(name, SUFFIX).exists() {
         return Err(Failure::new("name-taken", format!("there is already a group `{name}`"))
             .hint("choose another name"));
     }
@@ -42,17 +42,16 @@ pub(crate) fn check_free(node: &Node, name: &str) -> Result<(), Failure> {
 }
 
 /// Remember what this folder calls a group.
-pub(crate) fn keep(node: &Node, name: &str, group: GroupId) -> Result<(), Failure> {
-    files::write_private(&node.keystore.beside(name, SUFFIX), format!("{group}\n").as_bytes())
+pub(crate) fn keep(keystore: &Keystore, name: &str, group: GroupId) -> Result<(), Failure> {
+    files::write_private(&keystore.beside(name, SUFFIX), format!("{group}\n").as_bytes())
 }
 
 /// Every group that this folder has a name for: id and name.
-pub(crate) fn known(node: &Node) -> Vec<(String, String)> {
-    let Ok(entries) = std::fs::read_dir(node.dir.join("keys")) else { return Vec::new() };
-    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+pub(crate) fn known(keystore: &Keystore) -> Vec<(String, String)> {
+    let files = keystore.files().unwrap_or_default();
+    let names = files.iter().filter_map(|file| file.strip_suffix(".group"));
     names
-        .filter_map(|file| file.strip_suffix(".group").map(str::to_owned))
-        .filter_map(|name| Some((find(node, &name).ok()?.to_string(), name)))
+        .filter_map(|name| Some((find(keystore, name).ok()?.to_string(), name.to_owned())))
         .collect()
 }
 

@@ -10,6 +10,7 @@
 //! DIR/archive/       encrypted details, packets, facts
 //! DIR/keys/          passphrase-protected keys, public cards
 //! DIR/passphrase     only in demo folders: the published passphrase
+//! DIR/backed-up      says that keys/backup.epochs belongs to the folder
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -41,6 +42,8 @@ pub(crate) const GOVERNOR: &str = "governor";
 /// The keys of backups, in the keys folder, and the note of what was erased. Not in the backups themselves, or the keys
 /// would never die.
 pub(crate) const BACKUP_EPOCHS: &str = "backup.epochs";
+/// Says, in the data folder, that there are such keys, so that it is missed if they are gone.
+const EPOCHS_EXPECTED: &str = "backed-up";
 /// The node's own keys, in the keys folder.
 pub(crate) const NODE_KEYS: &str = "node.keys";
 const NODE_SEEDS: usize = 5;
@@ -90,6 +93,7 @@ impl Node {
             )
             .hint("use it, or give another folder with --dir"));
         }
+        crate::output::check_plain("name", name)?;
         files::make_private_dir(dir)?;
         let keystore = Keystore::at(&dir.join("keys"));
         let governor = Identity::generate(GOVERNOR, MemberKind::Organisation)?;
@@ -321,6 +325,21 @@ pub(crate) fn publish(solo: &Solo, dir: &Path) -> Result<(), Failure> {
             .map_err(|error| ledger_failure(&error))?;
     }
     Ok(())
+}
+
+/// Say that the folder has keys of backups, or a note of what was erased.
+pub(crate) fn expect_epochs(dir: &Path) -> Result<(), Failure> {
+    let said = dir.join(EPOCHS_EXPECTED);
+    // What no backup can bring back is not noted, and makes no file.
+    if said.exists() || !dir.join("keys").join(BACKUP_EPOCHS).exists() {
+        return Ok(());
+    }
+    files::write_private(&said, b"keys/backup.epochs belongs to this folder\n")
+}
+
+/// Are the keys of backups missing, though the folder has had some?
+pub(crate) fn lacks_epochs(dir: &Path) -> bool {
+    dir.join(EPOCHS_EXPECTED).exists() && !dir.join("keys").join(BACKUP_EPOCHS).exists()
 }
 
 impl AsRef<Keystore> for Node {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 
 /// Something was to be printed on standard output and was not.
 static CUT_SHORT: AtomicBool = AtomicBool::new(false);
@@ -123,13 +123,20 @@ fn cut_short() -> Failure {
         .hint("is the disk full?")
 }
 
+/// Names and titles stand in one line of somebody's terminal: nothing in them may be obeyed there, or begin another line.
+pub(crate) fn check_plain(what: &str, text: &str) -> Result<(), Failure> {
+    if !secnet_app::is_plain(text) {
+        return Err(Failure::new("not-plain", format!("the {what} has characters that do not print"))
+            .hint("leave out line breaks, control characters and those that turn the direction of writing")
+            .exit(Exit::Usage));
+    }
+    Ok(())
+}
+
 /// Text of others without what a terminal obeys: control characters but for line ends and tabs, and those that turn the
 /// direction of writing. They are shown as JSON writes them, so JSON stays what it is.
 fn tamed(text: &str) -> Cow<'_, str> {
-    let obeyed = |c: char| {
-        (c.is_control() && c != '\n' && c != '\t')
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{61c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
+    let obeyed = |c: char| secnet_app::is_obeyed(c) && c != '\n' && c != '\t';
     if !text.contains(obeyed) {
         return Cow::Borrowed(text);
     }

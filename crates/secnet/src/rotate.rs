@@ -3,7 +3,7 @@
 //! says.
 
 use secnet_app::Enclosures;
-use secnet_types::{Operation, Rotation, Signed};
+use secnet_types::{NetworkId, Operation, Rotation, Signed};
 
 use crate::actions;
 use crate::failure::{Exit, Failure};
@@ -11,20 +11,22 @@ use crate::keystore::{Card, Identity, STAGED};
 use crate::node::Node;
 
 /// A new key, and the command that names it.
-pub(crate) fn prepare(node: &Node, old: &Identity) -> (Identity, Operation) {
+pub(crate) fn prepare(network: NetworkId, old: &Identity) -> (Identity, Operation) {
     let new = old.with_new_key();
-    let rotation = Rotation {
-        network: node.pdc.network(),
-        member: old.member(),
-        sealing_key: old.sealing_digest(),
-    };
-    let operation = Operation::RotateKey { rotation: Signed::sign(rotation, &new.signing) };
+    let operation = naming(network, &new);
     (new, operation)
+}
+
+/// The command that names a new key.
+pub(crate) fn naming(network: NetworkId, new: &Identity) -> Operation {
+    let sealing_key = new.sealing_digest();
+    let rotation = Rotation { network, member: new.member(), sealing_key };
+    Operation::RotateKey { rotation: Signed::sign(rotation, &new.signing) }
 }
 
 /// Make the key, write it down, have the ledger take it, put it in place.
 pub(crate) async fn rotate(node: &Node, old: &Identity) -> Result<Card, Failure> {
-    let (new, operation) = prepare(node, old);
+    let (new, operation) = prepare(node.pdc.network(), old);
     // A key that is only in memory when the ledger takes it would lose the member.
     node.stage(&new)?;
     if let Err(failure) = actions::order(&node.pdc, old, operation, Enclosures::default()).await {

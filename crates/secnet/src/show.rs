@@ -2,6 +2,7 @@
 
 pub(crate) mod command;
 pub(crate) mod effect;
+pub(crate) mod fields;
 mod names;
 
 pub(crate) use names::Names;

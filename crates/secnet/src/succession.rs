@@ -112,6 +112,7 @@ pub(crate) fn closing(node: &Node, name: Option<&str>) -> Result<Change, Failure
 
 /// The same governor and data centre, and the parameters in force.
 fn configuration(node: &Node, keys: &NodeKeys, name: Option<&str>) -> Result<Genesis, Failure> {
+    name.map_or(Ok(()), |name| crate::output::check_plain("name", name))?;
     let governor = node.keystore.card(GOVERNOR)?.id()?;
     let founder = |state: &State, member: MemberId| {
         let entry = state.member(member)?;

@@ -232,6 +232,29 @@ async fn a_use_that_was_flagged_reaches_the_owner_until_she_puts_it_aside() {
     assert_eq!(notices[0].decision, delivery.granted.decision());
     assert!(notices[0].reasons.iter().any(|reason| reason.contains("rule")));
     assert!(world.pdc.inbox(world.bo.id).await.unwrap().notices.is_empty());
-    world.pdc.put_aside(ada, notices[0].decision).await.unwrap();
+    let (decision, eve) = (notices[0].decision, world.eve.id);
+    world.pdc.put_aside(ada, eve, decision).await.unwrap();
     assert!(world.pdc.inbox(ada).await.unwrap().notices.is_empty());
+    // Who did it stays with it; twice is once; and it can be undone.
+    world.pdc.put_aside(ada, ada, decision).await.unwrap();
+    let marks = |notices: &[Notice]| {
+        let marks = notices[0].marks.clone().unwrap_or_default();
+        marks.iter().map(|mark| (mark.by, mark.aside)).collect::<Vec<_>>()
+    };
+    let aside = world.pdc.notices_aside(ada).await.unwrap();
+    assert_eq!(marks(&aside), [(eve, true)]);
+    world.pdc.take_up(ada, ada, decision).await.unwrap();
+    assert!(world.pdc.notices_aside(ada).await.unwrap().is_empty());
+    let again = world.pdc.inbox(ada).await.unwrap().notices;
+    assert_eq!((again.len(), marks(&again)), (1, vec![(eve, true), (ada, false)]));
+    // Of what there is not nothing is made.
+    world.pdc.take_up(world.bo.id, ada, decision).await.unwrap();
+    assert!(world.pdc.inbox(world.bo.id).await.unwrap().notices.is_empty());
+    // After its time nobody takes it up again.
+    world.pdc.put_aside(ada, ada, decision).await.unwrap();
+    world.clock.advance(ASIDE_MS);
+    assert!(world.pdc.notices_aside(ada).await.unwrap().is_empty());
+    world.pdc.put_aside(ada, ada, DecisionId([9; 16])).await.unwrap();
+    world.pdc.take_up(ada, ada, decision).await.unwrap();
+    assert!(world.pdc.inbox(ada).await.unwrap().notices.is_empty(), "it is gone");
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::auth::Caller;
-use crate::http::query::{At, Query, limited, optional, parse};
+use crate::http::query::{At, PageOf, Query, limited, optional, parse};
 use crate::http::shapes::Record;
 use crate::{Gateway, Problem};
 
@@ -72,26 +72,14 @@ pub(crate) struct Datasets {
     next: Option<String>,
 }
 
-/// Where a page begins and how long it is.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct Page {
-    /// The `next` of the page before.
-    after: Option<String>,
-    /// Most entries; 100 if absent, at most 1,000.
-    #[param(minimum = 1, maximum = 1000)]
-    limit: Option<usize>,
-}
-
 /// The datasets that the caller may know of.
-#[utoipa::path(get, path = "/v1/datasets", tag = "datasets", params(Page), responses(
+#[utoipa::path(get, path = "/v1/datasets", tag = "datasets", params(PageOf), responses(
     (status = 200, description = "A page.", body = Datasets),
 ))]
 pub(crate) async fn catalogue(
     State(gateway): State<Arc<Gateway>>,
     caller: Caller,
-    Query(page): Query<Page>,
+    Query(page): Query<PageOf>,
 ) -> Result<JsonAnswer<Datasets>, Box<Problem>> {
     let after = optional::<DatasetId>("after", page.after.as_deref())?;
     let limit = limited(page.limit, secnet_app::MAX_CATALOGUE_PAGE)?;

@@ -27,7 +27,7 @@ pub(crate) const MAX_FEEDS_PER_MEMBER: usize = 4;
 /// How far back in the log a stream can begin, in events.
 const MAX_BEHIND: u64 = 65_536;
 /// After so long without an event a line shows that the stream is alive.
-const HEARTBEAT: Duration = Duration::from_secs(15);
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Where a stream goes on.
 pub(crate) const LAST_EVENT_ID: &str = "last-event-id";
 
@@ -87,7 +87,7 @@ pub(crate) async fn events(
 }
 
 /// The event after the last one that the client has seen.
-fn resumed(last: &HeaderValue, size: u64) -> Result<u64, Box<Problem>> {
+pub(crate) fn resumed(last: &HeaderValue, size: u64) -> Result<u64, Box<Problem>> {
     let last = last.to_str().ok().and_then(|last| last.parse::<u64>().ok());
     let next = last.and_then(|last| last.checked_add(1)).filter(|next| *next <= size);
     let next = next.ok_or_else(|| Problem::malformed("`last-event-id` is no event of this log"))?;

@@ -1,10 +1,11 @@
 //! What was tried with an owner's data, and what moved a member's money.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json as JsonAnswer;
 use axum::extract::State;
-use secnet_app::{Attempt as Tried, MAX_HISTORY_PAGE, MAX_STATEMENT_LINES};
+use secnet_app::{Attempt as Tried, MAX_HISTORY_PAGE, MAX_STATEMENT_LINES, Summarised};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -36,9 +37,53 @@ pub(crate) struct Part {
 pub(crate) struct History {
     /// The attempts, refused ones too.
     attempts: Vec<Attempt>,
+    /// What was refused beyond the quota of its requester, and only counted.
+    summaries: Vec<Counted>,
     /// There are earlier ones: give it as `before`.
     #[serde(skip_serializing_if = "Option::is_none")]
     before: Option<u64>,
+}
+
+/// Attempts that were refused beyond a quota.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Counted {
+    /// Index of the event in the log.
+    event: u64,
+    /// When it was stated.
+    time: String,
+    /// Who.
+    requester: String,
+    /// Of what dataset.
+    dataset: String,
+    /// How many.
+    count: u32,
+    /// When the first of them was refused; absent if that was erased.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<String>,
+    /// When the last of them was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<String>,
+    /// How many for what kind of reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    classes: Option<BTreeMap<&'static str, u32>>,
+}
+
+impl From<Summarised> for Counted {
+    fn from(counted: Summarised) -> Self {
+        let record = counted.record.as_ref();
+        Self {
+            event: counted.event,
+            time: counted.time.to_string(),
+            requester: counted.requester.to_string(),
+            dataset: counted.dataset.to_string(),
+            count: counted.count,
+            from: record.map(|record| record.from.to_string()),
+            until: record.map(|record| record.until.to_string()),
+            classes: record.map(|record| {
+                record.classes.iter().map(|(class, count)| (class.as_str(), *count)).collect()
+            }),
+        }
+    }
 }
 
 /// One attempt.
@@ -105,6 +150,7 @@ pub(crate) async fn history(
     let page = gateway.pdc.history_page(owner, part.before, limit).await?;
     Ok(JsonAnswer(History {
         attempts: page.attempts.into_iter().map(Attempt::from).collect(),
+        summaries: page.summaries.into_iter().map(Counted::from).collect(),
         before: page.before,
     }))
 }

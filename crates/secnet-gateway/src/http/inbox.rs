@@ -5,16 +5,16 @@ use std::sync::Arc;
 use axum::Json as JsonAnswer;
 use axum::extract::State;
 use axum::http::StatusCode;
-use secnet_app::{InboxAsk, InboxHold, InboxReview, Notice};
+use secnet_app::{InboxAsk, InboxHold, InboxReview, MAX_INBOX_ENTRIES, Mark, Notice};
 use secnet_ledger::AskStatus;
-use secnet_types::{Bargain, DecisionId, encode};
+use secnet_types::{AskId, Bargain, DecisionId, encode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::auth::Caller;
 use crate::base64::Base64;
 use crate::http::consent_shapes::{Detail, Window, party};
-use crate::http::query::{At, Query, Whose};
+use crate::http::query::{At, PageOf, Query, Whose, limited, optional};
 use crate::{Gateway, Problem};
 
 /// Everything that waits for an answer, at most 1,000 of each kind: answering some brings the next.
@@ -209,6 +209,27 @@ pub(crate) struct Told {
     review: bool,
     /// Why, in sentences.
     reasons: Vec<String>,
+    /// Who put it aside or took it up again, oldest first; absent if nobody has yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    marks: Option<Vec<NoticeMark>>,
+}
+
+/// What somebody did with a notice.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct NoticeMark {
+    /// Who.
+    by: String,
+    /// When.
+    time: String,
+    /// Put aside, or taken up again?
+    aside: bool,
+}
+
+impl From<Mark> for NoticeMark {
+    fn from(mark: Mark) -> Self {
+        let Mark { by, at, aside } = mark;
+        Self { by: by.to_string(), time: at.to_string(), aside }
+    }
 }
 
 impl From<Notice> for Told {
@@ -221,6 +242,7 @@ impl From<Notice> for Told {
             time: notice.time.to_string(),
             review: notice.review,
             reasons: notice.reasons,
+            marks: notice.marks.map(|marks| marks.into_iter().map(NoticeMark::from).collect()),
         }
     }
 }
@@ -249,23 +271,32 @@ pub(crate) async fn inbox(
 /// What somebody asked for.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Asks {
-    /// Every ask whose deadline lies ahead, answered or not, at most 1,000.
+    /// The asks whose deadline lies ahead, answered or not, in the order of ids. There is no total.
     asks: Vec<Ask>,
     /// What could not be read of all this, one sentence each.
     damaged: Vec<String>,
+    /// Give it as `after` to go on; absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
 }
 
 /// What the caller has asked others for, and what they answered.
-#[utoipa::path(get, path = "/v1/asks", tag = "consent", responses(
-    (status = 200, description = "The asks.", body = Asks),
+#[utoipa::path(get, path = "/v1/asks", tag = "consent", params(PageOf), responses(
+    (status = 200, description = "A page.", body = Asks),
 ))]
 pub(crate) async fn asks(
     State(gateway): State<Arc<Gateway>>,
     caller: Caller,
+    Query(page): Query<PageOf>,
 ) -> Result<JsonAnswer<Asks>, Box<Problem>> {
-    let asked = gateway.pdc.asks_of(caller.member).await?;
-    let asks = asked.asks.iter().map(Ask::from).collect();
-    Ok(JsonAnswer(Asks { asks, damaged: asked.damaged }))
+    let after = optional::<AskId>("after", page.after.as_deref())?;
+    let limit = limited(page.limit, MAX_INBOX_ENTRIES)?;
+    let page = gateway.pdc.asks_page(caller.member, after, limit).await?;
+    Ok(JsonAnswer(Asks {
+        asks: page.asked.asks.iter().map(Ask::from).collect(),
+        damaged: page.asked.damaged,
+        next: page.next.map(|next| next.to_string()),
+    }))
 }
 
 /// Put a notice aside that has been read. The decision itself stays in the history. The call must be signed: who only has a
@@ -285,6 +316,49 @@ pub(crate) async fn put_aside(
 ) -> Result<StatusCode, Box<Problem>> {
     caller.must_sign()?;
     let owner = gateway.reads_as(&caller, &whose)?;
-    gateway.pdc.put_aside(owner, decision).await?;
+    gateway.pdc.put_aside(owner, caller.member, decision).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Take a notice up again that was put aside in the last 30 days: it waits in the inbox as before. The call must be signed.
+#[utoipa::path(put, path = "/v1/inbox/notices/{decision}", tag = "owners",
+    params(("decision" = String, Path, description = "The decision that it is about."), Whose),
+    responses(
+        (status = 204, description = "It is in the inbox, if it was aside."),
+        (status = 403, description = "A session is not enough for this.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "The caller may not act for that member, whether it exists or not.", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn take_up(
+    State(gateway): State<Arc<Gateway>>,
+    caller: Caller,
+    At(decision): At<DecisionId>,
+    Query(whose): Query<Whose>,
+) -> Result<StatusCode, Box<Problem>> {
+    caller.must_sign()?;
+    let owner = gateway.reads_as(&caller, &whose)?;
+    gateway.pdc.take_up(owner, caller.member, decision).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Notices that were put aside.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Aside {
+    /// The latest 1,000 of the last 30 days, the latest first.
+    notices: Vec<Told>,
+}
+
+/// The notices that were put aside in the last 30 days, and by whom.
+#[utoipa::path(get, path = "/v1/inbox/notices", tag = "owners", params(Whose), responses(
+    (status = 200, description = "The notices.", body = Aside),
+    (status = 404, description = "The caller may not act for that member, whether it exists or not.", body = Problem, content_type = "application/problem+json"),
+))]
+pub(crate) async fn aside(
+    State(gateway): State<Arc<Gateway>>,
+    caller: Caller,
+    Query(whose): Query<Whose>,
+) -> Result<JsonAnswer<Aside>, Box<Problem>> {
+    let owner = gateway.reads_as(&caller, &whose)?;
+    let mut notices = gateway.pdc.notices_aside(owner).await?;
+    notices.truncate(MAX_INBOX_ENTRIES);
+    Ok(JsonAnswer(Aside { notices: notices.into_iter().map(Told::from).collect() }))
 }

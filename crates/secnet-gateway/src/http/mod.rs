@@ -2,6 +2,7 @@
 //! in UTC, bytes base64url without padding: as `secnet --json` prints them.
 
 mod access;
+mod alerts;
 mod authzen;
 mod commands;
 mod consent_shapes;
@@ -13,6 +14,7 @@ mod health;
 mod history;
 mod inbox;
 mod manifest;
+mod market;
 mod network;
 mod previews;
 mod problems;
@@ -25,6 +27,7 @@ mod sessions;
 mod shapes;
 mod uploads;
 
+pub use alerts::alert_of;
 pub(crate) use authzen::in_a_sentence;
 pub(crate) use events::{LAST_EVENT_ID, MAX_FEEDS, MAX_FEEDS_PER_MEMBER};
 pub(crate) use query::{Whose, optional};
@@ -74,17 +77,22 @@ pub(crate) fn for_members() -> OpenApiRouter<Arc<Gateway>> {
         .routes(routes!(datasets::catalogue, uploads::take_in))
         .routes(routes!(segments::put))
         .routes(routes!(events::events))
+        .routes(routes!(alerts::alerts))
         .routes(routes!(datasets::dataset))
         .routes(routes!(datasets::records))
         .routes(routes!(inbox::inbox))
         .routes(routes!(inbox::asks))
-        .routes(routes!(inbox::put_aside))
+        .routes(routes!(inbox::put_aside, inbox::take_up))
+        .routes(routes!(inbox::aside))
         .routes(routes!(history::history))
         .routes(routes!(history::statement))
         .routes(routes!(consents::consents))
         .routes(routes!(consents::seers))
         .routes(routes!(consents::contents))
         .routes(routes!(manifest::manifest))
+        .routes(routes!(market::rules))
+        .routes(routes!(market::rule))
+        .routes(routes!(market::group))
         .routes(routes!(previews::previews))
         .routes(routes!(receipts::receipt))
 }

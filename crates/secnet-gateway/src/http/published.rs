@@ -1,6 +1,6 @@
 //! The published log: checkpoint and tiles as plain files (C2SP `tlog-tiles`). Whoever keeps checkpoints elsewhere can show
-//! from them that the log was only ever appended to. Bundles of entries are not served here: what members may not know of
-//! must not be read off them.
+//! from them that the log was only ever appended to. Bundles of entries are for the node's administrators: others must not
+//! read off them what they may not know of.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -10,11 +10,16 @@ use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
 use secnet_crypto::TileId;
 
+use crate::auth::Caller;
 use crate::http::query::At;
 use crate::{Gateway, Problem};
 
-/// Longest file that is served, in bytes: a full tile has 8,192, a checkpoint less than 65,536.
+/// Longest file that is served to everybody, in bytes: a full tile has 8,192, a checkpoint less than 65,536.
 const MAX_FILE: u64 = 65_536;
+/// Longest bundle of entries, in bytes: 256 events of at most 65,535 bytes, each with its length.
+const MAX_BUNDLE: u64 = 256 * (65_535 + 2);
+/// What never changes.
+const KEPT: &str = "public, max-age=31536000, immutable";
 
 type File = ([(HeaderName, &'static str); 2], Vec<u8>);
 
@@ -24,7 +29,7 @@ type File = ([(HeaderName, &'static str); 2], Vec<u8>);
     (status = 404, description = "This node publishes no log.", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn checkpoint(State(gateway): State<Arc<Gateway>>) -> Result<File, Box<Problem>> {
-    let note = read(&gateway, "checkpoint").await?;
+    let note = read(&gateway, "checkpoint", MAX_FILE).await?;
     Ok(([(CONTENT_TYPE, "text/plain; charset=utf-8"), (CACHE_CONTROL, "no-cache")], note))
 }
 
@@ -36,22 +41,37 @@ pub(crate) async fn tile(
 ) -> Result<File, Box<Problem>> {
     // Only what is spelled as a tile reaches the disk.
     let tile: TileId = format!("tile/{tile}").parse().map_err(|_| Problem::not_published())?;
-    let hashes = read(&gateway, &tile.to_string()).await?;
-    let kept = "public, max-age=31536000, immutable";
-    Ok(([(CONTENT_TYPE, "application/octet-stream"), (CACHE_CONTROL, kept)], hashes))
+    let hashes = read(&gateway, &tile.to_string(), MAX_FILE).await?;
+    Ok(([(CONTENT_TYPE, "application/octet-stream"), (CACHE_CONTROL, KEPT)], hashes))
 }
 
-async fn read(gateway: &Gateway, file: &str) -> Result<Vec<u8>, Box<Problem>> {
+/// A bundle of 256 events, or of fewer at the end of the log, such as `/tile/entries/x001/234` or `/tile/entries/001.p/17`; not
+/// in the document either.
+pub(crate) async fn bundle(
+    State(gateway): State<Arc<Gateway>>,
+    caller: Caller,
+    At(bundle): At<String>,
+) -> Result<File, Box<Problem>> {
+    gateway.administers(&caller)?;
+    // Spelled as the tile of hashes over the same events is, which only what is plain can be.
+    let tile: TileId = format!("tile/0/{bundle}").parse().map_err(|_| Problem::not_published())?;
+    let file = tile.to_string().replacen("tile/0/", "tile/entries/", 1);
+    let entries = read(&gateway, &file, MAX_BUNDLE).await?;
+    // No cache on the way keeps it for somebody else.
+    Ok(([(CONTENT_TYPE, "application/octet-stream"), (CACHE_CONTROL, "no-store")], entries))
+}
+
+async fn read(gateway: &Gateway, file: &str, most: u64) -> Result<Vec<u8>, Box<Problem>> {
     let folder = gateway.published_log.as_deref().ok_or_else(Problem::not_published)?;
-    read_short(&folder.join(file)).await.map_err(|error| match error.kind() {
+    read_short(&folder.join(file), most).await.map_err(|error| match error.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory => Problem::not_published(),
         _ => Problem::busy(),
     })
 }
 
-async fn read_short(file: &Path) -> std::io::Result<Vec<u8>> {
+async fn read_short(file: &Path, most: u64) -> std::io::Result<Vec<u8>> {
     let length = tokio::fs::metadata(file).await?.len();
-    if length > MAX_FILE {
+    if length > most {
         return Err(ErrorKind::FileTooLarge.into());
     }
     tokio::fs::read(file).await

@@ -24,6 +24,18 @@ pub(crate) struct Whose {
     pub owner: Option<String>,
 }
 
+/// Where a page begins and how long it is.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PageOf {
+    /// The `next` of the page before.
+    pub after: Option<String>,
+    /// Most entries; 100 if absent, at most 1,000.
+    #[param(minimum = 1, maximum = 1000)]
+    pub limit: Option<usize>,
+}
+
 /// One value in the path.
 #[derive(Debug)]
 pub(crate) struct At<T>(pub T);

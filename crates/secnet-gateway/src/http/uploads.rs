@@ -106,6 +106,10 @@ pub(crate) async fn take_in(
         return Err(Problem::malformed(problem));
     }
     let terms = TermsDetail::from_bytes(&body.terms.0).map_err(|error| malformed(&error))?;
+    // Others are shown it, in their terminals.
+    if !secnet_app::is_plain(&terms.title) {
+        return Err(Problem::malformed("the title has characters that do not print"));
+    }
     let uploads = body.uploads.into_iter().map(UploadBody::parse);
     let uploads = uploads.collect::<Result<Vec<Upload>, _>>()?;
     let manifest = body.manifest.map(|manifest| DatasetManifest::from_bytes(&manifest.0));

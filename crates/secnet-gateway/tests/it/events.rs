@@ -193,6 +193,49 @@ async fn a_stream_ends_with_the_session_or_the_key_that_opened_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn administrators_are_told_how_the_node_is_and_others_not_that_there_are_any() {
+    let bulletin = std::sync::Arc::new(secnet_gateway::Bulletin::default());
+    let (told, ada) = (std::sync::Arc::clone(&bulletin), World::new(6).await.ada.id);
+    let node = Node::made(6, secnet_gateway::Limits::default(), |gateway| {
+        gateway.administered_by([ada], told)
+    })
+    .await;
+    let (ada, bo) = (World::copy(&node.world.ada), World::copy(&node.world.bo));
+    bulletin.tell(json!({ "alert": "1", "kind": "no-backup" }));
+    let mut stream = Stream::of(node.signed(&ada, "GET", "/v1/alerts", None)).await;
+    // What was said since the node was started comes first.
+    assert_eq!(stream.block().await.unwrap(), "data: {\"alert\":\"1\",\"kind\":\"no-backup\"}");
+    bulletin.tell(json!({ "alert": "2", "kind": "damaged" }));
+    assert!(stream.block().await.unwrap().contains("\"damaged\""));
+    let refused = node.get(&bo, "/v1/alerts").await;
+    assert_eq!(
+        (refused.status, &refused.body["code"]),
+        (StatusCode::NOT_FOUND, &json!("not-visible"))
+    );
+    assert_eq!(node.bare("GET", "/v1/alerts").send().await.unwrap().status(), 401);
+    for last in ["999999", "x", "-1"] {
+        let request = node.signed(&ada, "GET", "/v1/alerts", None).header("last-event-id", last);
+        assert_eq!(request.send().await.unwrap().status(), 400, "{last}");
+    }
+    // It ends with the key that opened it.
+    let key = secnet_crypto::SigningKey::from_seed([9; 32]);
+    let session = Session {
+        key: *key.verifying_key().as_bytes(),
+        until: node.now().plus_ms(HOUR),
+        limit: Amount(1),
+    };
+    node.world.submit(&ada, Operation::OpenSession { session: session.clone() }).await;
+    let delegated = node.signed_by((&ada, &key), "GET", "/v1/alerts", None);
+    let mut delegated = Stream::of(delegated).await;
+    // The two that stand in the bulletin.
+    delegated.block().await.unwrap();
+    delegated.block().await.unwrap();
+    node.world.submit(&ada, Operation::EndSession { key: session.key }).await;
+    bulletin.tell(json!({ "alert": "3" }));
+    assert_eq!(delegated.block().await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_member_has_so_many_streams_and_no_more() {
     let node = Node::start(5).await;
     let mut streams = Vec::new();

@@ -20,6 +20,7 @@ mod hidden;
 #[path = "../../../secnet-app/tests/it/hosted.rs"]
 #[allow(dead_code, reason = "shared with the flow's tests")]
 mod hosted;
+mod market;
 mod own;
 mod published;
 mod serving;

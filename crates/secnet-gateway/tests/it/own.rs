@@ -131,6 +131,33 @@ async fn a_history_tells_every_attempt_page_by_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_history_tells_also_what_was_only_counted() {
+    const TRIES: u64 = 40;
+    let mut node = Node::start(12).await;
+    node.world.granted(None, 0).await;
+    let (ada, bo) = (World::copy(&node.world.ada), World::copy(&node.world.bo));
+    for _ in 0..TRIES {
+        let (call, _) = node.world.call(&bo, Purpose::Marketing, None);
+        let refused = node.post(&bo, "/v1/access", &access_body(&call)).await;
+        assert_eq!(refused.status, StatusCode::FORBIDDEN, "{}", refused.text);
+    }
+    let told = node.get(&ada, "/v1/history?limit=1000").await;
+    let attempts = told.body["attempts"].as_array().unwrap().len() as u64;
+    let summaries = told.body["summaries"].as_array().unwrap();
+    assert!(!summaries.is_empty(), "more than one quota was tried");
+    let counted: u64 = summaries.iter().map(|counted| counted["count"].as_u64().unwrap()).sum();
+    assert_eq!(attempts + counted, TRIES);
+    for counted in summaries {
+        assert_eq!(counted["requester"], bo.id.to_string());
+        let classes = counted["classes"].as_object().unwrap();
+        let all: u64 = classes.values().map(|n| n.as_u64().unwrap()).sum();
+        assert_eq!(counted["count"], all);
+        assert!(counted["from"].is_string() && counted["until"].is_string());
+    }
+    assert_eq!(node.get(&bo, "/v1/history").await.body["summaries"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_account_is_its_members_alone() {
     let mut node = Node::start(4).await;
     node.world.granted(None, 1_000_000).await;
@@ -217,6 +244,7 @@ async fn a_notice_is_put_aside_by_a_signed_call_only() {
         time: node.now(),
         review: true,
         reasons: vec!["at night".into()],
+        marks: None,
     };
     let name = secnet_app::ports::EntryName::new(
         secnet_app::ports::EntryKind::Notice,
@@ -244,6 +272,31 @@ async fn a_notice_is_put_aside_by_a_signed_call_only() {
         assert_eq!(done.status(), StatusCode::NO_CONTENT);
     }
     assert_eq!(notices().await, json!([]));
+
+    // Who did it is kept, for the same people; a signed call undoes it.
+    let aside =
+        async |who: &Person, query: &str| node.get(who, &format!("/v1/inbox/notices{query}")).await;
+    let told = aside(&ada, "").await.body["notices"].clone();
+    assert_eq!(
+        (&told[0]["decision"], &told[0]["marks"][0]["by"]),
+        (&json!(decision.to_string()), &json!(ada.id.to_string()))
+    );
+    assert_eq!(told[0]["marks"].as_array().unwrap().len(), 1, "twice is once");
+    let (there, nobody) = (format!("?as={}", ada.id), format!("?as={}", MemberId([9; 32])));
+    let (there, nobody) = (aside(&eve, &there).await, aside(&eve, &nobody).await);
+    assert_eq!((there.status, there.text), (StatusCode::NOT_FOUND, nobody.text));
+    assert_eq!(aside(&eve, "").await.body, json!({ "notices": [] }));
+    let refused = answer(node.signed(&eve, "PUT", &stranger, None).send().await.unwrap()).await;
+    assert_eq!(refused.status, StatusCode::NOT_FOUND);
+    let by_session = node.bare("PUT", &path).bearer_auth(token).send().await.unwrap();
+    assert_eq!(answer(by_session).await.body["code"], "must-be-signed");
+    assert_eq!(notices().await, json!([]));
+    for _ in 0..2 {
+        let done = node.signed(&ada, "PUT", &path, None).send().await.unwrap();
+        assert_eq!(done.status(), StatusCode::NO_CONTENT);
+    }
+    assert_eq!(notices().await[0]["marks"].as_array().unwrap().len(), 2);
+    assert_eq!(aside(&ada, "").await.body, json!({ "notices": [] }));
 }
 
 /// The ledger would say that the records are destroyed, and they would still be here.

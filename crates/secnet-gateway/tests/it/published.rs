@@ -1,5 +1,7 @@
 //! The published log, and receipts in the form of others.
 
+use std::sync::Arc;
+
 use reqwest::StatusCode;
 use secnet_gateway::Limits;
 use secnet_types::*;
@@ -30,8 +32,9 @@ async fn checkpoint_and_tiles_are_served_and_nothing_else_of_the_disk() {
         let got = served(path).await;
         assert_eq!((got.status, got.text.as_str()), (StatusCode::OK, content), "{path}");
     }
+    // Bundles of entries: not without a signature, and not to just anybody.
+    assert_eq!(served("/tile/entries/000.p/3").await.status, StatusCode::UNAUTHORIZED);
     for path in [
-        "/tile/entries/000.p/3",
         "/tile/0/000",
         "/tile/0/000.p/03",
         "/tile/0/0",
@@ -51,6 +54,46 @@ async fn checkpoint_and_tiles_are_served_and_nothing_else_of_the_disk() {
         (none.status, none.body["code"].as_str()),
         (StatusCode::NOT_FOUND, Some("not-published"))
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bundles_of_entries_are_for_administrators() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    for (file, content) in [
+        ("log/tile/entries/000.p/3", "events"),
+        ("log/tile/entries/x001/234", "more events"),
+        ("log/tile/0/000.p/3", "hashes"),
+        ("secret", "keys"),
+    ] {
+        let file = folder.path().join(file);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, content).unwrap();
+    }
+    let ada = World::new(1).await.ada.id;
+    let node = Node::made(1, Limits::default(), |gateway| {
+        gateway.publishing(log).administered_by([ada], Arc::default())
+    })
+    .await;
+    let (ada, bo) = (World::copy(&node.world.ada), World::copy(&node.world.bo));
+    for (path, content) in [("000.p/3", "events"), ("x001/234", "more events")] {
+        let path = format!("/tile/entries/{path}");
+        let response = node.signed(&ada, "GET", &path, None).send().await.unwrap();
+        assert_eq!(response.headers()["cache-control"], "no-store");
+        let got = answer(response).await;
+        assert_eq!((got.status, got.text.as_str()), (StatusCode::OK, content), "{path}");
+        // Whether it is there or not.
+        let (there, nowhere) =
+            (node.get(&bo, &path).await, node.get(&bo, "/tile/entries/099").await);
+        assert_eq!((there.status, &there.text), (StatusCode::NOT_FOUND, &nowhere.text));
+    }
+    for path in
+        ["000", "000.p/03", "0", "..%2f..%2f..%2fsecret", "%2e%2e/%2e%2e/secret", "x1/234", ""]
+    {
+        let got = node.get(&ada, &format!("/tile/entries/{path}")).await;
+        assert_eq!(got.status, StatusCode::NOT_FOUND, "{path}: {}", got.text);
+        assert!(!got.text.contains("keys"), "{path}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,6 +7,8 @@ use crate::files;
 use crate::keystore::{Identity, Keystore};
 use crate::system::rng;
 
+/// How the file of an owner's record keys ends.
+pub(crate) const COMPARTMENTS: &str = "compartments";
 /// Longest file of compartment keys.
 const MAX_COMPARTMENTS_BYTES: u64 = 16 * 1024 * 1024;
 
@@ -15,7 +17,7 @@ pub(crate) fn compartments(
     keystore: &Keystore,
     owner: &Identity,
 ) -> Result<CompartmentKeys, Failure> {
-    let path = keystore.beside(&owner.card.name, "compartments");
+    let path = keystore.beside(&owner.card.name, COMPARTMENTS);
     let damaged = || {
         Failure::new("compartments", format!("`{}` is damaged", path.display()))
             .hint("keep it as it is; `secnet restore` puts a backup into another folder")
@@ -35,7 +37,7 @@ pub(crate) fn save_compartments(
     owner: &Identity,
     keys: &CompartmentKeys,
 ) -> Result<(), Failure> {
-    let path = keystore.beside(&owner.card.name, "compartments");
+    let path = keystore.beside(&owner.card.name, COMPARTMENTS);
     let key = secnet_crypto::ObjectKey::from_bytes(*owner.file_key());
     let sealed = secnet_crypto::seal_object(&key, b"compartments", &keys.to_bytes(), &mut rng())
         .map_err(|error| lock_failure(&error))?;

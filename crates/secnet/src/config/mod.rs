@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use clap::Args;
 use secnet_gateway::Limits;
+use secnet_types::MemberId;
 
 use crate::failure::{Exit, Failure};
 use crate::files;
@@ -96,6 +97,8 @@ pub(crate) struct Settings {
     pub log_level: String,
     pub metrics: Option<SocketAddr>,
     pub webhooks: Vec<String>,
+    /// Who is told what webhooks are told.
+    pub administrators: Vec<MemberId>,
     /// Bytes of the ledger's disk that are kept.
     pub reserve: u64,
     /// Time from one check of the ledger to the next, if there is one.
@@ -272,6 +275,7 @@ impl Config {
             log_level: self.one("log.level").unwrap_or("warn").to_owned(),
             metrics: self.one("metrics.listen").and_then(|text| text.parse().ok()),
             webhooks: self.all("webhooks.urls").to_vec(),
+            administrators: self.all("administrators").iter().flat_map(|id| id.parse()).collect(),
             reserve,
             check_every: (check > 0).then(|| HOUR.saturating_mul(check)),
             backup: path("backup.folder").map(|folder| (folder, HOUR.saturating_mul(hours))),

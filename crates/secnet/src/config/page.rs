@@ -41,7 +41,9 @@ pub(crate) fn page() -> String {
     let mut page = HEAD.to_owned();
     for setting in SETTINGS {
         let wanted = match setting.form {
-            Form::Authorities | Form::Urls => format!("a list: {}", setting.form.wanted()),
+            Form::Authorities | Form::Urls | Form::Members => {
+                format!("a list: {}", setting.form.wanted())
+            }
             form => form.wanted(),
         };
         let default = match setting.default {

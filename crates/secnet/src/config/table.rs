@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use secnet_types::MemberId;
+
 /// One setting.
 #[derive(Debug)]
 pub(crate) struct Setting {
@@ -23,6 +25,8 @@ pub(crate) enum Form {
     Authorities,
     /// Addresses of HTTP servers; several of them.
     Urls,
+    /// Ids of members; several of them.
+    Members,
     /// A file or folder.
     Path,
     /// A whole number in this range.
@@ -99,6 +103,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         what: "Where Prometheus reads `/metrics`, in plain HTTP and without signatures: an address that only it reaches. Default: nowhere.",
     },
     Setting {
+        key: "administrators",
+        form: Form::Members,
+        default: "",
+        what: "Members who are told, at `/v1/alerts`, what webhooks are told, and who may read the bundles of entries, which have all that is in the log of the ledger. Default: nobody.",
+    },
+    Setting {
         key: "webhooks.urls",
         form: Form::Urls,
         default: "",
@@ -142,7 +152,7 @@ impl Setting {
 
     /// May it have several values?
     pub(crate) const fn is_list(&self) -> bool {
-        matches!(self.form, Form::Authorities | Form::Urls)
+        matches!(self.form, Form::Authorities | Form::Urls | Form::Members)
     }
 }
 
@@ -153,6 +163,7 @@ impl Form {
             Self::Address => text.parse::<SocketAddr>().is_ok(),
             Self::Authorities => is_authority(text),
             Self::Urls => is_url(text),
+            Self::Members => text.parse::<MemberId>().is_ok(),
             Self::Path => !text.is_empty() && !text.contains('\0'),
             Self::Number(least, most) => {
                 text.parse::<u32>().is_ok_and(|number| (least..=most).contains(&number))
@@ -168,6 +179,7 @@ impl Form {
             Self::Address => "an IP address with a port, such as 127.0.0.1:8420".into(),
             Self::Authorities => "a host, or host:port, such as node.example:8420".into(),
             Self::Urls => "an address such as https://alerts.example/secnet".into(),
+            Self::Members => "a member's id, such as `secnet id show NAME` prints".into(),
             Self::Path => "a path".into(),
             Self::Number(least, most) => format!("a whole number from {least} to {most}"),
             Self::Word(words) => format!("one of {}", words.join(", ")),

@@ -69,6 +69,11 @@ pub(crate) async fn order(
 }
 
 impl Change {
+    /// Was it ordered, and neither foreseen nor printed?
+    pub(crate) fn is_done(&self) -> bool {
+        self.how == How::Order && !matches!(self.answer, Answer::Printed)
+    }
+
     /// Say what came of it, or what would: nothing if the call was printed.
     pub(crate) fn tell(&self, out: Output, would: &str, done: impl FnOnce()) {
         match &self.answer {

@@ -120,12 +120,32 @@ impl Client {
         path: &str,
         body: &Value,
     ) -> Result<Answer, Failure> {
-        let body = serde_json::to_string(body).unwrap_or_default();
+        self.hand_in(who, "POST", path, Some(body)).await
+    }
+
+    /// Put something where it belongs.
+    pub(crate) async fn put(
+        &self,
+        who: &Identity,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Answer, Failure> {
+        self.hand_in(who, "PUT", path, body).await
+    }
+
+    async fn hand_in(
+        &self,
+        who: &Identity,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Answer, Failure> {
+        let body = body.map(|body| serde_json::to_string(body).unwrap_or_default());
         if self.print_curl {
-            self.print(who, "POST", path, Some(&body));
+            self.print(who, method, path, body.as_deref());
             return Ok(Answer::Printed);
         }
-        let response = self.send(who, "POST", path, Some(body)).await?;
+        let response = self.send(who, method, path, body).await?;
         let (status, value) = self.json(response).await?;
         Ok(if status == 202 { Answer::Accepted(value) } else { Answer::Done(value) })
     }

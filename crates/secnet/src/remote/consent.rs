@@ -11,9 +11,9 @@ use secnet_types::{
 };
 use serde_json::Value;
 
-use super::{Change, How, Remote, bytes, number, order, text, wrong};
+use super::{Change, How, Remote, bytes, not_remote, number, order, text, wrong};
 use crate::actions::{self, Permission};
-use crate::failure::{Exit, Failure};
+use crate::failure::Failure;
 use crate::keystore::Identity;
 use crate::system::{random, rng};
 
@@ -29,9 +29,10 @@ pub(crate) fn party(remote: &Remote, text: &str) -> Result<Party, Failure> {
 }
 
 pub(crate) fn groups_stay() -> Failure {
-    Failure::new("not-remote", "a group's keys are in the folder of who runs it")
-        .hint("do it in that folder, without --url")
-        .exit(Exit::Usage)
+    not_remote(
+        "a group's keys are in the folder of who runs it",
+        "do it in that folder, without --url",
+    )
 }
 
 /// What a dataset costs by its list, and its tenure; for who may know of it.

@@ -4,6 +4,7 @@ mod change;
 mod client;
 mod consent;
 mod get;
+mod pages;
 
 pub(crate) use change::{Change, How, order};
 pub(crate) use client::{Answer, Client};
@@ -14,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use clap::Args;
-use secnet_crypto::Zeroizing;
+use secnet_crypto::{KeyFileParams, Zeroizing};
 use secnet_types::{Genesis, MemberId, NetworkId, limits};
 use serde_json::Value;
 
@@ -23,6 +24,7 @@ use crate::failure::{Exit, Failure};
 use crate::files;
 use crate::keystore::{Identity, Keystore};
 use crate::output::Output;
+use crate::show::Names;
 
 /// Where a running node is.
 #[derive(Debug, Clone, Args)]
@@ -116,7 +118,13 @@ impl Remote {
         let told = self.client.open("/v1/network").await?;
         let genesis = Genesis::parse(&bytes(&told, "genesis")?).map_err(|error| wrong(&error))?;
         let known = files::read_if_present(&self.pinned, limits::MAX_GENESIS_BYTES as u64)?;
-        let known = known.and_then(|bytes| Genesis::parse(&bytes).ok());
+        // A damaged file must not let any network pass for the one that it named.
+        let known = known.map(|bytes| Genesis::parse(&bytes)).transpose().map_err(|error| {
+            Failure::new("bad-genesis", format!("`{}` is damaged", self.pinned.display()))
+                .because(&error)
+                .hint("put it back from a backup; only who removes it trusts the network that the node names")
+                .exit(Exit::Verification)
+        })?;
         if known.is_some_and(|known| known.network() != genesis.network()) {
             return Err(Failure::new(
                 "other-network",
@@ -126,6 +134,26 @@ impl Remote {
             .exit(Exit::Verification));
         }
         Ok(genesis)
+    }
+
+    /// What members and groups are called here.
+    pub(crate) fn names(&self) -> Names {
+        Names::in_keys(&self.keystore)
+    }
+
+    /// Write new keys down: under the passphrase of those that are here.
+    pub(crate) fn save_identity(&self, identity: &Identity) -> Result<(), Failure> {
+        self.keystore.save(identity, &self.passphrase, KeyFileParams::DEFAULT)
+    }
+
+    /// Write a rotated key down, beside the one in use.
+    pub(crate) fn stage(&self, identity: &Identity) -> Result<(), Failure> {
+        self.keystore.stage(identity, &self.passphrase, KeyFileParams::DEFAULT)
+    }
+
+    /// A rotated key that was written down, if it was.
+    pub(crate) fn staged(&self, name: &str) -> Result<Option<Identity>, Failure> {
+        self.keystore.staged(name, &self.passphrase)
     }
 
     /// What its card here calls a member, else its id.
@@ -148,6 +176,11 @@ impl Remote {
     pub(crate) async fn network(&self) -> Result<NetworkId, Failure> {
         self.genesis().await.map(|genesis| genesis.network())
     }
+}
+
+/// What is refused at a node elsewhere, and what to do instead.
+pub(crate) fn not_remote(why: &str, hint: &str) -> Failure {
+    Failure::new("not-remote", why).hint(hint).exit(Exit::Usage)
 }
 
 /// What the node said is not what it should be.

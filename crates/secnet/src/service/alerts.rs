@@ -1,11 +1,13 @@
 //! What administrators are told of besides what is in the log of the ledger: how disk, ledger, vault, certificate and
-//! backups of the node are. It goes to the node's own log, and from here to the webhooks.
+//! backups of the node are. It goes to the node's own log, to the streams of administrators, and from here to the webhooks.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use secnet_app::ports::Clock as _;
+use secnet_gateway::Bulletin;
 use secnet_types::Timestamp;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::system::{SystemClock, random};
@@ -75,11 +77,24 @@ pub(crate) struct Alert {
     pub said: String,
 }
 
+impl Alert {
+    /// As it is told.
+    pub(crate) fn shown(&self) -> Value {
+        let Self { id, time, kind, said } = self;
+        json!({
+            "alert": format!("{:032x}", u128::from_be_bytes(*id)), "time": time.to_string(),
+            "kind": kind.as_str(), "said": said, "do": kind.hint(),
+        })
+    }
+}
+
 /// The alerts since the node was started.
 #[derive(Debug)]
 pub(crate) struct Alerts {
     kept: Mutex<Kept>,
     grown: watch::Sender<u64>,
+    /// Where administrators read them at the door.
+    pub bulletin: Arc<Bulletin>,
 }
 
 #[derive(Debug, Default)]
@@ -91,7 +106,7 @@ struct Kept {
 
 impl Default for Alerts {
     fn default() -> Self {
-        Self { kept: Mutex::default(), grown: watch::Sender::new(0) }
+        Self { kept: Mutex::default(), grown: watch::Sender::new(0), bulletin: Arc::default() }
     }
 }
 
@@ -104,6 +119,7 @@ impl Alerts {
             _ => tracing::error!(kind = kind.as_str(), hint, "{said}"),
         }
         let alert = Alert { id: random(), time: SystemClock.now(), kind, said };
+        self.bulletin.tell(alert.shown());
         let mut kept = self.kept();
         kept.alerts.push_back(alert);
         if kept.alerts.len() > MAX_KEPT {

@@ -76,7 +76,9 @@ async fn backing_up(node: &Node, settings: &Settings, alerts: &Alerts) {
         times.tick().await;
         if is_due(folder, *apart) && !node.solo.standing().lacks_room() {
             match backup::make(node, folder).await {
-                Ok(_) => tracing::info!("a backup was made"),
+                Ok(made) => {
+                    tracing::info!(passphrase_left_out = made.secret_left_out, "a backup was made")
+                }
                 Err(failure) => {
                     alerts.tell(Kind::NoBackup, format!("no backup was made: {}", why(&failure)));
                 }

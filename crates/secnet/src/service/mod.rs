@@ -83,7 +83,12 @@ impl Service {
             tracing::warn!(why = %error, "what cut off uploads left in the vault stays there");
         }
         let gateway = Gateway::new(Arc::clone(&node.pdc), self.settings.limits);
-        let gateway = gateway.answering_to(self.authorities()).publishing(node.dir.join("log"));
+        let alerts = Alerts::default();
+        let administrators = self.settings.administrators.iter().copied();
+        let gateway = gateway
+            .answering_to(self.authorities())
+            .publishing(node.dir.join("log"))
+            .administered_by(administrators, Arc::clone(&alerts.bulletin));
         let gateway = Arc::new(gateway);
         let house = Arc::clone(&gateway);
         let (stop, stopped) = watch::channel(false);
@@ -93,7 +98,6 @@ impl Service {
             serve_with(self.listener, router(Arc::clone(&gateway)), serving, stopped.clone());
         let reserve = Reserve::of(&node.dir.join(LEDGER), self.settings.reserve);
         node.solo.move_to(Box::new(reserve));
-        let alerts = Alerts::default();
         let beside = async {
             tokio::join!(
                 chores::run(node, &self.settings, &alerts),

@@ -13,11 +13,11 @@ use futures::future::join_all;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Url};
 use secnet_app::ports::Clock as _;
-use secnet_gateway::{Call, sign_call};
-use secnet_types::{Digest, Effect, Event, ReasonClass, Verdict, decode, limits};
-use serde_json::{Value, json};
+use secnet_gateway::{Call, alert_of, sign_call};
+use secnet_types::{Digest, Event, decode, limits};
+use serde_json::Value;
 
-use super::alerts::{Alert, Alerts};
+use super::alerts::Alerts;
 use crate::failure::Failure;
 use crate::files;
 use crate::node::{Node, access_failure};
@@ -67,7 +67,7 @@ async fn telling_of_the_node(node: &Node, url: &str, alerts: &Alerts) {
     let (mut next, mut wait) = (0, FIRST_WAIT);
     loop {
         let (alert, after) = alerts.from(next).await;
-        let told = async { Address::of(node, url)?.send(&own(&alert)).await }.await;
+        let told = async { Address::of(node, url)?.send(&alert.shown()).await }.await;
         match told {
             Ok(()) => (next, wait) = (after, FIRST_WAIT),
             Err(failure) => {
@@ -78,15 +78,6 @@ async fn telling_of_the_node(node: &Node, url: &str, alerts: &Alerts) {
             }
         }
     }
-}
-
-/// What is told of an alert of the node's own.
-fn own(alert: &Alert) -> Value {
-    let Alert { id, time, kind, said } = alert;
-    json!({
-        "alert": format!("{:032x}", u128::from_be_bytes(*id)), "time": time.to_string(),
-        "kind": kind.as_str(), "said": said, "do": kind.hint(),
-    })
 }
 
 /// Tell one address. What fails is logged, and tried again from where it stopped.
@@ -148,8 +139,7 @@ impl<'a> Address<'a> {
             for (index, bytes) in &events {
                 let event = decode::<Event>("event", bytes, limits::MAX_EVENT_BYTES);
                 let event = event.map_err(|error| failed(&error))?;
-                for alert in event.effects.iter().filter_map(|effect| alert(effect, *index, &event))
-                {
+                for alert in event.effects.iter().filter_map(|e| alert_of(e, *index, &event)) {
                     self.send(&alert).await?;
                     *wait = FIRST_WAIT;
                 }
@@ -194,26 +184,6 @@ impl<'a> Address<'a> {
         let status = answer.status().as_u16();
         Err(Failure::new("webhook", format!("a webhook answered {status}; it is tried again")))
     }
-}
-
-/// What is told of an effect, if anything is.
-fn alert(effect: &Effect, index: u64, event: &Event) -> Option<Value> {
-    let Effect::Decided { decision, dataset, requester, request, verdict } = effect else {
-        return None;
-    };
-    let (kind, reason, answer_by) = match verdict {
-        Verdict::Hold { reason, answer_by } => ("held", *reason, Some(answer_by.to_string())),
-        Verdict::Deny { reason: reason @ (ReasonClass::Guard | ReasonClass::Rule) } => {
-            ("stopped", *reason, None)
-        }
-        Verdict::Deny { reason: reason @ ReasonClass::Fault } => ("broken", *reason, None),
-        Verdict::Allow { .. } | Verdict::Deny { .. } => return None,
-    };
-    Some(json!({
-        "event": index, "time": event.time.to_string(), "kind": kind, "reason": reason.as_str(),
-        "decision": decision.to_string(), "dataset": dataset.to_string(),
-        "requester": requester.to_string(), "request": request.to_string(), "answer_by": answer_by,
-    }))
 }
 
 fn failed(error: &dyn std::error::Error) -> Failure {

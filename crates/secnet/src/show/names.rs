@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::keystore::Keystore;
 use crate::node::Node;
 
 /// Items of a list that stand in one line; more have a line each.
@@ -15,11 +16,17 @@ pub(crate) struct Names(BTreeMap<String, String>);
 
 impl Names {
     pub(crate) fn of(node: &Node) -> Self {
-        let cards = node.keystore.cards().unwrap_or_default();
+        let mut names = Self::in_keys(&node.keystore);
+        names.0.insert(node.pdc.member.to_string(), "this data centre".into());
+        names
+    }
+
+    /// What a folder of keys calls them.
+    pub(crate) fn in_keys(keystore: &Keystore) -> Self {
+        let cards = keystore.cards().unwrap_or_default();
         let mut names: BTreeMap<_, _> =
             cards.into_iter().map(|card| (card.member, card.name)).collect();
-        names.extend(crate::groups::known(node));
-        names.insert(node.pdc.member.to_string(), "this data centre".into());
+        names.extend(crate::groups::known(keystore));
         Self(names)
     }
 

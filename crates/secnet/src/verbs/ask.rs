@@ -164,7 +164,7 @@ pub(crate) async fn run_remote(
     let (remote, asker, how) = args.remote.open_as(&args.asker, globals, out)?;
     let about = match (args.accept, args.withdraw) {
         (Some(ask), _) => {
-            let asks = remote.client.look(&asker, "/v1/asks").await?;
+            let asks = remote.gather(&asker, "/v1/asks", &["asks"]).await?;
             let asked = remote::asked(&asks, ask)?.map(|(state, _)| state.status);
             Some(About::accepting(ask, countered(asked.as_ref(), ask)?))
         }

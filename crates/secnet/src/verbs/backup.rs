@@ -7,6 +7,7 @@
 //! BACKUP/closed/            the ledgers of the networks before
 //! BACKUP/vault/             segments, and the archive under a key that dies
 //! BACKUP/keys/              passphrase-protected keys, public cards; never the epochs that open the archive's backup
+//! BACKUP/passphrase         of demo folders only: the published passphrase; any other would undo what protects the keys
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ use crate::files;
 use crate::format::FORMAT_FILE;
 use crate::node::{BACKUP_EPOCHS, Node, backup_failure, store_failure};
 use crate::output::Output;
+use crate::sample::PASSPHRASE;
 use crate::show;
 use crate::succession::CLOSED;
 use crate::system::SystemClock;
@@ -27,6 +29,9 @@ use secnet_app::ports::Clock as _;
 
 /// How the ledger's folder in a backup begins; the time in 16 hexadecimal digits follows.
 pub(crate) const LEDGER: &str = "ledger-";
+
+/// Longest file of a passphrase that is looked at, in bytes.
+const MAX_PASSPHRASE_BYTES: u64 = 4096;
 
 #[derive(Debug, Args)]
 pub(crate) struct BackupArgs {
@@ -52,6 +57,9 @@ pub(crate) async fn run(
     }
     let made = make(node, folder).await?;
     out.result(&made.value(), |_| made.text());
+    if made.secret_left_out {
+        out.say("the file `passphrase` is not in it: beside the keys that it opens it would protect nothing; keep it elsewhere");
+    }
     out.say("keep a copy of that file on another device, a new one after each backup and each shred: without it no backup opens");
     Ok(())
 }
@@ -62,11 +70,13 @@ pub(crate) struct Made {
     events: u64,
     report: secnet_vault::BackupReport,
     epochs: PathBuf,
+    /// The folder has a file with a passphrase, which stays where it is.
+    pub(crate) secret_left_out: bool,
 }
 
 impl Made {
     fn value(&self) -> serde_json::Value {
-        let Self { folder, events, report, epochs } = self;
+        let Self { folder, events, report, epochs, .. } = self;
         json!({
             "folder": folder, "events": events, "segments_copied": report.copied,
             "segments_present": report.present, "entries": report.entries,
@@ -100,6 +110,8 @@ pub(crate) async fn make(node: &Node, folder: &Path) -> Result<Made, Failure> {
     check_place(&node.dir, folder)?;
     let epochs_file = node.dir.join("keys").join(BACKUP_EPOCHS);
     files::make_private_dir(folder)?;
+    // Again: what was not there before, or has become a link since, is where it is only now.
+    check_place(&node.dir, folder)?;
     let now = SystemClock.now();
     let ledger = folder.join(format!("{LEDGER}{:016x}", now.0));
     let (solo, to) = (std::sync::Arc::clone(&node.solo), ledger.clone());
@@ -118,9 +130,12 @@ pub(crate) async fn make(node: &Node, folder: &Path) -> Result<Made, Failure> {
     if node.dir.join(CLOSED).exists() && !folder.join(CLOSED).exists() {
         files::copy_tree(&node.dir.join(CLOSED), &folder.join(CLOSED), &[])?;
     }
-    for name in ["passphrase", FORMAT_FILE, "genesis.cbor"] {
+    for name in [FORMAT_FILE, "genesis.cbor"] {
         copy_file(&node.dir.join(name), &folder.join(name))?;
     }
+    let secret_left_out = !copy_published(&node.dir, folder)?;
+    // From here on a folder without the epochs has lost them.
+    crate::node::expect_epochs(&node.dir)?;
     // The ledger only grows, so that an older copy has nothing which the newer one lacks.
     for older in ledgers(folder)?.into_iter().filter(|older| *older != ledger) {
         std::fs::remove_dir_all(&older).map_err(|error| Failure::io("remove", &older, &error))?;
@@ -138,7 +153,21 @@ pub(crate) async fn make(node: &Node, folder: &Path) -> Result<Made, Failure> {
         events: manifest.log_size,
         report,
         epochs: epochs_file,
+        secret_left_out,
     })
+}
+
+/// Copy the passphrase of a demo folder, which everybody knows. False if there is one that is a secret: it stays.
+fn copy_published(dir: &Path, folder: &Path) -> Result<bool, Failure> {
+    let name = "passphrase";
+    let Some(text) = files::read_if_present(&dir.join(name), MAX_PASSPHRASE_BYTES)? else {
+        return Ok(true);
+    };
+    if text.trim_ascii_end() != PASSPHRASE.as_bytes() {
+        return Ok(false);
+    }
+    files::write_private(&folder.join(name), &text)?;
+    Ok(true)
 }
 
 /// The ledgers in a backup, oldest first.
@@ -165,17 +194,56 @@ pub(crate) fn copy_file(from: &Path, to: &Path) -> Result<(), Failure> {
 
 /// A backup inside the folder it is of would be lost with it.
 fn check_place(dir: &Path, folder: &Path) -> Result<(), Failure> {
-    let absolute = |path: &Path| {
-        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
-        std::fs::canonicalize(&path).unwrap_or(path)
+    let bad = |what: &str| {
+        Failure::new("bad-place", format!("`{}` {what}", folder.display()))
+            .hint("back up to another folder, best on another device")
+            .exit(Exit::Usage)
     };
-    if absolute(folder).starts_with(absolute(dir)) {
-        return Err(Failure::new(
-            "bad-place",
-            format!("`{}` is inside the data folder", folder.display()),
-        )
-        .hint("back up to another folder, best on another device")
-        .exit(Exit::Usage));
+    let inside = resolved(folder).zip(resolved(dir)).map(|(folder, dir)| folder.starts_with(dir));
+    match inside {
+        Some(false) => Ok(()),
+        Some(true) => Err(bad("is inside the data folder")),
+        None => Err(bad("leads nowhere that can be told beforehand")),
     }
-    Ok(())
+}
+
+/// Where a path leads: what is there of it with its links followed, and what is not there yet. None if that goes up again
+/// from something that is not there.
+fn resolved(path: &Path) -> Option<PathBuf> {
+    let path = std::path::absolute(path).ok()?;
+    let mut missing = Vec::new();
+    let mut at = path.as_path();
+    loop {
+        if let Ok(mut found) = std::fs::canonicalize(at) {
+            found.extend(missing.into_iter().rev());
+            return Some(found);
+        }
+        missing.push(at.file_name()?);
+        at = at.parent()?;
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_way_leads_into_the_folder_that_is_backed_up() {
+        let place = tempfile::tempdir().unwrap();
+        let (dir, link) = (place.path().join("d"), place.path().join("link"));
+        std::fs::create_dir(&dir).unwrap();
+        std::os::unix::fs::symlink(&dir, &link).unwrap();
+        std::os::unix::fs::symlink(dir.join("later"), place.path().join("loose")).unwrap();
+        for inside in ["d", "d/b", "d/b/c", "link", "link/b", "link/b/c", "no/../d/b"] {
+            let checked = check_place(&dir, &place.path().join(inside));
+            assert_eq!(checked.unwrap_err().code, "bad-place", "{inside}");
+        }
+        for outside in ["b", "b/c", "d2", "link/../b"] {
+            check_place(&dir, &place.path().join(outside)).unwrap();
+        }
+        // A link to what is not there yet is no folder, and none is made of it.
+        check_place(&dir, &place.path().join("loose")).unwrap();
+        assert!(files::make_private_dir(&place.path().join("loose")).is_err());
+        assert!(!dir.join("later").exists());
+    }
 }

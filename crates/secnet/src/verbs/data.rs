@@ -1,10 +1,14 @@
 //! `secnet data`
 
+mod elsewhere;
+mod ls;
+
+pub(crate) use elsewhere::run as run_remote;
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use secnet_app::{Enclosures, TermsDetail};
-use secnet_ledger::DatasetStatus;
 use secnet_types::{Action, DatasetId, Digest, Operation, Purpose, RecordId, Terms};
 use serde_json::json;
 
@@ -18,11 +22,14 @@ use crate::ingest;
 use crate::keystore::Identity;
 use crate::node::{Node, access_failure};
 use crate::output::Output;
+use crate::remote::RemoteArgs;
 use crate::show;
 use crate::sign;
 
 #[derive(Debug, Args)]
 pub(crate) struct DataArgs {
+    #[command(flatten)]
+    pub remote: RemoteArgs,
     #[command(subcommand)]
     what: What,
 }
@@ -124,10 +131,10 @@ enum What {
         #[arg(long, value_name = "N", default_value_t = 100)]
         limit: usize,
     },
-    /// List an owner's datasets, or all.
+    /// List an owner's datasets, or all; at a node elsewhere those that somebody may know of.
     #[command(visible_alias = "list")]
     Ls {
-        /// Whose.
+        /// Whose; at a node elsewhere, who asks.
         #[arg(long = "as", value_name = "NAME")]
         owner: Option<String>,
     },
@@ -221,17 +228,10 @@ pub(crate) async fn run(
         What::Offer { dataset, owner, to } => {
             let owner = node.identity(&owner)?;
             let heir = to.as_deref().map(|name| node.member(name)).transpose()?;
-            let would = match &to {
-                Some(name) => format!("offer {dataset} to {name}"),
-                None => format!("take the offer of {dataset} back"),
-            };
+            let would = would_offer(dataset, to.as_deref());
             let operation = (Operation::OfferDataset { dataset, to: heir }, Enclosures::default());
             if sign::order(node, globals, out, &owner, operation, &would).await?.is_some() {
-                let value = json!({ "dataset": dataset.to_string(), "offered_to": to });
-                out.result(&value, |_| match &to {
-                    Some(name) => format!("offered {dataset} to {name}"),
-                    None => format!("took the offer of {dataset} back"),
-                });
+                offered(out, dataset, to.as_deref());
             }
         }
         What::Accept { dataset, files, owner, patient, terms } => {
@@ -260,7 +260,7 @@ pub(crate) async fn run(
             let wish = (dataset, purpose, action);
             see::see(node, out, &requester, wish, (after, limit)).await?;
         }
-        What::Ls { owner } => list(node, out, owner.as_deref())?,
+        What::Ls { owner } => ls::list(node, out, owner.as_deref())?,
         What::Show { dataset, owner } => {
             let owner = node.identity(&owner)?;
             let records = node
@@ -269,22 +269,43 @@ pub(crate) async fn run(
                 .await
                 .map_err(access_failure)?;
             let value: Vec<_> = records.iter().map(see::record).collect();
-            out.result(&json!({ "dataset": dataset.to_string(), "records": value }), |_| {
-                records.iter().map(see::record_text).collect::<Vec<_>>().join("\n")
-            });
+            let value = json!({ "dataset": dataset.to_string(), "records": value });
+            out.result(&value, see::records_text);
         }
         What::Rm { dataset, owner } => {
             let owner = node.identity(&owner)?;
-            let would = format!("withdraw {dataset}; every grant on it would end");
             let operation = (Operation::WithdrawDataset { dataset }, Enclosures::default());
+            let would = would_withdraw(dataset);
             if sign::order(node, globals, out, &owner, operation, &would).await?.is_some() {
-                out.result(&json!({ "withdrawn": dataset.to_string() }), |_| {
-                    format!("withdrew {dataset}")
-                });
+                withdrawn(out, dataset);
             }
         }
     }
     Ok(())
+}
+
+fn would_offer(dataset: DatasetId, to: Option<&str>) -> String {
+    match to {
+        Some(name) => format!("offer {dataset} to {name}"),
+        None => format!("take the offer of {dataset} back"),
+    }
+}
+
+fn offered(out: Output, dataset: DatasetId, to: Option<&str>) {
+    let value = json!({ "dataset": dataset.to_string(), "offered_to": to });
+    out.result(&value, |_| match to {
+        Some(name) => format!("offered {dataset} to {name}"),
+        None => format!("took the offer of {dataset} back"),
+    });
+}
+
+fn would_withdraw(dataset: DatasetId) -> String {
+    format!("withdraw {dataset}; every grant on it would end")
+}
+
+fn withdrawn(out: Output, dataset: DatasetId) {
+    let value = json!({ "withdrawn": dataset.to_string() });
+    out.result(&value, |_| format!("withdrew {dataset}"));
 }
 
 /// Change a dataset, or say in a dry run what would become of it. True if it was done.
@@ -344,59 +365,5 @@ fn records(
             .hint(format!("name one with --patient, such as {}", ids.join(", ")))
             .exit(Exit::Usage))
         }
-    }
-}
-
-fn list(node: &Node, out: Output, owner: Option<&str>) -> Result<(), Failure> {
-    let owner = owner.map(|name| node.member(name)).transpose()?;
-    let rows = node.pdc.view(|view| {
-        view.state
-            .datasets()
-            .filter(|(_, dataset)| owner.is_none_or(|owner| dataset.owner == owner))
-            .map(|(id, dataset)| {
-                let grants = view
-                    .state
-                    .grants_on(id)
-                    .filter(|(_, g)| view.state.grant_is_live(g, view.time))
-                    .count();
-                (id, dataset.clone(), grants)
-            })
-            .collect::<Vec<_>>()
-    });
-    let rows = rows.unwrap_or_default();
-    let value: Vec<_> = rows
-        .iter()
-        .map(|(id, dataset, grants)| {
-            json!({
-                "dataset": id.to_string(), "owner": node.name_of(dataset.owner),
-                "price": dataset.terms.price.to_string(),
-                "level": dataset.terms.level.as_str(), "status": status(dataset.status),
-                "grants": grants,
-            })
-        })
-        .collect();
-    out.result(&json!({ "datasets": value }), |_| {
-        rows.iter()
-            .map(|(id, dataset, grants)| {
-                format!(
-                    "{id}  {:16} {:>8} a use  {}  {:>9}  {}",
-                    node.name_of(dataset.owner),
-                    dataset.terms.price,
-                    dataset.terms.level,
-                    show::count(grants, "grant"),
-                    status(dataset.status)
-                )
-            })
-            .collect::<Vec<_>>()
-            .join("\n")
-    });
-    Ok(())
-}
-
-const fn status(status: DatasetStatus) -> &'static str {
-    match status {
-        DatasetStatus::Active => "active",
-        DatasetStatus::Withdrawn => "withdrawn",
-        DatasetStatus::Erased => "erased",
     }
 }

@@ -5,9 +5,12 @@ use secnet_app::{DenialLine, GrantLine};
 use secnet_types::DatasetId;
 use serde_json::{Value, json};
 
+use crate::cli::Globals;
 use crate::failure::Failure;
 use crate::node::{Node, access_failure};
 use crate::output::Output;
+use crate::remote::RemoteArgs;
+use crate::show::fields::{entries, of};
 use crate::show::{Names, command};
 
 #[derive(Debug, Args)]
@@ -21,6 +24,8 @@ pub(crate) struct GrantsArgs {
     /// Also those that have ended.
     #[arg(long)]
     all: bool,
+    #[command(flatten)]
+    pub remote: RemoteArgs,
 }
 
 pub(crate) async fn run(node: &Node, out: Output, args: GrantsArgs) -> Result<(), Failure> {
@@ -36,30 +41,43 @@ pub(crate) async fn run(node: &Node, out: Output, args: GrantsArgs) -> Result<()
         "given": all(&found.given), "received": all(&found.received),
         "denials": found.denials.iter().map(denial_value).collect::<Vec<_>>(),
     });
-    out.result(&value, |_| {
-        let names = Names::of(node);
-        let mut lines = Vec::new();
-        for line in &found.given {
-            lines.extend(grant_text(
-                &names,
-                line,
-                "given to",
-                &command::party(line.state.grant.grantee),
-            ));
-        }
-        for line in &found.received {
-            lines.extend(grant_text(&names, line, "received from", &line.state.owner.to_string()));
-        }
-        for line in &found.denials {
-            lines.extend(denial_text(&names, line));
-        }
-        if lines.is_empty() {
-            "there are no grants and no denials".into()
-        } else {
-            lines.join("\n")
-        }
-    });
+    out.result(&value, |value| text(value, &Names::of(node)));
     Ok(())
+}
+
+/// At a node elsewhere.
+pub(crate) async fn run_remote(
+    globals: &Globals,
+    out: Output,
+    args: GrantsArgs,
+) -> Result<(), Failure> {
+    const LISTS: [&str; 3] = ["given", "received", "denials"];
+    let remote = args.remote.open(globals, out)?;
+    let member = remote.identity(&args.member, false)?;
+    let dataset = args.dataset.map(|id| format!("&dataset={id}")).unwrap_or_default();
+    let path = format!("/v1/consents?all={}{dataset}", args.all);
+    let Some(found) = remote.all(&member, &path, &LISTS).await? else { return Ok(()) };
+    let list = |name: &str| found.get(name).cloned().unwrap_or_else(|| json!([]));
+    let value = json!({
+        "given": list("given"), "received": list("received"), "denials": list("denials"),
+    });
+    out.result(&value, |value| text(value, &remote.names()));
+    Ok(())
+}
+
+/// For people.
+fn text(value: &Value, names: &Names) -> String {
+    let mut lines = Vec::new();
+    for grant in entries(value, "given") {
+        lines.extend(grant_text(names, grant, "given to", "to"));
+    }
+    for grant in entries(value, "received") {
+        lines.extend(grant_text(names, grant, "received from", "owner"));
+    }
+    for denial in entries(value, "denials") {
+        lines.extend(denial_text(names, denial));
+    }
+    if lines.is_empty() { "there are no grants and no denials".into() } else { lines.join("\n") }
 }
 
 fn grant_value(line: &GrantLine) -> Value {
@@ -84,57 +102,61 @@ fn denial_value(line: &DenialLine) -> Value {
     })
 }
 
-fn grant_text(names: &Names, line: &GrantLine, how: &str, who: &str) -> Vec<String> {
-    let grant = &line.state.grant;
-    let uses = match grant.uses {
-        Some(uses) => format!("{} of {uses} uses", line.state.used),
+fn grant_text(names: &Names, grant: &Value, how: &str, who: &str) -> Vec<String> {
+    let uses = match grant.get("uses").filter(|uses| !uses.is_null()) {
+        Some(uses) => format!("{} of {uses} uses", of(grant, "used")),
         None => "any number of uses".into(),
     };
-    let emergency = if grant.emergency { ", for emergencies" } else { "" };
+    let emergency = if is_true(grant, "emergency") { ", for emergencies" } else { "" };
     let mut lines = vec![
         format!(
             "grant   {}  {} {how} {}{emergency}",
-            line.id,
-            line.status(),
-            names.say(&who.into())
+            of(grant, "grant"),
+            of(grant, "status"),
+            names.say(grant.get(who).unwrap_or(&Value::Null))
         ),
         format!(
             "        {} at {} a use, {uses}, until {}",
-            grant.dataset,
-            grant.price,
-            end(grant.window.until)
+            of(grant, "dataset"),
+            of(grant, "price"),
+            end(grant)
         ),
     ];
-    lines.extend(
-        line.detail
-            .as_ref()
-            .map(|detail| format!("        {}", in_words(&command::detail(detail)))),
-    );
+    lines.extend(scope_line(grant));
     lines
 }
 
-fn denial_text(names: &Names, line: &DenialLine) -> Vec<String> {
-    let denial = &line.state.denial;
-    let on = denial.dataset.map_or_else(|| "everything".to_owned(), |id| id.to_string());
-    let emergency = if denial.even_in_emergency { ", even in an emergency" } else { "" };
+fn denial_text(names: &Names, denial: &Value) -> Vec<String> {
+    let on = match of(denial, "dataset") {
+        all if all.is_empty() => "everything".to_owned(),
+        dataset => dataset,
+    };
+    let emergency =
+        if is_true(denial, "even_in_emergency") { ", even in an emergency" } else { "" };
     let mut lines = vec![
         format!(
             "denial  {}  of {}{emergency}",
-            line.id,
-            names.say(&command::party(denial.party).into())
+            of(denial, "denial"),
+            names.say(denial.get("party").unwrap_or(&Value::Null))
         ),
-        format!("        {on}, until {}", end(denial.window.until)),
+        format!("        {on}, until {}", end(denial)),
     ];
-    lines.extend(
-        line.detail
-            .as_ref()
-            .map(|detail| format!("        {}", in_words(&command::detail(detail)))),
-    );
+    lines.extend(scope_line(denial));
     lines
 }
 
-fn end(at: secnet_types::Timestamp) -> String {
-    command::until(at).unwrap_or_else(|| "further notice".into())
+fn scope_line(consent: &Value) -> Option<String> {
+    let detail = consent.get("detail").filter(|detail| !detail.is_null())?;
+    Some(format!("        {}", in_words(detail)))
+}
+
+fn is_true(value: &Value, field: &str) -> bool {
+    value.get(field).and_then(Value::as_bool) == Some(true)
+}
+
+fn end(consent: &Value) -> String {
+    let until = consent.pointer("/window/until").and_then(Value::as_str);
+    until.unwrap_or("further notice").to_owned()
 }
 
 /// A scope in one line.

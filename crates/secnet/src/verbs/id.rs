@@ -1,20 +1,30 @@
 //! `secnet id`
 
+mod elsewhere;
+
+pub(crate) use elsewhere::run as run_remote;
+
 use clap::{Args, Subcommand, ValueEnum};
-use secnet_types::{DatasetId, Delegation, MemberKind, Operation, Power, Powers};
+use secnet_types::{
+    Amount, DatasetId, Delegation, MemberId, MemberKind, Operation, Power, Powers, Timestamp,
+};
 use serde_json::json;
 
 use super::session;
 use crate::actions;
 use crate::cli::Globals;
 use crate::failure::{Exit, Failure};
+use crate::keystore::{Card, Keystore, kind_word};
 use crate::node::Node;
 use crate::output::Output;
+use crate::remote::RemoteArgs;
 use crate::sign;
 use secnet_app::Enclosures;
 
 #[derive(Debug, Args)]
 pub(crate) struct IdArgs {
+    #[command(flatten)]
+    pub remote: RemoteArgs,
     #[command(subcommand)]
     what: Option<What>,
 }
@@ -83,13 +93,6 @@ enum What {
     },
 }
 
-impl IdArgs {
-    /// Is something at a node elsewhere meant?
-    pub(crate) fn is_remote(&self) -> bool {
-        matches!(&self.what, Some(What::Session(args)) if args.remote.is_given())
-    }
-}
-
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum PowerWord {
     /// Answer asks, grant, answer holds.
@@ -132,19 +135,6 @@ impl From<Kind> for MemberKind {
     }
 }
 
-/// At a node elsewhere.
-pub(crate) async fn run_remote(
-    globals: &Globals,
-    out: Output,
-    args: IdArgs,
-) -> Result<(), Failure> {
-    match args.what {
-        Some(What::Session(args)) => session::run_remote(globals, out, &args).await,
-        _ => Ok(()),
-    }
-}
-
-#[expect(clippy::too_many_lines, reason = "a dispatcher: one arm for each thing to do")]
 pub(crate) async fn run(
     node: &Node,
     globals: &Globals,
@@ -152,23 +142,16 @@ pub(crate) async fn run(
     args: IdArgs,
 ) -> Result<(), Failure> {
     match args.what {
-        None => {
-            let cards = node.keystore.cards()?;
-            out.result(&json!({ "identities": cards }), |_| {
-                cards
-                    .iter()
-                    .map(|c| format!("{:20} {:13} {}", c.name, c.kind, c.member))
-                    .collect::<Vec<_>>()
-                    .join("\n")
-            });
-        }
+        None => list(out, &node.keystore)?,
         Some(What::Delegate { owner, delegate, power, dataset, days }) => {
-            let powers =
-                power.into_iter().fold(Powers::default(), |powers, word| powers.with(word.into()));
-            let window = actions::days_from_now(days);
-            let delegation =
-                Delegation { delegate: node.member(&delegate)?, powers, dataset, window };
-            name_delegate(node, globals, out, (&owner, &delegate), delegation).await?;
+            let delegation = delegation(node.member(&delegate)?, &power, dataset, days);
+            let author = node.identity(&owner)?;
+            let (naming, until) = ((owner, delegate), delegation.window.until);
+            let operation = (Operation::Delegate { delegation }, Enclosures::default());
+            let would = would_name(&naming, until);
+            if sign::order(node, globals, out, &author, operation, &would).await?.is_some() {
+                was_named(out, &naming, until);
+            }
         }
         Some(What::Undelegate { owner, delegate, dataset, author }) => {
             let author = node.identity(author.as_ref().unwrap_or(&owner))?;
@@ -177,24 +160,21 @@ pub(crate) async fn run(
                 delegate: node.member(&delegate)?,
                 dataset,
             };
-            let would = format!("end that {delegate} may act for {owner}");
+            let would = would_end(&owner, &delegate);
             let operation = (operation, Enclosures::default());
             if sign::order(node, globals, out, &author, operation, &would).await?.is_some() {
-                let value = json!({ "owner": owner, "delegate": delegate, "ended": true });
-                out.result(&value, |_| format!("{delegate} acts for {owner} no longer"));
+                was_ended(out, &owner, &delegate);
             }
         }
         Some(What::Session(args)) => session::run(node, globals, out, &args).await?,
         Some(What::Disown { name, by }) => {
             let organisation = node.identity(&by)?;
             let operation = Operation::Disown { member: node.member(&name)? };
-            let would = format!("vouch for {name} no longer; it would be suspended");
+            let would = would_disown(&name);
             let operation = (operation, Enclosures::default());
             let done = sign::order(node, globals, out, &organisation, operation, &would).await?;
             if done.is_some() {
-                out.result(&json!({ "disowned": name }), |_| {
-                    format!("{by} vouches for {name} no longer; it is suspended")
-                });
+                was_disowned(out, &name, &by);
             }
         }
         Some(What::Rotate { name }) => rotate(node, globals, out, &name).await?,
@@ -205,33 +185,17 @@ pub(crate) async fn run(
                 .view(|v| Ok::<_, Failure>(v.state.balance(card.id()?)))
                 .transpose()?
                 .unwrap_or_default();
-            let value = json!({ "card": card, "balance": balance.to_string() });
-            out.result(&value, |_| {
-                format!(
-                    "name      {}\nkind      {}\nmember    {}\ndid       {}\nbalance   {balance}",
-                    card.name, card.kind, card.member, card.did
-                )
-            });
+            show(out, &card, balance);
         }
         Some(What::New { name, kind, by }) => {
             let kind = MemberKind::from(kind);
             let voucher = match (kind, &by) {
                 (MemberKind::Organisation, _) => None,
                 (_, Some(by)) => Some(node.identity(by)?),
-                (_, None) => {
-                    return Err(Failure::new(
-                        "no-voucher",
-                        format!("somebody must vouch for `{name}`"),
-                    )
-                    .hint("name an organisation with --by")
-                    .exit(Exit::Usage));
-                }
+                (_, None) => return Err(no_voucher(&name)),
             };
             if globals.dry_run {
-                let would = format!(
-                    "make keys for `{name}` and have it admitted as {}",
-                    crate::keystore::kind_word(kind)
-                );
+                let would = would_make(&name, kind);
                 let command = actions::admission(node, &name, kind, voucher.as_ref())?;
                 let foreseen = sign::foresee(node, &command, &Enclosures::default());
                 sign::tell(node, out, &would, &foreseen, &serde_json::Value::Null);
@@ -247,32 +211,91 @@ pub(crate) async fn run(
 async fn rotate(node: &Node, globals: &Globals, out: Output, name: &str) -> Result<(), Failure> {
     let old = node.identity(name)?;
     if globals.dry_run {
-        let (_, operation) = crate::rotate::prepare(node, &old);
-        let would = format!("make a new signing key for `{name}` and retire the one it has");
+        let (_, operation) = crate::rotate::prepare(node.pdc.network(), &old);
+        let would = would_rotate(name);
         let operation = (operation, Enclosures::default());
         sign::order(node, globals, out, &old, operation, &would).await?;
         return Ok(());
     }
     let card = crate::rotate::rotate(node, &old).await?;
-    out.result(&card, |card| format!("{} signs as {} from now on", card.name, card.did));
+    was_rotated(out, &card);
     Ok(())
 }
 
-async fn name_delegate(
-    node: &Node,
-    globals: &Globals,
-    out: Output,
-    (owner, delegate): (&str, &str),
-    delegation: Delegation,
-) -> Result<(), Failure> {
-    let author = node.identity(owner)?;
-    let until = delegation.window.until;
-    let operation = (Operation::Delegate { delegation }, Enclosures::default());
-    let would = format!("let {delegate} act for {owner} until {until}");
-    if sign::order(node, globals, out, &author, operation, &would).await?.is_none() {
-        return Ok(());
-    }
+fn list(out: Output, keystore: &Keystore) -> Result<(), Failure> {
+    let cards = keystore.cards()?;
+    out.result(&json!({ "identities": cards }), |_| {
+        let line = |card: &Card| format!("{:20} {:13} {}", card.name, card.kind, card.member);
+        cards.iter().map(line).collect::<Vec<_>>().join("\n")
+    });
+    Ok(())
+}
+
+fn show(out: Output, card: &Card, balance: Amount) {
+    let value = json!({ "card": card, "balance": balance.to_string() });
+    out.result(&value, |_| {
+        format!(
+            "name      {}\nkind      {}\nmember    {}\ndid       {}\nbalance   {balance}",
+            card.name, card.kind, card.member, card.did
+        )
+    });
+}
+
+fn delegation(
+    delegate: MemberId,
+    powers: &[PowerWord],
+    dataset: Option<DatasetId>,
+    days: u64,
+) -> Delegation {
+    let powers = powers.iter().fold(Powers::default(), |all, word| all.with((*word).into()));
+    Delegation { delegate, powers, dataset, window: actions::days_from_now(days) }
+}
+
+/// Owner and delegate, as they were named.
+type Naming = (String, String);
+
+fn would_name((owner, delegate): &Naming, until: Timestamp) -> String {
+    format!("let {delegate} act for {owner} until {until}")
+}
+
+fn was_named(out: Output, (owner, delegate): &Naming, until: Timestamp) {
     let value = json!({ "owner": owner, "delegate": delegate, "until": until.to_string() });
     out.result(&value, |_| format!("{delegate} acts for {owner} until {until}"));
-    Ok(())
+}
+
+fn would_end(owner: &str, delegate: &str) -> String {
+    format!("end that {delegate} may act for {owner}")
+}
+
+fn was_ended(out: Output, owner: &str, delegate: &str) {
+    let value = json!({ "owner": owner, "delegate": delegate, "ended": true });
+    out.result(&value, |_| format!("{delegate} acts for {owner} no longer"));
+}
+
+fn would_disown(name: &str) -> String {
+    format!("vouch for {name} no longer; it would be suspended")
+}
+
+fn was_disowned(out: Output, name: &str, by: &str) {
+    out.result(&json!({ "disowned": name }), |_| {
+        format!("{by} vouches for {name} no longer; it is suspended")
+    });
+}
+
+fn would_make(name: &str, kind: MemberKind) -> String {
+    format!("make keys for `{name}` and have it admitted as {}", kind_word(kind))
+}
+
+fn no_voucher(name: &str) -> Failure {
+    Failure::new("no-voucher", format!("somebody must vouch for `{name}`"))
+        .hint("name an organisation with --by")
+        .exit(Exit::Usage)
+}
+
+fn would_rotate(name: &str) -> String {
+    format!("make a new signing key for `{name}` and retire the one it has")
+}
+
+fn was_rotated(out: Output, card: &Card) {
+    out.result(card, |card| format!("{} signs as {} from now on", card.name, card.did));
 }

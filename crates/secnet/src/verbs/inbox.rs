@@ -55,11 +55,16 @@ enum What {
     },
     #[command(flatten)]
     Answer(Plain),
-    /// Put a notice aside that has been read.
+    /// Put a notice aside that has been read, or take it up again.
     Aside {
         /// The decision that it is about.
         decision: DecisionId,
+        /// Take it up again: it waits as before.
+        #[arg(long)]
+        undo: bool,
     },
+    /// List the notices that were put aside in the last 30 days, and by whom.
+    Noted,
 }
 
 /// Answers that take no keys.
@@ -129,13 +134,19 @@ pub(crate) async fn run(
             granted(out, grant);
             return Ok(());
         }
-        What::Aside { decision } => {
+        What::Aside { decision, undo } => {
             if globals.dry_run {
-                out.would(&format!("put the notice of {decision} aside"));
+                out.would(&would_put(decision, undo));
                 return Ok(());
             }
-            put_aside(node, &owner, args.on_behalf_of.as_deref(), decision).await?;
-            was_put_aside(out);
+            put_aside(node, &owner, args.on_behalf_of.as_deref(), (decision, undo)).await?;
+            was_put_aside(out, undo);
+            return Ok(());
+        }
+        What::Noted => {
+            let whose = acts_for(node, &owner, args.on_behalf_of.as_deref())?;
+            let notices = node.pdc.notices_aside(whose).await.map_err(access_failure)?;
+            out.result(&show::noted_here(node, &notices), show::noted_text);
             return Ok(());
         }
         What::Answer(answer) => answer.operation(|name| node.member(name))?,
@@ -162,7 +173,7 @@ pub(crate) async fn run_remote(
         let asked = match whose {
             // What somebody asked others for is shown to no delegate.
             Some(_) => Value::Null,
-            None => remote.client.look(&owner, "/v1/asks").await?,
+            None => remote.gather(&owner, "/v1/asks", &["asks", "damaged"]).await?,
         };
         out.result(&show::elsewhere(&remote, &inbox, &asked), show::text);
         return Ok(());
@@ -178,14 +189,25 @@ pub(crate) async fn run_remote(
             change.tell(out, &would, || granted(out, grant));
             return Ok(());
         }
-        What::Aside { decision } => {
+        What::Aside { decision, undo } => {
             if globals.dry_run {
-                out.would(&format!("put the notice of {decision} aside"));
+                out.would(&would_put(decision, undo));
                 return Ok(());
             }
             let path = format!("/v1/inbox/notices/{decision}{query}");
-            if remote.client.remove(&owner, &path).await? {
-                was_put_aside(out);
+            let done = match undo {
+                true => remote.put(&owner, &path, None).await?,
+                false => remote.client.remove(&owner, &path).await?,
+            };
+            if done {
+                was_put_aside(out, undo);
+            }
+            return Ok(());
+        }
+        What::Noted => {
+            let path = format!("/v1/inbox/notices{query}");
+            if let Some(told) = remote.client.show(&owner, &path).await? {
+                out.result(&show::noted_elsewhere(&remote, &told), show::noted_text);
             }
             return Ok(());
         }
@@ -234,8 +256,16 @@ fn answered(out: Output) {
     out.result(&json!({ "answered": true }), |_| "answered".to_owned());
 }
 
-fn was_put_aside(out: Output) {
-    out.result(&json!({ "put_aside": true }), |_| "put aside".to_owned());
+fn would_put(decision: DecisionId, undo: bool) -> String {
+    match undo {
+        true => format!("take the notice of {decision} up again"),
+        false => format!("put the notice of {decision} aside"),
+    }
+}
+
+fn was_put_aside(out: Output, undo: bool) {
+    let said = if undo { "taken up again" } else { "put aside" };
+    out.result(&json!({ "put_aside": !undo }), |_| said.to_owned());
 }
 
 fn no_keys() -> Failure {
@@ -271,13 +301,27 @@ async fn put_aside(
     node: &Node,
     author: &Identity,
     on_behalf_of: Option<&str>,
-    decision: DecisionId,
+    (decision, undo): (DecisionId, bool),
 ) -> Result<(), Failure> {
+    let (whose, by) = (acts_for(node, author, on_behalf_of)?, author.member());
+    let done = match undo {
+        true => node.pdc.take_up(whose, by, decision).await,
+        false => node.pdc.put_aside(whose, by, decision).await,
+    };
+    done.map_err(access_failure)
+}
+
+/// In whose name somebody acts.
+fn acts_for(
+    node: &Node,
+    author: &Identity,
+    on_behalf_of: Option<&str>,
+) -> Result<MemberId, Failure> {
     let whose = on_behalf_of.map_or(Ok(author.member()), |name| node.member(name))?;
-    if !node.pdc.may_act_for(author.member(), whose, Power::Grant) {
-        return Err(not_entitled(&author.card.name));
+    if node.pdc.may_act_for(author.member(), whose, Power::Grant) {
+        return Ok(whose);
     }
-    node.pdc.put_aside(whose, decision).await.map_err(access_failure)
+    Err(not_entitled(&author.card.name))
 }
 
 fn not_entitled(name: &str) -> Failure {

@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
-use secnet_app::{HistoryPage, Summarised, SummaryRecord};
-use secnet_types::{MemberId, Verdict};
-use serde_json::json;
+use secnet_app::{HistoryPage, MAX_HISTORY_PAGE, SummaryRecord};
+use secnet_types::MemberId;
+use serde_json::{Value, json};
 
+use crate::cli::Globals;
 use crate::failure::Failure;
 use crate::node::{Node, access_failure};
 use crate::output::Output;
+use crate::remote::{self, Remote, RemoteArgs};
 use crate::show;
+use crate::show::fields::{entries, of, word};
 
 #[derive(Debug, Args)]
 pub(crate) struct LogArgs {
@@ -20,6 +23,8 @@ pub(crate) struct LogArgs {
     /// At most so many, the newest.
     #[arg(long, default_value_t = 50)]
     limit: usize,
+    #[command(flatten)]
+    pub remote: RemoteArgs,
 }
 
 pub(crate) async fn run(node: &Node, out: Output, args: LogArgs) -> Result<(), Failure> {
@@ -83,37 +88,91 @@ async fn history(node: &Node, out: Output, name: &str, limit: usize) -> Result<(
         "watched": a.facts.as_ref().map(|f| f.watched.clone()),
         "features": a.facts.as_ref().map(|f| show::features(&f.features)),
     })).collect();
-    out.result(&json!({ "attempts": value, "summaries": counted }), |_| {
-        let mut lines = Vec::new();
-        let mut summaries = summaries.iter().peekable();
-        for a in &attempts {
-            while let Some(s) = summaries.next_if(|s| s.event < a.event) {
-                lines.push(counted_line(node, s));
-            }
-            let purpose = a.facts.as_ref().map_or("(facts erased)", |f| f.detail.purpose.as_str());
-            let price = match a.verdict {
-                Verdict::Allow { price, records, .. } => {
-                    format!("{} for {price}", show::count(records, "record"))
-                }
-                Verdict::Hold { .. } | Verdict::Deny { .. } => String::new(),
-            };
-            lines.push(format!(
-                "{}  {:5}  {:16} {purpose}  {price}",
-                a.time,
-                a.verdict.as_str(),
-                node.name_of(a.requester)
-            ));
-            lines.extend(
-                a.facts
-                    .iter()
-                    .flat_map(|f| f.reasons.iter().take(1).chain(&f.watched))
-                    .map(|r| format!("        {r}")),
-            );
-        }
-        lines.extend(summaries.map(|s| counted_line(node, s)));
-        if lines.is_empty() { "nothing has been tried yet".into() } else { lines.join("\n") }
-    });
+    out.result(&json!({ "attempts": value, "summaries": counted }), text);
     Ok(())
+}
+
+/// At a node elsewhere: the newest of an owner's history, page after page backwards.
+pub(crate) async fn run_remote(
+    globals: &Globals,
+    out: Output,
+    args: LogArgs,
+) -> Result<(), Failure> {
+    let Some(name) = &args.owner else {
+        return Err(remote::not_remote(
+            "a node shows its ledger's events to nobody over HTTP",
+            "name an owner with --as for the history of its data, or read the log in the folder",
+        ));
+    };
+    let remote = args.remote.open(globals, out)?;
+    let owner = remote.identity(name, false)?;
+    let (mut attempts, mut summaries, mut before) = (Vec::new(), Vec::new(), None::<u64>);
+    loop {
+        let rest = args.limit.saturating_sub(attempts.len()).saturating_sub(summaries.len());
+        if rest == 0 {
+            break;
+        }
+        let from = before.map(|before| format!("&before={before}")).unwrap_or_default();
+        let path = format!("/v1/history?limit={}{from}", rest.min(MAX_HISTORY_PAGE));
+        let Some(page) = remote.client.show(&owner, &path).await? else { return Ok(()) };
+        attempts.splice(..0, named(&remote, &page, "attempts"));
+        summaries.splice(..0, named(&remote, &page, "summaries"));
+        // Only ever further back: a node that turns in circles is not followed.
+        let next = page.get("before").and_then(Value::as_u64);
+        match next.filter(|next| before.is_none_or(|before| *next < before)) {
+            Some(next) => before = Some(next),
+            None => break,
+        }
+    }
+    out.result(&json!({ "attempts": attempts, "summaries": summaries }), text);
+    Ok(())
+}
+
+/// The entries of a page, their requesters by name.
+fn named(remote: &Remote, page: &Value, list: &str) -> Vec<Value> {
+    let with_name = |entry: &Value| {
+        let mut entry = entry.clone();
+        if let Some(Value::String(id)) = entry.get_mut("requester") {
+            *id = remote.name_of(id);
+        }
+        entry
+    };
+    entries(page, list).map(with_name).collect()
+}
+
+/// For people: attempts and counts in the order of events.
+fn text(history: &Value) -> String {
+    let event = |entry: &Value| entry.get("event").and_then(Value::as_u64).unwrap_or_default();
+    let attempts = entries(history, "attempts").map(|a| (event(a), attempt_lines(a)));
+    let counts = entries(history, "summaries").map(|s| (event(s), vec![counted_line(s)]));
+    let mut all: Vec<_> = attempts.chain(counts).collect();
+    all.sort_by_key(|(event, _)| *event);
+    let lines: Vec<String> = all.into_iter().flat_map(|(_, lines)| lines).collect();
+    if lines.is_empty() { "nothing has been tried yet".into() } else { lines.join("\n") }
+}
+
+fn attempt_lines(attempt: &Value) -> Vec<String> {
+    let outcome = attempt.get("outcome").unwrap_or(&Value::Null);
+    let purpose = match attempt.get("purpose").and_then(Value::as_str) {
+        Some(purpose) => purpose,
+        None => "(facts erased)",
+    };
+    let price = match outcome.get("verdict").and_then(Value::as_str) {
+        Some("allow") => {
+            let records = show::count(of(outcome, "records"), "record");
+            format!("{records} for {}", of(outcome, "price"))
+        }
+        _ => String::new(),
+    };
+    let mut lines = vec![format!(
+        "{}  {:5}  {:16} {purpose}  {price}",
+        of(attempt, "time"),
+        of(outcome, "verdict"),
+        of(attempt, "requester"),
+    )];
+    let said = entries(attempt, "reasons").take(1).chain(entries(attempt, "watched"));
+    lines.extend(said.map(|said| format!("        {}", word(said))));
+    lines
 }
 
 /// How many were refused for what.
@@ -121,14 +180,16 @@ fn classes(record: &SummaryRecord) -> BTreeMap<&'static str, u32> {
     record.classes.iter().map(|(class, count)| (class.as_str(), *count)).collect()
 }
 
-fn counted_line(node: &Node, summarised: &Summarised) -> String {
-    let Summarised { time, count, requester, record, .. } = summarised;
+fn counted_line(counted: &Value) -> String {
+    let classes = counted.get("classes").and_then(Value::as_object);
     let why: Vec<String> =
-        record.iter().flat_map(classes).map(|(c, n)| format!("{n} {c}")).collect();
-    let why = why.join(", ");
+        classes.into_iter().flatten().map(|(class, n)| format!("{} {class}", word(n))).collect();
     format!(
-        "{time}  deny   {:16} {count} requests beyond the quota: {why}",
-        node.name_of(*requester)
+        "{}  deny   {:16} {} requests beyond the quota: {}",
+        of(counted, "time"),
+        of(counted, "requester"),
+        of(counted, "count"),
+        why.join(", ")
     )
 }
 

@@ -139,6 +139,7 @@ async fn restore(
         files::copy_tree(&from.join(CLOSED), &dir.join(CLOSED), &[])?;
     }
     copy_file(&args.epochs, &dir.join("keys").join(BACKUP_EPOCHS))?;
+    crate::node::expect_epochs(dir)?;
     for name in ["passphrase", FORMAT_FILE] {
         copy_file(&from.join(name), &dir.join(name))?;
     }

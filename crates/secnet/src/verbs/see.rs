@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use crate::failure::{Exit, Failure};
 use crate::node::{Node, access_failure};
 use crate::output::Output;
+use crate::remote::Remote;
+use crate::show::fields::{entries, of, word};
 use crate::show::{self, Names, command};
 
 /// Who can see a record, or anything in the dataset.
@@ -28,18 +30,38 @@ pub(crate) async fn who(
         "dataset": dataset.to_string(), "record": record.map(|id| id.to_string()),
         "who": seers.iter().map(line).collect::<Vec<_>>(),
     });
-    out.result(&value, |_| {
-        let names = Names::of(node);
-        let lines: Vec<String> = seers
-            .iter()
-            .map(|seer| {
-                let who = names.say(&command::party(seer.party).into());
-                format!("{who:20} {:>14}  by {}", show::count(seer.records, "record"), seer.grant)
-            })
-            .collect();
-        if lines.is_empty() { "nobody but the owner".into() } else { lines.join("\n") }
-    });
+    out.result(&value, |value| who_text(value, &Names::of(node)));
     Ok(())
+}
+
+/// At a node elsewhere.
+pub(crate) async fn who_at(
+    remote: &Remote,
+    out: Output,
+    owner: &str,
+    (dataset, record): (DatasetId, Option<RecordId>),
+) -> Result<(), Failure> {
+    let owner = remote.identity(owner, false)?;
+    let only = record.map(|record| format!("?record={record}")).unwrap_or_default();
+    let path = format!("/v1/datasets/{dataset}/who{only}");
+    let Some(told) = remote.all(&owner, &path, &["who"]).await? else { return Ok(()) };
+    let who = told.get("who").cloned().unwrap_or_else(|| json!([]));
+    let value = json!({
+        "dataset": dataset.to_string(), "record": record.map(|id| id.to_string()), "who": who,
+    });
+    out.result(&value, |value| who_text(value, &remote.names()));
+    Ok(())
+}
+
+fn who_text(told: &Value, names: &Names) -> String {
+    let lines: Vec<String> = entries(told, "who")
+        .map(|seer| {
+            let who = names.say(seer.get("who").unwrap_or(&Value::Null));
+            let records = show::count(of(seer, "records"), "record");
+            format!("{who:20} {records:>14}  by {}", of(seer, "grant"))
+        })
+        .collect();
+    if lines.is_empty() { "nobody but the owner".into() } else { lines.join("\n") }
 }
 
 /// What somebody can see: one page.
@@ -63,14 +85,51 @@ pub(crate) async fn see(
         "records": page.records.iter().map(record).collect::<Vec<_>>(),
         "next": page.next.map(|id| id.to_string()),
     });
-    out.result(&value, |_| {
-        let lines: Vec<_> = page.records.iter().map(record_text).collect();
-        if lines.is_empty() { "nothing".into() } else { lines.join("\n") }
+    tell_page(out, &value);
+    Ok(())
+}
+
+/// At a node elsewhere.
+pub(crate) async fn see_at(
+    remote: &Remote,
+    out: Output,
+    requester: &str,
+    (dataset, purpose, action): (DatasetId, Purpose, Action),
+    (after, limit): (Option<RecordId>, usize),
+) -> Result<(), Failure> {
+    let requester = remote.identity(requester, false)?;
+    let (purpose, action) = (purpose.as_str(), action.as_str());
+    let after = after.map(|after| format!("&after={after}")).unwrap_or_default();
+    let path = format!(
+        "/v1/datasets/{dataset}/records?purpose={purpose}&action={action}&limit={limit}{after}"
+    );
+    let Some(page) = remote.client.show(&requester, &path).await? else { return Ok(()) };
+    tell_page(out, &records_value(dataset, &page));
+    Ok(())
+}
+
+/// Records as a node elsewhere tells of them, in the shape that they have here.
+pub(crate) fn records_value(dataset: DatasetId, told: &Value) -> Value {
+    let records: Vec<Value> = entries(told, "records")
+        .map(|record| {
+            let part = |field: &str| record.get(field).cloned().unwrap_or_default();
+            json!({
+                "record": part("record"), "type": part("type"), "category": part("category"),
+                "labels": part("labels"), "from": part("from"),
+            })
+        })
+        .collect();
+    json!({ "dataset": dataset.to_string(), "records": records, "next": told.get("next") })
+}
+
+fn tell_page(out: Output, page: &Value) {
+    out.result(page, |page| match records_text(page) {
+        none if none.is_empty() => "nothing".into(),
+        text => text,
     });
-    if let Some(next) = page.next {
+    if let Some(next) = page.get("next").and_then(Value::as_str) {
         out.say(&format!("there is more: --after {next}"));
     }
-    Ok(())
 }
 
 /// A record's description, without its content.
@@ -82,7 +141,14 @@ pub(crate) fn record(meta: &RecordMeta) -> Value {
     })
 }
 
-pub(crate) fn record_text(meta: &RecordMeta) -> String {
-    let labels: Vec<_> = meta.labels.iter().map(secnet_types::Label::as_str).collect();
-    format!("{}  {:14} {:20} {}", meta.id, meta.category, meta.kind, labels.join(","))
+/// Records for people, one a line.
+pub(crate) fn records_text(value: &Value) -> String {
+    let line = |record: &Value| {
+        let labels = record.get("labels").and_then(Value::as_array);
+        let labels: Vec<String> = labels.into_iter().flatten().map(word).collect();
+        let (id, category, kind) =
+            (of(record, "record"), of(record, "category"), of(record, "type"));
+        format!("{id}  {category:14} {kind:20} {}", labels.join(","))
+    };
+    entries(value, "records").map(line).collect::<Vec<_>>().join("\n")
 }

@@ -37,8 +37,6 @@ pub(crate) struct SessionArgs {
     /// End the session there is instead.
     #[arg(long, conflicts_with_all = ["limit", "hours"])]
     end: bool,
-    #[command(flatten)]
-    pub remote: RemoteArgs,
 }
 
 /// A public key in its text form.
@@ -169,11 +167,12 @@ pub(crate) async fn run(
 
 /// At a node elsewhere.
 pub(crate) async fn run_remote(
+    on: &RemoteArgs,
     globals: &Globals,
     out: Output,
     args: &SessionArgs,
 ) -> Result<(), Failure> {
-    let (remote, member, how) = args.remote.open_as(&args.name, globals, out)?;
+    let (remote, member, how) = on.open_as(&args.name, globals, out)?;
     let name = &args.name;
     if args.end {
         let did = args.ending(&remote.keystore, remote.passphrase())?;

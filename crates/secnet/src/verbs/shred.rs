@@ -18,6 +18,7 @@ use crate::files;
 use crate::keystore::Identity;
 use crate::node::{Node, access_failure, backup_failure};
 use crate::output::Output;
+use crate::remote::{RemoteArgs, not_remote};
 use crate::show;
 use crate::sign;
 use crate::system::SystemClock;
@@ -42,6 +43,16 @@ pub(crate) struct ShredArgs {
     /// Do not ask.
     #[arg(long, short)]
     yes: bool,
+    #[command(flatten)]
+    pub remote: RemoteArgs,
+}
+
+/// Not at a node elsewhere: the ledger would say that something was destroyed which is still there.
+pub(crate) fn run_remote() -> Result<(), Failure> {
+    Err(not_remote(
+        "records are destroyed where they are kept, together with what their owner's keys open them with",
+        "do it in the data centre's folder, without --url; `secnet data rm` withdraws a dataset from anywhere",
+    ))
 }
 
 /// What is to be done.
@@ -159,6 +170,7 @@ async fn destroy(
     let mut epochs = node.epochs()?;
     // First: from here on a restored backup does not bring back what this is about, and an interruption can be made good.
     let before = erased::note(&mut epochs, &erasure, SystemClock.now())?;
+    crate::node::expect_epochs(&node.dir)?;
     bar.inc(1);
     let command = node.pdc.sign(owner.member(), what_to_shred(plan), &owner.signing);
     let committed = match node.pdc.shred(plan, &command).await {

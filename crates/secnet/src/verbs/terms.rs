@@ -99,7 +99,10 @@ impl TermsArgs {
     ) -> Result<(TermsDetail, Terms), Failure> {
         detail.purposes = set(&self.purpose).or(detail.purposes);
         detail.actions = set(&self.action).or(detail.actions);
-        detail.title = self.title.clone().unwrap_or(detail.title);
+        if let Some(title) = &self.title {
+            crate::output::check_plain("title", title)?;
+            detail.title.clone_from(title);
+        }
         detail.salt = random();
         terms.price = self.price.unwrap_or(terms.price);
         terms.level = self.level.unwrap_or(terms.level);

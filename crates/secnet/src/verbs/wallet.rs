@@ -1,23 +1,37 @@
 //! `secnet wallet`
 
 use clap::{Args, Subcommand};
-use secnet_types::{Amount, Change, GrantId, Operation};
-use serde_json::json;
+use secnet_types::{Amount, Change, GrantId, MemberId, Operation};
+use serde_json::{Value, json};
 
 use crate::cli::Globals;
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::node::{Node, access_failure};
 use crate::output::Output;
+use crate::remote::{self, RemoteArgs};
+use crate::show::fields::{entries, of};
 use crate::sign;
-use secnet_app::Enclosures;
+use secnet_app::{Enclosures, MAX_STATEMENT_LINES};
 
 #[derive(Debug, Args)]
 pub(crate) struct WalletArgs {
     /// Whose account.
     #[arg(long = "as", value_name = "NAME", global = true)]
     member: Option<String>,
+    #[command(flatten)]
+    pub remote: RemoteArgs,
     #[command(subcommand)]
     what: Option<What>,
+}
+
+impl WalletArgs {
+    fn who(&self) -> Result<&str, Failure> {
+        self.member.as_deref().ok_or_else(|| {
+            Failure::new("usage", "say whose account")
+                .hint("secnet wallet --as NAME")
+                .exit(Exit::Usage)
+        })
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -29,6 +43,13 @@ enum What {
         /// How much.
         amount: Amount,
     },
+    #[command(flatten)]
+    Own(Own),
+}
+
+/// What members do with what is theirs.
+#[derive(Debug, Subcommand)]
+enum Own {
     /// Send money.
     Send {
         /// To whom.
@@ -50,56 +71,106 @@ enum What {
     },
 }
 
+/// What is ordered, what to say afterwards, and what in a dry run.
+struct Move {
+    operation: (Operation, Enclosures),
+    said: String,
+    would: String,
+}
+
+impl Own {
+    fn order(
+        &self,
+        member: impl FnOnce(&str) -> Result<MemberId, Failure>,
+    ) -> Result<Move, Failure> {
+        let (operation, said, would) = match self {
+            Self::Send { to, amount } => (
+                Operation::Transfer { to: member(to)?, amount: *amount },
+                format!("sent {amount} to {to}"),
+                format!("send {amount} to {to}"),
+            ),
+            Self::Fund { grant, amount } => (
+                Operation::FundGrant { grant: *grant, amount: *amount },
+                format!("set {amount} aside for {grant}"),
+                format!("set {amount} aside for {grant}"),
+            ),
+            Self::Redeem { amount } => (
+                Operation::Redeem { amount: *amount },
+                format!("took {amount} out of the network"),
+                format!("take {amount} out of the network"),
+            ),
+        };
+        Ok(Move { operation: (operation, Enclosures::default()), said, would })
+    }
+}
+
+fn done(out: Output, said: &str) {
+    out.result(&json!({ "done": said }), |_| said.to_owned());
+}
+
 pub(crate) async fn run(
     node: &Node,
     globals: &Globals,
     out: Output,
     args: WalletArgs,
 ) -> Result<(), Failure> {
-    let who = || {
-        args.member.clone().ok_or_else(|| {
-            Failure::new("usage", "say whose account")
-                .hint("secnet wallet --as NAME")
-                .exit(crate::failure::Exit::Usage)
-        })
-    };
-    let (operation, said, would) = match args.what {
-        None => return statement(node, out, &who()?).await,
+    let own = match &args.what {
+        None => return statement(node, out, args.who()?).await,
+        Some(What::Own(own)) => own,
         Some(What::Issue { to, amount }) => {
-            let change = Change::Issue { to: node.member(&to)?, amount };
-            let would = format!("issue {amount} to {to}");
+            let change = Change::Issue { to: node.member(to)?, amount: *amount };
             if globals.dry_run {
                 let command = node.proposed(change)?;
                 let foreseen = sign::foresee(node, &command, &Enclosures::default());
-                sign::tell(node, out, &would, &foreseen, &serde_json::Value::Null);
+                let would = format!("issue {amount} to {to}");
+                sign::tell(node, out, &would, &foreseen, &Value::Null);
                 return Ok(());
             }
             node.govern(change).await?;
-            let said = format!("issued {amount} to {to}");
-            out.result(&json!({ "done": said }), |_| said.clone());
+            done(out, &format!("issued {amount} to {to}"));
             return Ok(());
         }
-        Some(What::Send { ref to, amount }) => (
-            Operation::Transfer { to: node.member(to)?, amount },
-            format!("sent {amount} to {to}"),
-            format!("send {amount} to {to}"),
-        ),
-        Some(What::Fund { grant, amount }) => (
-            Operation::FundGrant { grant, amount },
-            format!("set {amount} aside for {grant}"),
-            format!("set {amount} aside for {grant}"),
-        ),
-        Some(What::Redeem { amount }) => (
-            Operation::Redeem { amount },
-            format!("took {amount} out of the network"),
-            format!("take {amount} out of the network"),
-        ),
     };
-    let author = node.identity(&who()?)?;
-    let operation = (operation, Enclosures::default());
+    let Move { operation, said, would } = own.order(|name| node.member(name))?;
+    let author = node.identity(args.who()?)?;
     if sign::order(node, globals, out, &author, operation, &would).await?.is_some() {
-        out.result(&json!({ "done": said }), |_| said.clone());
+        done(out, &said);
     }
+    Ok(())
+}
+
+/// At a node elsewhere.
+pub(crate) async fn run_remote(
+    globals: &Globals,
+    out: Output,
+    args: WalletArgs,
+) -> Result<(), Failure> {
+    let own = match &args.what {
+        Some(What::Own(own)) => own,
+        Some(What::Issue { .. }) => {
+            return Err(remote::not_remote(
+                "money is issued by the governor, in the folder that has the governor's key",
+                "do it in that folder, without --url",
+            ));
+        }
+        None => {
+            let remote = args.remote.open(globals, out)?;
+            let member = remote.identity(args.who()?, false)?;
+            let path = format!("/v1/statement?limit={MAX_STATEMENT_LINES}");
+            let Some(told) = remote.client.show(&member, &path).await? else { return Ok(()) };
+            let part = |field: &str| told.get(field).cloned().unwrap_or_default();
+            let value = json!({
+                "lines": part("lines"), "balance": part("balance"), "escrow": part("escrow"),
+                "held": part("held"),
+            });
+            out.result(&value, text);
+            return Ok(());
+        }
+    };
+    let (remote, author, how) = args.remote.open_as(args.who()?, globals, out)?;
+    let Move { operation, said, would } = own.order(|name| remote.member(name))?;
+    let change = remote::order(&remote, &author, operation, how).await?;
+    change.tell(out, &would, || done(out, &said));
     Ok(())
 }
 
@@ -114,21 +185,26 @@ async fn statement(node: &Node, out: Output, name: &str) -> Result<(), Failure> 
         "lines": lines, "balance": statement.balance.to_string(),
         "escrow": statement.escrow.to_string(), "held": statement.held.to_string(),
     });
-    out.result(&value, |_| {
-        let mut text: Vec<String> = statement
-            .lines
-            .iter()
-            .map(|line| {
-                let (sign, amount) =
-                    if line.debit == Amount::ZERO { ('+', line.credit) } else { ('-', line.debit) };
-                format!("{}  {sign}{amount:<12} {:>12}  {}", line.time, line.balance, line.what)
-            })
-            .collect();
-        text.push(format!(
-            "balance {}; set aside {}; charged but not yet settled {}",
-            statement.balance, statement.escrow, statement.held
-        ));
-        text.join("\n")
-    });
+    out.result(&value, text);
     Ok(())
+}
+
+/// For people.
+fn text(statement: &Value) -> String {
+    let nothing = Amount::ZERO.to_string();
+    let lines = entries(statement, "lines").map(|line| {
+        let debit = of(line, "debit");
+        let (sign, amount) =
+            if debit == nothing { ('+', of(line, "credit")) } else { ('-', debit) };
+        let (time, balance, what) = (of(line, "time"), of(line, "balance"), of(line, "what"));
+        format!("{time}  {sign}{amount:<12} {balance:>12}  {what}")
+    });
+    let mut lines: Vec<String> = lines.collect();
+    lines.push(format!(
+        "balance {}; set aside {}; charged but not yet settled {}",
+        of(statement, "balance"),
+        of(statement, "escrow"),
+        of(statement, "held"),
+    ));
+    lines.join("\n")
 }

@@ -260,3 +260,19 @@ fn a_new_network_has_a_passphrase() {
         assert!(text.contains("argon2id m=65536 t=3 p=1"), "{file}: {text}");
     }
 }
+
+#[test]
+fn names_and_titles_stand_in_one_line_of_a_terminal() {
+    let place = Place::demo();
+    let dataset = place.dataset();
+    std::fs::write(place.path("some"), "correct horse\n").unwrap();
+    for evil in ["clinic\u{1b}[2K", "a\nb", "a\tb", "a\u{202e}b"] {
+        let set = place.run(&["data", "set", &dataset, "--as", "ada", "--title", evil, "--json"]);
+        assert_eq!((set.code, set.error()["code"].as_str()), (2, Some("not-plain")), "{evil:?}");
+        let init = ["--dir", "n", "--passphrase-file", "some", "init", "--name", evil, "--json"];
+        let init = finish(command(place.root()).args(init));
+        assert_eq!((init.code, init.error()["code"].as_str()), (2, Some("not-plain")), "{evil:?}");
+    }
+    assert!(!place.path("n/genesis.cbor").exists());
+    place.json(&["data", "set", &dataset, "--as", "ada", "--title", "Ådas Blutwerte 東京"]);
+}

@@ -143,6 +143,10 @@ fn a_node_says_how_it_stands_and_a_printed_call_is_one() {
     let wrong = ["--url", &url, "--keys", keys.to_str().unwrap(), "--json"];
     let run = finish(command(dev.place.path()).args(get).args(wrong));
     assert_eq!((run.code, run.error()["code"].as_str()), (7, Some("other-network")), "{run:?}");
+    // Nor does a damaged file that says which network they are of let any other pass for it.
+    std::fs::write(other.path("d/genesis.cbor"), "damaged").unwrap();
+    let run = finish(command(dev.place.path()).args(get).args(wrong));
+    assert_eq!((run.code, run.error()["code"].as_str()), (7, Some("bad-genesis")), "{run:?}");
     assert_eq!(dev.stop().0, 0);
     let run = finish(command(other.root()).args(["status", "--url", &url, "--json"]));
     assert_eq!((run.code, run.error()["code"].as_str()), (6, Some("unreachable")), "{run:?}");

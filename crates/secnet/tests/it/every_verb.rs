@@ -240,6 +240,13 @@ fn guard(s: &mut Story, dataset: &str) {
     let notices = s.tells("inbox", &["inbox", "--as", "ada"]);
     let decision = text(&notices["notices"][0]["decision"]);
     s.changes("inbox aside", &["inbox", "aside", &decision, "--as", "ada"]);
+    let noted = s.tells("inbox noted", &["inbox", "noted", "--as", "ada"]);
+    assert_eq!(noted["notices"][0]["decision"], decision.as_str());
+    assert_eq!(noted["notices"][0]["marks"][0]["by"], "ada");
+    s.changes("inbox aside", &["inbox", "aside", &decision, "--undo", "--as", "ada"]);
+    let again = s.tells("inbox", &["inbox", "--as", "ada"]);
+    assert!(again["notices"].as_array().unwrap().iter().any(|n| n["decision"] == *decision));
+    s.changes("inbox aside", &["inbox", "aside", &decision, "--as", "ada"]);
 
     let feedback = ["guard", "feedback", &decision, "--verdict", "fine"];
     s.changes("guard feedback", &feedback);
@@ -394,7 +401,153 @@ fn elsewhere(s: &mut Story) {
     assert_eq!(own["asked"][0]["grant"], given["grant"]);
     let second = s.checked("ask", dev.at(&ask));
     s.checked("inbox refuse", at_ada(&["refuse", &text(&second["ask"])]));
+    reading(s, &dev, &dataset);
+    changing(s, &dev, &dataset);
+    people(s, &dev);
     assert_eq!(dev.stop().0, 0);
+}
+
+/// What members see of a node elsewhere: the same as its folder prints.
+fn reading(s: &mut Story, dev: &Dev, dataset: &str) {
+    let attempts = s.checked("log --as", dev.at(&["log", "--as", "ada", "--limit", "3"]));
+    let attempts = attempts["attempts"].as_array().unwrap().clone();
+    assert_eq!(attempts.len(), 3);
+    assert!(attempts.iter().all(|attempt| attempt["dataset"] == dataset), "{attempts:?}");
+    assert!(attempts.iter().any(|attempt| attempt["requester"] == "dr-bo"), "by name");
+    assert_eq!(dev.at(&["log"]).error()["code"], "not-remote");
+
+    let listed = s.checked("data ls --url", dev.at(&["data", "ls", "--as", "ada"]));
+    assert_eq!(listed["datasets"][0]["dataset"], dataset);
+    assert_eq!(listed["datasets"][0]["owner"], "ada");
+    let strangers = s.checked("data ls --url", dev.at(&["data", "ls", "--as", "city-hospital"]));
+    assert_eq!(strangers["datasets"], serde_json::json!([]));
+    let shown = s.checked("data show", dev.at(&["data", "show", dataset, "--as", "ada"]));
+    let all = shown["records"].as_array().unwrap().len();
+    assert!(all > 100, "more than the first page");
+    assert_eq!(dev.at(&["data", "show", dataset, "--as", "eve"]).code, 3);
+    let see = ["data", "see", dataset, "--as", "dr-bo", "--limit", "3"];
+    let seen = s.checked("data see", dev.at(&see));
+    let next = text(&seen["next"]);
+    let more = s.checked("data see", dev.at(&[&see[..], &["--after", &next]].concat()));
+    assert_ne!(more["records"][0], seen["records"][0]);
+    let who = s.checked("data who", dev.at(&["data", "who", dataset, "--as", "ada"]));
+    assert!(who["who"].as_array().unwrap().len() >= 3, "{who}");
+
+    let grants = s.checked("grants", dev.at(&["grants", "--as", "ada", "--dataset", dataset]));
+    let open = grants["given"].as_array().unwrap().len();
+    assert!(open >= 4, "{grants}");
+    let all = s.checked("grants", dev.at(&["grants", "--as", "ada", "--all"]));
+    assert_eq!(all["given"].as_array().unwrap().len(), open + 1, "and the revoked one");
+    assert_eq!(grants["denials"][0]["party"].as_str().map(|p| p.starts_with("snid1")), Some(true));
+    let mine = s.checked("grants", dev.at(&["grants", "--as", "dr-bo"]));
+    assert_eq!(mine["received"].as_array().unwrap().len(), 1);
+
+    let wallet = s.checked("wallet", dev.at(&["wallet", "--as", "dr-bo"]));
+    assert!(!wallet["lines"].as_array().unwrap().is_empty(), "{wallet}");
+    s.checked("id", dev.at(&["id"]));
+    let own = s.checked("id show", dev.at(&["id", "show", "dr-bo"]));
+    assert_eq!(own["balance"], wallet["balance"]);
+    for verb in
+        [&["log", "--as", "ada"][..], &["grants", "--as", "ada"], &["wallet", "--as", "ada"]]
+    {
+        let printed = s.checked("get --print-curl", dev.at(&[verb, &["--print-curl"]].concat()));
+        assert!(text(&printed["curl"]).starts_with("curl -X GET 'http://127.0.0.1:"), "{printed}");
+    }
+}
+
+/// What members change at a node elsewhere: foreseen, then ordered.
+fn changing(s: &mut Story, dev: &Dev, dataset: &str) {
+    let file = s.place.path("rule.cedar");
+    std::fs::write(&file, RULE).unwrap();
+    let file = file.to_str().unwrap();
+    let mut both = |row: &str, args: &[&str]| {
+        let foreseen = dev.at(&[args, &["--dry-run"]].concat());
+        s.checked("CHANGE --url --dry-run", foreseen);
+        s.checked(row, dev.at(args))
+    };
+    both("wallet send", &["wallet", "send", "rita", "0.5", "--as", "dr-bo"]);
+    both("wallet redeem", &["wallet", "redeem", "0.25", "--as", "rita"]);
+    both("group new", &["group", "new", "ward", "--as", "city-hospital"]);
+    both("group add", &["group", "add", "ward", "eve", "rita", "--as", "city-hospital"]);
+    both("group remove", &["group", "remove", "ward", "rita", "--as", "city-hospital"]);
+    both("id delegate", &["id", "delegate", "ada", "rita", "--power", "grant"]);
+    both("id undelegate", &["id", "undelegate", "ada", "rita"]);
+    both("data offer", &["data", "offer", dataset, "--to", "rita", "--as", "ada"]);
+    let offered =
+        both("rules publish", &["rules", "publish", file, "--as", "ada", "--price", "0.5"]);
+    let rule = text(&offered["rule"]);
+    let cheap = ["rules", "buy", &rule, "--as", "rita", "--max-price", "0.1"];
+    assert_eq!(dev.at(&cheap).error()["code"], "too-expensive");
+    both("rules buy", &["rules", "buy", &rule, "--as", "rita"]);
+    let listed = s.checked("rules ls --url", dev.at(&["rules", "ls", "--as", "eve"]));
+    assert_eq!(
+        (&listed["rules"][0]["rule"], &listed["rules"][0]["price"]),
+        (&rule.into(), &"0.5".into())
+    );
+
+    let ward = ["group", "show", "ward", "--as", "city-hospital"];
+    let shown = s.checked("group show", dev.at(&ward));
+    assert_eq!(shown["members"], serde_json::json!(["eve"]));
+    // Who is in it is told to whoever runs it, and to nobody else: not that there is such a group either.
+    assert_eq!(dev.at(&["group", "show", "ward", "--as", "eve"]).code, 3);
+
+    for verb in [
+        &["rules", "install", &offered_id(&listed)][..],
+        &["rules", "remove", &offered_id(&listed)],
+        &["data", "add", file, "--as", "ada"],
+        &["shred", dataset, "--as", "ada", "--yes"],
+        &["wallet", "issue", "ada", "1"],
+        &["group"],
+    ] {
+        let run = dev.at(verb);
+        assert_eq!((run.code, run.error()["code"].as_str()), (2, Some("not-remote")), "{verb:?}");
+        assert!(run.error()["hint"].is_string(), "{verb:?}");
+    }
+    s.checked("data rm", dev.at(&["data", "rm", dataset, "--as", "ada"]));
+}
+
+fn offered_id(listed: &Value) -> String {
+    text(&listed["rules"][0]["rule"])
+}
+
+/// New members and new keys, made here and taken there.
+fn people(s: &mut Story, dev: &Dev) {
+    let made = ["id", "new", "mallory", "--by", "city-hospital"];
+    s.checked("CHANGE --url --dry-run", dev.at(&[&made[..], &["--dry-run"]].concat()));
+    let card = s.checked("id new", dev.at(&made));
+    assert_eq!(dev.at(&made).error()["code"], "name-taken");
+    // The key that grants are sealed to went over too.
+    let keys = std::path::PathBuf::from(text(&dev.said["keys"]));
+    std::fs::rename(keys.join("mallory.json"), keys.join("away")).unwrap();
+    let other = text(&dev.said["dataset"]);
+    let member = text(&card["member"]);
+    let grant = ["grant", &other, "--as", "ada", "--to", &member, "--purpose", "treatment"];
+    // The dataset was withdrawn meanwhile: the ledger says so of a grant that could be made.
+    let told = dev.at(&[&grant[..], &["--dry-run"]].concat());
+    assert_eq!(told.code, 1, "{told:?}");
+    std::fs::rename(keys.join("away"), keys.join("mallory.json")).unwrap();
+
+    let rotate = ["id", "rotate", "mallory"];
+    s.checked("CHANGE --url --dry-run", dev.at(&[&rotate[..], &["--dry-run"]].concat()));
+    let rotated = s.checked("id rotate", dev.at(&rotate));
+    assert_eq!(rotated["member"], card["member"]);
+    assert_ne!(rotated["did"], card["did"]);
+    dev.at(&["wallet", "--as", "mallory"]).ok();
+    // Cut off after the ledger had taken it: what was written down is put in place, and no third key made.
+    std::fs::copy(keys.join("mallory.json"), keys.join("before.json")).unwrap();
+    std::fs::copy(keys.join("mallory.key"), keys.join("before.key")).unwrap();
+    let second = s.checked("id rotate", dev.at(&rotate));
+    std::fs::rename(keys.join("mallory.key"), keys.join("mallory.key.new")).unwrap();
+    std::fs::rename(keys.join("before.key"), keys.join("mallory.key")).unwrap();
+    std::fs::rename(keys.join("before.json"), keys.join("mallory.json")).unwrap();
+    assert_eq!(dev.at(&["wallet", "--as", "mallory"]).code, 3, "the ledger knows another key");
+    let settled = s.checked("id rotate", dev.at(&rotate));
+    assert_eq!(settled["did"], second["did"]);
+    dev.at(&["wallet", "--as", "mallory"]).ok();
+    let disown = ["id", "disown", "mallory", "--by", "city-hospital"];
+    s.checked("CHANGE --url --dry-run", dev.at(&[&disown[..], &["--dry-run"]].concat()));
+    s.checked("id disown", dev.at(&disown));
+    assert_eq!(dev.at(&["wallet", "--as", "mallory"]).code, 3);
 }
 
 fn folder(s: &mut Story, dataset: &str, second: &str) {

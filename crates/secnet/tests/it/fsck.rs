@@ -92,6 +92,37 @@ fn a_missing_segment_and_a_damaged_archive_are_named() {
 }
 
 #[test]
+fn keys_that_are_gone_are_missed() {
+    let place = Place::demo();
+    let found = |file: &str| {
+        let run = place.run(&["fsck", "--json"]);
+        assert_eq!(run.code, 7, "{run:?}");
+        let findings = run.json()["findings"].as_array().unwrap().clone();
+        assert_eq!(findings.len(), 1, "{findings:?}");
+        assert_eq!((&findings[0]["part"], &findings[0]["what"]), (&"keys".into(), &file.into()));
+        assert!(findings[0]["problem"].as_str().unwrap().starts_with("it is missing"));
+    };
+    // Never there, and not missed: nothing was backed up.
+    assert!(!place.path("d/keys/backup.epochs").exists());
+    place.run(&["fsck"]).ok();
+    place.run(&["backup", "b"]).ok();
+    for file in ["ada.compartments", "backup.epochs"] {
+        let (there, away) = (place.path("d/keys").join(file), place.path("away"));
+        std::fs::rename(&there, &away).unwrap();
+        found(file);
+        std::fs::rename(&away, &there).unwrap();
+        place.run(&["fsck"]).ok();
+    }
+    // Gone from the backup, it is missed before the backup takes a folder's place.
+    std::fs::remove_file(place.path("b/keys/ada.compartments")).unwrap();
+    let mut restore = command(place.root());
+    restore.args(["--dir", "r", "restore", "b", "--epochs", "d/keys/backup.epochs", "--json"]);
+    let run = finish(&mut restore);
+    assert_eq!((run.code, run.error()["code"].as_str()), (7, Some("verification")), "{run:?}");
+    assert!(!place.path("r").exists());
+}
+
+#[test]
 fn a_cut_tail_is_found_against_a_receipt_and_a_checkpoint() {
     let place = Place::demo();
     copy_tree(&place.path("d"), &place.path("before"));

@@ -135,3 +135,33 @@ fn a_ledger_that_lacks_what_its_folder_published_is_not_gone_on_with() {
     std::fs::rename(place.path("after"), place.path("d/ledger")).unwrap();
     place.run(&["status"]).ok();
 }
+
+#[test]
+fn a_passphrase_does_not_go_into_a_backup_unless_everybody_knows_it() {
+    let place = Place::demo();
+    place.run(&["backup", "published"]).ok();
+    assert!(place.path("published/passphrase").exists());
+    std::fs::write(place.path("some"), "correct horse\n").unwrap();
+    let own = |args: &[&str]| {
+        let all = [&["--dir", "n", "--passphrase-file", "some"], args].concat();
+        finish(command(place.root()).args(all)).ok()
+    };
+    own(&["init"]);
+    std::fs::copy(place.path("some"), place.path("n/passphrase")).unwrap();
+    let said = own(&["backup", "secret"]).stderr;
+    assert!(said.contains("`passphrase` is not in it"), "{said}");
+    assert!(place.path("secret/genesis.cbor").exists());
+    assert!(!place.path("secret/passphrase").exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn no_link_leads_a_backup_into_the_folder_that_it_is_of() {
+    let place = Place::demo();
+    std::os::unix::fs::symlink(place.path("d"), place.path("link")).unwrap();
+    for inside in ["link/b", "link/b/c", "d/b"] {
+        let run = place.run(&["backup", inside, "--json"]);
+        assert_eq!((run.code, run.error()["code"].as_str()), (2, Some("bad-place")), "{inside}");
+    }
+    assert!(!place.path("d/b").exists());
+}

@@ -246,6 +246,39 @@ pub(crate) fn receiver(
     (url, got)
 }
 
+/// The stream of alerts, opened by a member of a demo folder.
+fn alerts(place: &Place, url: &str, member: &str) -> impl std::io::BufRead {
+    use std::io::Write as _;
+    let passphrase = std::fs::read_to_string(place.path("d/passphrase")).unwrap();
+    let text = std::fs::read_to_string(place.path("d/keys/ada.key")).unwrap();
+    let seeds = secnet_crypto::keyfile::decrypt(&text, passphrase.trim_end()).unwrap();
+    let key = secnet_crypto::SigningKey::from_seed(seeds[..32].try_into().unwrap());
+    let authority = url.split('/').nth(2).unwrap();
+    let call = secnet_gateway::Call {
+        method: "GET",
+        authority,
+        path: "/v1/alerts",
+        query: "",
+        body: None,
+    };
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let now = secnet_types::Timestamp(now.as_millis() as u64);
+    let made =
+        secnet_gateway::sign_call(&call, member.parse().unwrap(), true, &key, (now, [7; 16]));
+    let mut stream = std::net::TcpStream::connect(authority).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let head = format!(
+        "GET /v1/alerts HTTP/1.1\r\nhost: {authority}\r\nsignature-input: {}\r\nsignature: {}\r\n\r\n",
+        made.input, made.signature
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut stream = BufReader::new(stream);
+    let mut status = String::new();
+    stream.read_line(&mut status).unwrap();
+    assert!(status.starts_with("HTTP/1.1 200"), "{status}");
+    stream
+}
+
 #[test]
 fn administrators_are_told_of_a_hold_until_they_have_heard_it() {
     let place = Place::demo();
@@ -253,8 +286,11 @@ fn administrators_are_told_of_a_hold_until_they_have_heard_it() {
     place.grant(&dataset, "eve");
     let (url, got) = receiver(&["500 No", "204 Yes"]);
     let hook = format!("webhooks.urls={url}");
-    let up = Up::start(&place, &["--set", &hook]);
+    let ada = place.json(&["id", "show", "ada"])["card"]["member"].as_str().unwrap().to_owned();
+    let administrators = format!("administrators={ada}");
+    let up = Up::start(&place, &["--set", &hook, "--set", &administrators]);
     let node = up.url();
+    let mut alerts = alerts(&place, &node, &ada);
     let get = |purpose: &str| {
         place.run(&["get", &dataset, "--as", "eve", "--purpose", purpose, "--url", &node]).code
     };
@@ -264,6 +300,17 @@ fn administrators_are_told_of_a_hold_until_they_have_heard_it() {
     }
     assert_eq!(get("treatment"), 4);
     let told = got.recv_timeout(Duration::from_secs(20)).unwrap();
+    // The same at the door, for whom the configuration names.
+    let line = loop {
+        let mut line = String::new();
+        assert_ne!(alerts.read_line(&mut line).unwrap(), 0, "the stream ended");
+        if let Some(data) = line.strip_prefix("data: ") {
+            break data.to_owned();
+        }
+    };
+    let shown: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(shown, serde_json::from_str::<Value>(told.rsplit("\r\n").next().unwrap()).unwrap());
+    drop(alerts);
     // It was not heard, and the node was stopped before it tried again: the next one tells it.
     assert_eq!(up.stop(), 0);
     let up = Up::start(&place, &["--set", &hook]);

@@ -1,6 +1,6 @@
 //! An inbox as it is printed: of this folder, or of a node elsewhere.
 
-use secnet_app::{Asked, Inbox, InboxAsk};
+use secnet_app::{Asked, Inbox, InboxAsk, Notice};
 use secnet_ledger::AskStatus;
 use secnet_types::Bargain;
 use serde_json::{Map, Value, json};
@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::node::Node;
 use crate::remote::Remote;
 use crate::show;
+use crate::show::fields::{entries, listed, of, word};
 
 /// An inbox here, with what its owner asked others for.
 pub(super) fn here(node: &Node, inbox: &Inbox, asked: &Asked) -> Value {
@@ -186,19 +187,56 @@ fn reasons(entry: &Value) -> impl Iterator<Item = String> {
     entries(entry, "reasons").map(|reason| format!("      {}", word(reason)))
 }
 
-fn entries<'v>(of: &'v Value, name: &str) -> impl Iterator<Item = &'v Value> {
-    of.get(name).and_then(Value::as_array).into_iter().flatten()
+/// Notices that were put aside here, and by whom.
+pub(super) fn noted_here(node: &Node, notices: &[Notice]) -> Value {
+    let notices = notices.iter().map(|notice| {
+        let marks = notice.marks.iter().flatten().map(|mark| {
+            json!({
+                "by": node.name_of(mark.by), "time": mark.at.to_string(), "aside": mark.aside,
+            })
+        });
+        json!({
+            "decision": notice.decision.to_string(), "requester": node.name_of(notice.requester),
+            "dataset": notice.dataset.to_string(), "request": notice.request.to_string(),
+            "time": notice.time.to_string(), "review": notice.review, "reasons": notice.reasons,
+            "marks": marks.collect::<Vec<_>>(),
+        })
+    });
+    json!({ "notices": notices.collect::<Vec<_>>() })
 }
 
-fn of(entry: &Value, field: &str) -> String {
-    entry.get(field).map(word).unwrap_or_default()
+/// The same, as a node elsewhere tells it.
+pub(super) fn noted_elsewhere(remote: &Remote, told: &Value) -> Value {
+    let named = |value: &Value, field: &str| {
+        let mut value = value.clone();
+        if let Some(Value::String(id)) = value.get_mut(field) {
+            *id = remote.name_of(id);
+        }
+        value
+    };
+    let notices = entries(told, "notices").map(|notice| {
+        let mut notice = named(notice, "requester");
+        if let Some(Value::Array(marks)) = notice.get_mut("marks") {
+            *marks = marks.iter().map(|mark| named(mark, "by")).collect();
+        }
+        notice
+    });
+    json!({ "notices": notices.collect::<Vec<_>>() })
 }
 
-fn word(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-fn listed(words: &Value) -> String {
-    let words = words.as_array().into_iter().flatten().map(word);
-    words.collect::<Vec<_>>().join(", ")
+/// For people.
+pub(super) fn noted_text(told: &Value) -> String {
+    let mut lines = Vec::new();
+    for notice in entries(told, "notices") {
+        let (who, when) = (of(notice, "requester"), of(notice, "time"));
+        lines.push(format!("{}  {who} at {when}", of(notice, "decision")));
+        lines.extend(entries(notice, "marks").map(|mark| {
+            let what = match mark.get("aside").and_then(Value::as_bool) {
+                Some(true) => "put aside",
+                _ => "taken up again",
+            };
+            format!("      {what} by {} at {}", of(mark, "by"), of(mark, "time"))
+        }));
+    }
+    if lines.is_empty() { "nothing was put aside".into() } else { lines.join("\n") }
 }

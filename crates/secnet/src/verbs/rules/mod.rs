@@ -3,8 +3,10 @@
 
 mod body;
 mod card;
+mod elsewhere;
 mod install;
 mod learn;
+mod offer;
 mod past;
 mod safety;
 mod sigma;
@@ -13,29 +15,29 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use secnet_app::Enclosures;
-use secnet_types::{
-    Amount, Digest, Operation, Rule, RuleAction, RuleId, RuleListing, check_safety,
-};
+use secnet_types::{Amount, Operation, Rule, RuleAction, RuleId, check_safety};
 use serde_json::{Value, json};
 
 use self::body::{Which, find, read, stored, unknown};
 use self::card::Card;
+use self::offer::{Offer, affordable, bought};
 use crate::cli::Globals;
 use crate::failure::Failure;
 use crate::files;
 use crate::node::Node;
 use crate::output::Output;
+use crate::remote::RemoteArgs;
 use crate::sign;
 
+pub(crate) use elsewhere::run as run_remote;
 pub(crate) use install::{learnt as install_learnt, removed};
 pub(crate) use learn::{Learnt, Wish, counts, learn, needed};
 pub(crate) use past::since as past_since;
 
-/// Largest file of evidence, in bytes.
-const MAX_EVIDENCE_BYTES: u64 = 256 * 1024 * 1024;
-
 #[derive(Debug, Args)]
 pub(crate) struct RulesArgs {
+    #[command(flatten)]
+    pub remote: RemoteArgs,
     #[command(subcommand)]
     what: What,
 }
@@ -43,7 +45,11 @@ pub(crate) struct RulesArgs {
 #[derive(Debug, Subcommand)]
 enum What {
     /// List the rules on offer, and which are enforced here.
-    Ls,
+    Ls {
+        /// Who asks, at a node elsewhere, which does not say what it enforces.
+        #[arg(long = "as", value_name = "NAME")]
+        reader: Option<String>,
+    },
     /// Show a rule as a sentence and as Cedar text, with the evidence for it.
     Show {
         /// The rule: its id, or a file.
@@ -170,7 +176,7 @@ pub(crate) async fn run(
     args: RulesArgs,
 ) -> Result<(), Failure> {
     match args.what {
-        What::Ls => list(node, out).await,
+        What::Ls { .. } => list(node, out).await,
         What::Show { rule } => {
             let (rule, card) = find(node, &rule).await?;
             out.result(&describe(&rule, card.as_ref()), |_| shown(&rule, card.as_ref()));
@@ -267,23 +273,14 @@ async fn publish(
     (price, evidence): (Amount, Option<&Path>),
 ) -> Result<(), Failure> {
     let author = node.identity(author)?;
-    let rule = read(file)?;
-    safety::safe(node, &rule, author.member(), &past::since(node, None).await?)?;
-    let evidence = match evidence {
-        Some(path) => Digest::of(&crate::files::read(path, MAX_EVIDENCE_BYTES)?),
-        None => Digest::ZERO,
-    };
-    let listing = RuleListing { rule: rule.id(), price, evidence, expires: rule.expires() };
-    let operation = (Operation::PublishRule { listing }, Enclosures::default());
-    let would = format!("offer {} at {price} a licence: {rule}", rule.id());
+    let offer = Offer::read(file, (price, evidence))?;
+    safety::safe(node, &offer.rule, author.member(), &past::since(node, None).await?)?;
     if !globals.dry_run {
-        body::keep(node, &rule, None).await?;
+        body::keep(node, &offer.rule, None).await?;
     }
-    if sign::order(node, globals, out, &author, operation, &would).await?.is_some() {
-        let value = json!({
-            "rule": rule.id().to_string(), "sentence": rule.to_string(), "price": price.to_string(),
-        });
-        out.result(&value, |_| format!("offered {} at {price} a licence: {rule}", rule.id()));
+    let operation = offer.operation();
+    if sign::order(node, globals, out, &author, operation, &offer.would()).await?.is_some() {
+        offer.tell(out);
     }
     Ok(())
 }
@@ -298,13 +295,7 @@ async fn buy(
 ) -> Result<(), Failure> {
     let listed =
         node.pdc.view(|view| view.state.rule(rule).map(|state| state.listing.price)).flatten();
-    let price = listed.ok_or_else(|| unknown(rule))?;
-    if let Some(most) = max_price.filter(|most| *most < price) {
-        return Err(Failure::new(
-            "too-expensive",
-            format!("a licence costs {price}, more than {most}"),
-        ));
-    }
+    let price = affordable(listed.ok_or_else(|| unknown(rule))?, max_price)?;
     let operation = Operation::BuyRule { rule, price };
     let would = format!("buy a licence of {rule} for {price}");
     let done = match buyer {
@@ -315,8 +306,7 @@ async fn buy(
         None => sign::order_own(node, globals, out, operation, &would).await?,
     };
     if done.is_some() {
-        let value = json!({ "bought": rule.to_string(), "price": price.to_string() });
-        out.result(&value, |_| format!("bought a licence of {rule} for {price}"));
+        bought(out, rule, price);
     }
     Ok(())
 }

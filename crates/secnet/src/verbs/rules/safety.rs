@@ -76,11 +76,13 @@ pub(super) fn safe(
 ) -> Result<(), Failure> {
     match against(node, rule, author, past) {
         None => Ok(()),
-        Some(why) => {
-            Err(Failure::new("unsafe-rule", format!("the rule must not be enforced: {why}"))
-                .hint("narrow it, or let it only flag"))
-        }
+        Some(why) => Err(unsafe_rule(&why)),
     }
+}
+
+pub(super) fn unsafe_rule(why: &str) -> Failure {
+    Failure::new("unsafe-rule", format!("the rule must not be enforced: {why}"))
+        .hint("narrow it, or let it only flag")
 }
 
 #[cfg(test)]

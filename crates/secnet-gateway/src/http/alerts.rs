@@ -1,0 +1,150 @@
+//! What the administrators of a node are told: requests that are held, stopped by guard or rule, or fail because something is
+//! broken, and how the node itself is. As webhooks are told, as a stream.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue};
+use axum::response::Response;
+use bytes::Bytes;
+use secnet_app::AccessError;
+use secnet_types::{Effect, Event, ReasonClass, Verdict, decode, limits};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use crate::auth::Caller;
+use crate::http::events::{HEARTBEAT, LAST_EVENT_ID, StreamEvent, resumed};
+use crate::places::Place;
+use crate::{Gateway, Problem};
+
+/// Events of the log looked at at once.
+const MAX_LOOKED_AT: usize = 256;
+
+/// What administrators are told of an effect, if anything is: `{event, time, kind, reason, decision, dataset, requester,
+/// request, answer_by}`.
+#[must_use]
+pub fn alert_of(effect: &Effect, index: u64, event: &Event) -> Option<Value> {
+    let Effect::Decided { decision, dataset, requester, request, verdict } = effect else {
+        return None;
+    };
+    let (kind, reason, answer_by) = match verdict {
+        Verdict::Hold { reason, answer_by } => ("held", *reason, Some(answer_by.to_string())),
+        Verdict::Deny { reason: reason @ (ReasonClass::Guard | ReasonClass::Rule) } => {
+            ("stopped", *reason, None)
+        }
+        Verdict::Deny { reason: reason @ ReasonClass::Fault } => ("broken", *reason, None),
+        Verdict::Allow { .. } | Verdict::Deny { .. } => return None,
+    };
+    Some(json!({
+        "event": index, "time": event.time.to_string(), "kind": kind, "reason": reason.as_str(),
+        "decision": decision.to_string(), "dataset": dataset.to_string(),
+        "requester": requester.to_string(), "request": request.to_string(), "answer_by": answer_by,
+    }))
+}
+
+/// One stream.
+struct Feed {
+    gateway: Arc<Gateway>,
+    caller: Caller,
+    /// Changes when any session is ended.
+    ended: watch::Receiver<u64>,
+    /// Changes when the node says something of itself.
+    said: watch::Receiver<u64>,
+    /// The next event to look at.
+    next: u64,
+    /// The next of the node's own alerts.
+    next_own: u64,
+    /// The place it takes among all streams.
+    _place: Place,
+}
+
+/// What the administrators of this node are told, from now on or from `Last-Event-ID` on; for members that the node's
+/// configuration names. `data` is a JSON object: of a request that is held, that guard or rules have stopped, or that failed
+/// because something is broken, `{event, time, kind, reason, decision, dataset, requester, request, answer_by}`, with the index of
+/// the event in the log as `id`; of the node itself `{alert, time, kind, said, do}`, without an `id`, those since its start first.
+/// The stream ends with the session or the key that opened it.
+#[utoipa::path(get, path = "/v1/alerts", tag = "events",
+    params(("last-event-id" = Option<u64>, Header, description = "The `id` that came last.")),
+    responses(
+        (status = 200, description = "The stream, alert by alert.", body = StreamEvent, content_type = "text/event-stream"),
+        (status = 404, description = "The caller is none of those who are told.", body = Problem, content_type = "application/problem+json"),
+        (status = 410, description = "That event is too far back: begin anew.", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn alerts(
+    State(gateway): State<Arc<Gateway>>,
+    caller: Caller,
+    headers: HeaderMap,
+) -> Result<Response, Box<Problem>> {
+    gateway.administers(&caller)?;
+    let place = gateway.feeds.take(caller.member).ok_or_else(Problem::too_often)?;
+    let size = gateway.pdc.view(|view| view.log_size).ok_or_else(Problem::busy)?;
+    let next = match headers.get(LAST_EVENT_ID) {
+        None => size,
+        Some(last) => resumed(last, size)?,
+    };
+    let (ended, said) = (gateway.sessions.watch(), gateway.bulletin.watch());
+    let feed = Feed { gateway, caller, ended, said, next, next_own: 0, _place: place };
+    let first = Bytes::from(feed.position());
+    let rest = futures::stream::try_unfold(feed, Feed::step);
+    let all = futures::StreamExt::chain(futures::stream::iter([Ok(first)]), rest);
+    let mut response = Response::new(Body::from_stream(all));
+    let own = response.headers_mut();
+    own.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    own.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+impl Feed {
+    /// The next bytes; none if the stream is over.
+    async fn step(mut self) -> Result<Option<(Bytes, Self)>, AccessError> {
+        loop {
+            // Asked before anything is read: what is over sees nothing more.
+            if !self.gateway.goes_on(&self.caller) {
+                return Ok(None);
+            }
+            self.said.mark_unchanged();
+            let (own, next_own) = self.gateway.bulletin.from(self.next_own);
+            self.next_own = next_own;
+            let mut text: String = own.iter().map(|alert| format!("data: {alert}\n\n")).collect();
+            let events = self.gateway.pdc.log.events(self.next, MAX_LOOKED_AT).await?;
+            let at_the_end = events.is_empty();
+            for (index, bytes) in events {
+                let event = decode::<Event>("event", &bytes, limits::MAX_EVENT_BYTES);
+                let event = event.map_err(|error| AccessError::Damaged(error.to_string()))?;
+                let alerts = event.effects.iter().filter_map(|e| alert_of(e, index, &event));
+                text.extend(alerts.map(|alert| format!("id: {index}\ndata: {alert}\n\n")));
+                self.next = index.saturating_add(1);
+            }
+            if !text.is_empty() {
+                return Ok(Some((Bytes::from(text), self)));
+            }
+            if at_the_end && self.wait().await? {
+                return Ok(Some((Bytes::from(self.position()), self)));
+            }
+        }
+    }
+
+    /// Until something happens, or nothing did for so long that it is time for a sign of life.
+    async fn wait(&mut self) -> Result<bool, AccessError> {
+        tokio::select! {
+            grown = self.gateway.pdc.log.grown(self.next) => {
+                grown?;
+                Ok(false)
+            }
+            // The senders live as long as the gateway, which the stream holds.
+            _ = self.ended.changed() => Ok(false),
+            _ = self.said.changed() => Ok(false),
+            () = tokio::time::sleep(HEARTBEAT) => Ok(true),
+        }
+    }
+
+    /// A comment that shows that the stream is alive, and where to go on.
+    fn position(&self) -> String {
+        match self.next.checked_sub(1) {
+            Some(last) => format!(": here\nid: {last}\n\n"),
+            None => ": here\n\n".into(),
+        }
+    }
+}
