@@ -340,7 +340,7 @@ impl Log for Bft {
     }
 
     async fn events(&self, first: u64, limit: usize) -> Result<Vec<(u64, Vec<u8>)>, LogError> {
-        let size = self.chain().store().events_durable();
+        let size = self.chain().executor().log_size();
         let end = first.saturating_add(limit as u64).min(size);
         (first..end)
             .map(|index| {

@@ -39,5 +39,5 @@ pub use load::{LoadError, Loader};
 pub use rejection::Rejection;
 pub use state::{State, TableId};
 pub use successor::SuccessorError;
-pub use trial::Candidate;
+pub use trial::{Candidate, Prepared};
 pub use verified::{Invalid, Verified, VerifyingPool};

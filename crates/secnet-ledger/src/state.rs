@@ -12,7 +12,7 @@ use crate::digest::StateDigest;
 use crate::entries::*;
 use crate::sorted::Sorted;
 use crate::sweep::Due;
-use crate::table::{Key, Table};
+use crate::table::{Key, Table, TakenBack};
 
 /// No entry is longer.
 const MAX_ENTRY_BYTES: usize = 64 * 1024;
@@ -52,6 +52,12 @@ macro_rules! tables {
             trying: bool,
         }
 
+        /// Changes that were tried and taken back: nobody has seen them.
+        #[derive(Debug, Clone)]
+        pub(crate) struct Untold {
+            $($field: TakenBack<$key, $value>,)*
+        }
+
         impl State {
             fn empty(network: NetworkId) -> Self {
                 Self { network, $($field: Table::default(),)* index: Index::default(), trying: false }
@@ -64,10 +70,21 @@ macro_rules! tables {
             }
 
             /// Whatever was tried since [`Self::try_out`] is taken back; no command is under way.
-            pub(crate) fn take_back(&mut self) {
+            pub(crate) fn take_back(&mut self) -> Untold {
                 let index = &mut self.index;
-                $(self.$field.take_back(|key, before, after| reindex(key, before, after, index));)*
                 self.trying = false;
+                Untold {
+                    $($field: self.$field.take_back(|key, before, after| reindex(key, before, after, index)),)*
+                }
+            }
+
+            /// What was tried and taken back is done after all, by a block at this height; caches are told now.
+            pub(crate) fn redo(&mut self, untold: Untold, height: u64) {
+                let index = &mut self.index;
+                $(self.$field.redo(untold.$field, |key, before, after| {
+                    note_consent(key, before, after, height, index);
+                    reindex(key, before, after, index);
+                });)*
             }
 
             /// The command failed: nothing of it stays.
@@ -79,8 +96,8 @@ macro_rules! tables {
             pub(crate) fn keep(&mut self, height: u64) {
                 let (index, trying) = (&mut self.index, self.trying);
                 $(self.$field.keep(|key, before, after| {
-                    for value in [before, after].into_iter().flatten().filter(|_| !trying) {
-                        Indexed::<$key>::note_consent(value, before, after, height, index);
+                    if !trying {
+                        note_consent(key, before, after, height, index);
                     }
                     reindex(key, before, after, index);
                 });)*
@@ -251,6 +268,19 @@ pub(crate) trait Indexed<K> {
     /// Would another value under the key show up just so?
     fn same_index(&self, _key: &K, _other: &Self) -> bool {
         true
+    }
+}
+
+/// The value under a key is another now: caches of consent are told, if that may matter to them.
+fn note_consent<K, V: Indexed<K>>(
+    _key: &K,
+    before: Option<&V>,
+    after: Option<&V>,
+    height: u64,
+    index: &mut Index,
+) {
+    for value in [before, after].into_iter().flatten() {
+        value.note_consent(before, after, height, index);
     }
 }
 

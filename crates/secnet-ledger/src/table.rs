@@ -23,6 +23,10 @@ pub(crate) struct Table<K, V> {
     loading: Vec<(K, V)>,
 }
 
+/// Values that were taken back, in the order in which that was done.
+#[derive(Debug, Clone)]
+pub(crate) struct TakenBack<K, V>(Vec<(K, Option<V>)>);
+
 impl<K, V> Default for Table<K, V> {
     fn default() -> Self {
         Self {
@@ -129,14 +133,38 @@ impl<K: Key, V: Clone> Table<K, V> {
         self.tried.get_or_insert_default();
     }
 
-    /// Whatever was tried is taken back: each key with its value before that and after.
-    pub(crate) fn take_back(&mut self, mut changed: impl FnMut(&K, Option<&V>, Option<&V>)) {
-        for (key, before) in self.tried.take().unwrap_or_default().into_iter().rev() {
-            let now = match before {
+    /// Whatever was tried is taken back: each key with its value before that and after. What is taken back is returned.
+    pub(crate) fn take_back(
+        &mut self,
+        changed: impl FnMut(&K, Option<&V>, Option<&V>),
+    ) -> TakenBack<K, V> {
+        let tried = self.tried.take().unwrap_or_default();
+        TakenBack(self.exchange(tried, changed))
+    }
+
+    /// What was taken back is done after all: each key with its value before that and after.
+    pub(crate) fn redo(
+        &mut self,
+        taken: TakenBack<K, V>,
+        changed: impl FnMut(&K, Option<&V>, Option<&V>),
+    ) {
+        self.exchange(taken.0, changed);
+    }
+
+    /// Put the values in, the last one first, and return those that were there, in the order that puts them back.
+    fn exchange(
+        &mut self,
+        values: Vec<(K, Option<V>)>,
+        mut changed: impl FnMut(&K, Option<&V>, Option<&V>),
+    ) -> Vec<(K, Option<V>)> {
+        let exchange = |(key, value): (K, Option<V>)| {
+            let now = match value {
                 Some(value) => self.map.insert(key.clone(), value),
                 None => self.map.remove(&key),
             };
             changed(&key, now.as_ref(), self.map.get(&key));
-        }
+            (key, now)
+        };
+        values.into_iter().rev().map(exchange).collect()
     }
 }

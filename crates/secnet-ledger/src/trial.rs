@@ -1,9 +1,13 @@
-//! What blocks would be, without making them: validators vote on blocks that may never become final.
+//! What blocks would be, without making them: validators vote on blocks that may never become final, and nobody may see one
+//! that is not durable yet.
+
+use core::mem;
 
 use secnet_crypto::Frontier;
 use secnet_types::{Digest, Timestamp};
 
 use crate::executor::Agreement;
+use crate::state::Untold;
 use crate::{ExecutedBlock, Executor, StateDigest, Verified};
 
 /// A block that is not agreed on yet.
@@ -17,24 +21,66 @@ pub struct Candidate<'a> {
     pub commands: &'a [Verified],
 }
 
+/// Where an executor comes to by blocks that were executed and taken back. Whoever makes them durable lets the executor
+/// go there.
+#[derive(Debug)]
+pub struct Prepared {
+    /// Height and header from which it goes on, and from nowhere else.
+    from: (u64, Digest),
+    changes: Option<(Untold, Stand)>,
+}
+
 impl Executor {
     /// Execute these blocks, one on top of the other, and take all of it back. Costs what executing them costs; nobody else
     /// sees them, since the executor is borrowed meanwhile.
     pub fn trial(&mut self, blocks: &[Candidate<'_>]) -> Vec<ExecutedBlock> {
-        let trial = Trial::begin(self);
-        let executor = &mut *trial.executor;
-        blocks
-            .iter()
-            .map(|block| {
+        let execute = |executor: &mut Self| {
+            let execute = |block: &Candidate<'_>| {
                 executor.execute_agreed(block.time, block.agreement.clone(), block.commands)
-            })
-            .collect()
+            };
+            blocks.iter().map(execute).collect()
+        };
+        self.prepare(execute).0
+    }
+
+    /// Let `make` make blocks, and take all of it back. [`Self::adopt`] puts it in again, at a fraction of the cost.
+    pub fn prepare<T>(&mut self, make: impl FnOnce(&mut Self) -> T) -> (T, Prepared) {
+        let from = (self.height, self.parent);
+        let mut trial = Trial::begin(self);
+        let made = make(trial.executor);
+        let changes = trial.take_back();
+        drop(trial);
+        (made, Prepared { from, changes })
+    }
+
+    /// Go where these blocks lead. False, and nothing is changed, if other blocks were made since they were prepared.
+    #[must_use]
+    pub fn adopt(&mut self, prepared: Prepared) -> bool {
+        if prepared.from != (self.height, self.parent) {
+            return false;
+        }
+        if let Some((untold, to)) = prepared.changes {
+            self.state.redo(untold, to.height);
+            self.exchange(to);
+        }
+        true
+    }
+
+    /// Everything besides the state; returns what it was.
+    fn exchange(&mut self, stand: Stand) -> Stand {
+        Stand {
+            digest: mem::replace(&mut self.digest, stand.digest),
+            log: mem::replace(&mut self.log, stand.log),
+            height: mem::replace(&mut self.height, stand.height),
+            parent: mem::replace(&mut self.parent, stand.parent),
+            time: mem::replace(&mut self.time, stand.time),
+        }
     }
 }
 
-/// Whatever happens to it, the executor is as it was.
-struct Trial<'a> {
-    executor: &'a mut Executor,
+/// All of an executor but its state.
+#[derive(Debug, Clone)]
+struct Stand {
     digest: StateDigest,
     log: Frontier,
     height: u64,
@@ -42,27 +88,34 @@ struct Trial<'a> {
     time: Timestamp,
 }
 
+/// Whatever happens to it, the executor is as it was.
+struct Trial<'a> {
+    executor: &'a mut Executor,
+    from: Option<Stand>,
+}
+
 impl<'a> Trial<'a> {
     fn begin(executor: &'a mut Executor) -> Self {
         executor.state.try_out();
-        Self {
+        let from = Stand {
             digest: executor.digest.clone(),
             log: executor.log.clone(),
             height: executor.height,
             parent: executor.parent,
             time: executor.time,
-            executor,
-        }
+        };
+        Self { executor, from: Some(from) }
+    }
+
+    /// Back to where it began, once: what was tried, and where that had led.
+    fn take_back(&mut self) -> Option<(Untold, Stand)> {
+        let from = self.from.take()?;
+        Some((self.executor.state.take_back(), self.executor.exchange(from)))
     }
 }
 
 impl Drop for Trial<'_> {
     fn drop(&mut self) {
-        self.executor.state.take_back();
-        core::mem::swap(&mut self.executor.digest, &mut self.digest);
-        core::mem::swap(&mut self.executor.log, &mut self.log);
-        self.executor.height = self.height;
-        self.executor.parent = self.parent;
-        self.executor.time = self.time;
+        drop(self.take_back());
     }
 }

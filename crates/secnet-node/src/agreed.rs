@@ -5,9 +5,9 @@ use std::sync::atomic::Ordering;
 use secnet_ledger::{Agreement, Candidate, ExecutedBlock, Executor, Outcome, Verified};
 use secnet_types::{Certificate, Genesis, GenesisError, Header};
 
-use crate::chain::{Chain, Processed, commit_of};
+use crate::chain::{Chain, Processed};
 use crate::chain_error::ChainError;
-use crate::store::{Store, StoreError};
+use crate::store::Store;
 
 impl Chain {
     /// Begin the chain of a network in an empty store.
@@ -41,26 +41,21 @@ impl Chain {
     /// last durable block is not `height` any more. Blocks and readers wait meanwhile.
     pub fn trial(&self, height: u64, blocks: &[Candidate<'_>]) -> Option<Vec<ExecutedBlock>> {
         let mut executor = self.executor.write();
-        let here = executor.height() == height && !self.ahead.load(Ordering::Acquire);
+        let here = executor.height() == height && !self.unsure.load(Ordering::Acquire);
         here.then(|| executor.trial(blocks))
     }
 
     /// Apply a block that is final, and make it durable. One that is durable already is left alone.
     ///
     /// # Errors
-    /// [`ChainError::Gap`], [`ChainError::Diverged`], or the store failed: the executor is back at what is durable.
+    /// [`ChainError::Gap`], [`ChainError::Diverged`], or the store failed: the executor is at what is durable.
     pub fn append(
         &self,
         header: &Header,
         commands: &[Verified],
         certificate: Option<Certificate>,
     ) -> Result<Processed, ChainError> {
-        // Held until the block is durable, as in solo mode: nobody releases on what a crash could take back.
-        let mut executor = self.executor.write();
-        if self.ahead.load(Ordering::Acquire) {
-            return Err(StoreError::Poisoned.into());
-        }
-        let last = executor.height();
+        let last = self.executor().height();
         if header.height <= last {
             return Ok(Processed { outcomes: Vec::new(), height: last, wrote: false });
         }
@@ -68,27 +63,17 @@ impl Chain {
             return Err(ChainError::Gap { last, given: header.height });
         }
         let agreement = Agreement { epoch: header.epoch, context: header.context.clone() };
-        let mut block = executor.execute_agreed(header.time, agreement, commands);
+        let ((mut block, position), prepared) = self.prepare(|executor| {
+            let block = executor.execute_agreed(header.time, agreement, commands);
+            (block, executor.position())
+        })?;
         let outcomes = core::mem::take(&mut block.outcomes);
         let all_applied = outcomes.iter().all(|o| matches!(o, Outcome::Applied { .. }));
-        let (position, height) = (executor.position(), block.header.height);
-        let written = if block.header == *header && all_applied {
-            let blocks = [(block, certificate)];
-            let (commit, fresh) = commit_of(blocks, &position);
-            self.store.commit(commit).map(|()| fresh).map_err(ChainError::from)
-        } else {
-            Err(ChainError::Diverged(height))
-        };
-        match written {
-            Ok(fresh) => {
-                self.keep(fresh);
-                Ok(Processed { outcomes, height, wrote: true })
-            }
-            Err(error) => {
-                // As in solo mode: if even what is durable cannot be read, every later call fails as well.
-                drop(self.go_back(&mut executor));
-                Err(error)
-            }
+        let height = block.header.height;
+        if block.header != *header || !all_applied {
+            return Err(ChainError::Diverged(height));
         }
+        self.complete([(block, certificate)], &position, prepared)?;
+        Ok(Processed { outcomes, height, wrote: true })
     }
 }

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use secnet_crypto::{Checkpoint, SigningKey};
 use secnet_ledger::{
-    EntryChange, ExecutedBlock, Executor, Loader, Outcome, Rejection, Resume, StateDigest, TableId,
-    Verified,
+    EntryChange, ExecutedBlock, Executor, Loader, Outcome, Prepared, Rejection, Resume,
+    StateDigest, TableId, Verified,
 };
 use secnet_types::{
     Block, Cause, Certificate, Digest, Effect, Event, Genesis, GenesisError, Header, Receipt,
@@ -49,8 +49,8 @@ pub struct Chain {
     pub(crate) store: Store,
     key: Option<Arc<SigningKey>>,
     recent: Mutex<RecentBlocks>,
-    /// Memory is ahead of the disk, since what is durable could not be read.
-    pub(crate) ahead: AtomicBool,
+    /// A write has failed, and what is durable could not be read: memory may be behind it.
+    pub(crate) unsure: AtomicBool,
 }
 
 /// The options a ledger's store is opened with: state tables get names in messages.
@@ -118,7 +118,7 @@ impl Chain {
             store,
             key,
             recent: Mutex::default(),
-            ahead: AtomicBool::new(false),
+            unsure: AtomicBool::new(false),
         })
     }
 
@@ -139,7 +139,7 @@ impl Chain {
             store,
             key,
             recent: Mutex::default(),
-            ahead: AtomicBool::new(false),
+            unsure: AtomicBool::new(false),
         })
     }
 
@@ -163,7 +163,7 @@ impl Chain {
         self.executor.write().forecast(command, now)
     }
 
-    /// The executor, for reading. Holding it holds up the next block.
+    /// The executor at what is durable, for reading. Holding it holds up the next block.
     pub fn executor(&self) -> RwLockReadGuard<'_, Executor> {
         self.executor.read()
     }
@@ -172,7 +172,7 @@ impl Chain {
     /// first one's events so that their receipts can be given out. Both become durable together, before this returns.
     ///
     /// # Errors
-    /// The store failed. Nothing was acknowledged; the executor is back at what is durable.
+    /// The store failed. Nothing was acknowledged; the executor is at what is durable.
     pub fn process(
         &self,
         time: Timestamp,
@@ -180,47 +180,75 @@ impl Chain {
         seal: bool,
     ) -> Result<Processed, ChainError> {
         let key = self.key.as_ref().ok_or(ChainError::ReadOnly)?;
-        // Held until the blocks are durable: a reader that saw a decision before that could release on it, and a crash
-        // would leave a release without a decision.
-        let mut executor = self.executor.write();
-        if self.ahead.load(Ordering::Acquire) {
-            return Err(StoreError::Poisoned.into());
-        }
-        let before = executor.time();
-        // Whoever continues a closed chain names its end: once that is certified, nothing follows it, no deadline either.
-        let ended = executor.state().is_closed() && self.tip_is_cover(&executor);
-        let time = if ended { before } else { time };
-        let mut block = executor.execute(time, commands);
-        let outcomes = core::mem::take(&mut block.outcomes);
-        let mut blocks = Vec::with_capacity(2);
-        if block.is_empty() {
-            executor.retract(&block, before);
-        } else {
-            blocks.push(block);
-        }
-        // A cover is needed if this block has events, or the block before it still waits for one.
-        let covered = executor.height() == 0 || self.tip_is_cover(&executor);
-        if seal && (!blocks.is_empty() || !covered) {
-            blocks.push(executor.execute(time, &[]));
-        }
-        let position = executor.position();
+        let (made, prepared) = self.prepare(|executor| {
+            let before = executor.time();
+            // Whoever continues a closed chain names its end: once that is certified, nothing follows it, no deadline either.
+            let ended = executor.state().is_closed() && self.tip_is_cover(executor);
+            let time = if ended { before } else { time };
+            let mut block = executor.execute(time, commands);
+            let outcomes = core::mem::take(&mut block.outcomes);
+            let mut blocks = Vec::with_capacity(2);
+            if block.is_empty() {
+                executor.retract(&block, before);
+            } else {
+                blocks.push(block);
+            }
+            // A cover is needed if this block has events, or the block before it still waits for one.
+            let covered = executor.height() == 0 || self.tip_is_cover(executor);
+            if seal && (!blocks.is_empty() || !covered) {
+                blocks.push(executor.execute(time, &[]));
+            }
+            (blocks, outcomes, executor.position())
+        })?;
+        let (blocks, outcomes, position) = made;
         let height = position.height;
         if blocks.is_empty() {
             return Ok(Processed { outcomes, height, wrote: false });
         }
-        let blocks = blocks.into_iter().map(|block| {
+        let certified = blocks.into_iter().map(|block| {
             let certificate = Certificate::solo(&block.header, &**key);
             (block, Some(certificate))
         });
-        let (commit, fresh) = commit_of(blocks, &position);
-        if let Err(error) = self.store.commit(commit) {
-            // Memory is ahead of the disk; go back to what is durable. If even that cannot be read, every later call
-            // fails on the store as well, so nothing is released.
+        self.complete(certified, &position, prepared)?;
+        Ok(Processed { outcomes, height, wrote: true })
+    }
+
+    /// Let `make` execute blocks. Nobody sees them before they are durable: a reader that did could release on a decision,
+    /// and a crash would leave a release without one.
+    pub(crate) fn prepare<T>(
+        &self,
+        make: impl FnOnce(&mut Executor) -> T,
+    ) -> Result<(T, Prepared), ChainError> {
+        let mut executor = self.executor.write();
+        if self.unsure.load(Ordering::Acquire) {
+            return Err(StoreError::Poisoned.into());
+        }
+        Ok(executor.prepare(make))
+    }
+
+    /// Make prepared blocks durable, and only then let everybody see them. Readers go on with what was before while the
+    /// disk works.
+    pub(crate) fn complete(
+        &self,
+        blocks: impl IntoIterator<Item = (ExecutedBlock, Option<Certificate>)>,
+        position: &Resume,
+        prepared: Prepared,
+    ) -> Result<(), ChainError> {
+        let (commit, fresh) = commit_of(blocks, position);
+        let written = self.store.commit(commit);
+        let mut executor = self.executor.write();
+        if let Err(error) = written {
+            // It may be durable all the same; go to what is. If even that cannot be read, every later call fails on the
+            // store as well, so nothing is released.
             drop(self.go_back(&mut executor));
             return Err(error.into());
         }
+        // What is durable counts, should anybody have made blocks meanwhile.
+        if !executor.adopt(prepared) {
+            self.go_back(&mut executor)?;
+        }
         self.keep(fresh);
-        Ok(Processed { outcomes, height, wrote: true })
+        Ok(())
     }
 
     /// Go on after a write that found no room: open the store anew, and go back to what is durable. Without such a
@@ -230,7 +258,7 @@ impl Chain {
     /// [`StoreError::Poisoned`] if more than room was lacking; what is stored cannot be read.
     pub fn recover(&self) -> Result<(), ChainError> {
         let mut executor = self.executor.write();
-        if self.store.is_poisoned() || self.ahead.load(Ordering::Acquire) {
+        if self.store.is_poisoned() || self.unsure.load(Ordering::Acquire) {
             self.store.reopen()?;
             self.go_back(&mut executor)?;
         }
@@ -238,10 +266,10 @@ impl Chain {
     }
 
     pub(crate) fn go_back(&self, executor: &mut Executor) -> Result<(), ChainError> {
-        self.ahead.store(true, Ordering::Release);
+        self.unsure.store(true, Ordering::Release);
         *executor = load(&self.store)?;
         *self.recent.lock() = RecentBlocks::default();
-        self.ahead.store(false, Ordering::Release);
+        self.unsure.store(false, Ordering::Release);
         Ok(())
     }
 

@@ -280,7 +280,7 @@ impl Log for SimLog {
 
     async fn events(&self, first: u64, limit: usize) -> Result<Vec<(u64, Vec<u8>)>, LogError> {
         self.gate.pass().await;
-        let size = self.chain.store().events_durable();
+        let size = self.chain.executor().log_size();
         let end = first.saturating_add(u64::try_from(limit).unwrap_or(u64::MAX)).min(size);
         let left_out = |index: &u64| self.forgetful && index.is_multiple_of(LEFT_OUT);
         (first..end)

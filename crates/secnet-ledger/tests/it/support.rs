@@ -166,7 +166,10 @@ impl World {
         self.time += 1;
         let commands = verified(commands);
         let tried = self.trial(&commands);
-        let block = self.executor.execute(self.now(), &commands);
+        let (now, before) = (self.now(), self.executor.position());
+        let (block, prepared) = self.executor.prepare(|executor| executor.execute(now, &commands));
+        assert_eq!(self.executor.position(), before, "what is not durable is not seen");
+        assert!(self.executor.adopt(prepared), "nobody made another block");
         assert_eq!(tried.header, block.header, "what is tried is what is made");
         assert_eq!((&tried.events, &tried.changes), (&block.events, &block.changes));
         for outcome in &block.outcomes {

@@ -45,6 +45,39 @@ fn busy() -> (World, DatasetId, GrantId) {
 }
 
 #[test]
+fn a_prepared_block_is_seen_when_it_is_adopted_and_no_sooner() {
+    let (w, dataset, grant) = busy();
+    let (mut direct, mut prepared) = (w.executor.clone(), w.executor.clone());
+    let seen = |executor: &Executor| {
+        let state = executor.state();
+        (format!("{state:?}"), executor.position(), state.consent_changed_at(dataset))
+    };
+    let before = seen(&prepared);
+    let revoke = Operation::Revoke { grant, reason: Reason::Unstated };
+    let mut next = w;
+    let commands = verified(vec![signed("ada", next.command("ada", revoke))]);
+    // A block and its cover, as a solo ledger makes them.
+    let make = |executor: &mut Executor| {
+        (executor.execute(next.at(1), &commands), executor.execute(next.at(1), &[]))
+    };
+    let made = make(&mut direct);
+    let (same, first) = prepared.prepare(make);
+    let (_, second) = prepared.prepare(make);
+    assert_eq!((made.0.header, made.1.header), (same.0.header, same.1.header));
+    assert_eq!(seen(&prepared), before, "nothing is seen, and caches of consent are not told");
+
+    assert!(prepared.adopt(first));
+    let (state, position, consent) = seen(&direct);
+    assert_eq!(format!("{:?}", prepared.state()), state, "tables and indexes alike");
+    assert_eq!(prepared.position(), position);
+    let told = prepared.state().consent_changed_at(dataset);
+    assert!(before.2 < consent && before.2 < told && told <= position.height);
+
+    assert!(!prepared.adopt(second), "a block was made since it was prepared");
+    assert_eq!(prepared.position(), position);
+}
+
+#[test]
 fn p10_a_loaded_state_goes_on_as_the_running_one() {
     let (mut w, dataset, grant) = busy();
     let mut seen: Vec<u8> = entries(&w.executor).iter().map(|(table, _, _)| *table).collect();
