@@ -327,3 +327,42 @@ fn administrators_are_told_of_a_hold_until_they_have_heard_it() {
     }
     assert_eq!(up.stop(), 0);
 }
+
+/// The published root, from nothing but the bundles of entries: each leaf hashed, then the tree (RFC 9162, section 2.1.1).
+#[test]
+fn the_log_is_rebuilt_from_its_bundles_of_entries() {
+    use base64ct::{Base64, Encoding as _};
+    use ring::digest::{SHA256, digest};
+    fn root(leaves: &[Vec<u8>]) -> Vec<u8> {
+        if let [leaf] = leaves {
+            return digest(&SHA256, &[vec![0], leaf.clone()].concat()).as_ref().to_vec();
+        }
+        let left = leaves.len().next_power_of_two() / 2;
+        let (left, right) = leaves.split_at(left);
+        digest(&SHA256, &[vec![1], root(left), root(right)].concat()).as_ref().to_vec()
+    }
+    let place = Place::demo();
+    let note = std::fs::read_to_string(place.path("d/log/checkpoint")).unwrap();
+    let size: usize = note.lines().nth(1).unwrap().parse().unwrap();
+    let (mut leaves, mut bundle) = (Vec::new(), 0);
+    while leaves.len() < size {
+        let width = (size - leaves.len()).min(256);
+        let part = if width < 256 { format!(".p/{width}") } else { String::new() };
+        let file = place.path(&format!("d/log/tile/entries/{bundle:03}{part}"));
+        let bytes = std::fs::read(file).unwrap();
+        let mut rest = &bytes[..];
+        for _ in 0..width {
+            let (length, after) = rest.split_first_chunk::<2>().unwrap();
+            let (entry, after) = after.split_at(usize::from(u16::from_be_bytes(*length)));
+            leaves.push(entry.to_vec());
+            rest = after;
+        }
+        assert!(rest.is_empty(), "more than {width} entries");
+        bundle += 1;
+    }
+    let told = |leaves: &[Vec<u8>]| Base64::encode_string(&root(leaves));
+    assert_eq!(told(&leaves), note.lines().nth(2).unwrap());
+    // One byte of one entry shows.
+    leaves[size / 2][0] ^= 1;
+    assert_ne!(told(&leaves), note.lines().nth(2).unwrap());
+}
