@@ -16,7 +16,7 @@ use crate::node::Node;
 use crate::output::Output;
 
 /// The passphrase of sample folders. It is published, so nothing real belongs in such a folder.
-const PASSPHRASE: &str = "a published passphrase protects nothing";
+pub(crate) const PASSPHRASE: &str = "a published passphrase protects nothing";
 /// What one use of the sample data costs.
 pub(crate) const PRICE: Amount = Amount(Amount::MICROS / 4);
 
