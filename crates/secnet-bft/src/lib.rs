@@ -20,10 +20,13 @@ mod log;
 mod mempool;
 pub mod node;
 mod path;
+mod peers;
 #[cfg(test)]
 mod testing;
+mod votes;
 
 pub use block::{BlockLimits, NetworkBlock};
 pub use ledger::{Ledger, Trouble};
 pub use log::{Address, Bft, Settings, StartError};
 pub use mempool::{Mempool, PoolError};
+pub use votes::begin as begin_to_vote;

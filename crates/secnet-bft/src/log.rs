@@ -1,7 +1,8 @@
 //! A node of a network over TCP, behind the flow's `Log` port. The engine has a thread and a runtime of its own.
 
 use std::collections::BTreeMap;
-use std::fs::{File, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,12 +16,15 @@ use commonware_cryptography::{
     ed25519::{PrivateKey, PublicKey},
 };
 use commonware_p2p::{AddressableManager as _, authenticated::lookup};
-use commonware_runtime::{Runner as _, Supervisor as _, tokio as engine_runtime};
+use commonware_runtime::{
+    Clock as _, Metrics as _, Runner as _, Spawner as _, Supervisor as _, tokio as engine_runtime,
+};
 use commonware_stream::{
     cups::{self, Cups},
     sake::{self, Sake},
 };
 use commonware_utils::ordered::{Map, Set};
+use parking_lot::Mutex;
 use secnet_app::ports::{Clock, Committed, Log, LogError, Standing, SubmitError, Trouble, View};
 use secnet_crypto::SigningKey;
 use secnet_ledger::{Rejection, Verified};
@@ -34,6 +38,8 @@ use crate::block::BlockLimits;
 use crate::ledger::Ledger;
 use crate::limits::MAILBOX;
 use crate::node::{self, Channels, Parts, quota};
+use crate::peers;
+use crate::votes;
 
 /// Threads of the engine's runtime.
 const ENGINE_THREADS: usize = 2;
@@ -42,10 +48,14 @@ const HANDSHAKE_CLOCK: Duration = Duration::from_secs(5);
 /// How old a greeting may be.
 const HANDSHAKE_AGE: Duration = Duration::from_secs(10);
 
-/// In the engine's folder: locked while a node uses it.
+/// In the engine's folder: locked while a node uses it, and the number of its process.
 const LOCK_FILE: &str = "in-use";
+/// How long a lock is waited for that somebody may hold only to look.
+const LAST_LOOK: Duration = Duration::from_millis(500);
 /// A peer that went away is let in again, and looked for, so long after it was met last.
 const RECONNECT: Duration = Duration::from_secs(5);
+/// How often it is looked which validators there is a connection to.
+const LOOK_FOR_PEERS: Duration = Duration::from_secs(1);
 /// How long a write that is under way is waited for at the end.
 const LAST_WRITE: Duration = Duration::from_secs(10);
 
@@ -94,6 +104,12 @@ pub enum StartError {
         /// Why.
         source: std::io::Error,
     },
+    /// It may have voted, and does not know for what.
+    #[error(
+        "the votes of this validator are not in `{}`: if it voted again it could vote twice; put the folder back if nothing of it is older than the last vote, else follow the network without voting",
+        .0.display()
+    )]
+    VotesLost(PathBuf),
     /// Another node uses the engine's folder.
     #[error("the folder `{}` is in use by another node; stop that node, or give another folder", .0.display())]
     InUse(PathBuf),
@@ -110,10 +126,14 @@ pub enum StartError {
     Thread(std::io::Error),
 }
 
+/// The validators that there is a connection to.
+type Peers = Arc<Mutex<Vec<ValidatorKey>>>;
+
 /// The ledger of a network behind the [`Log`] port.
 #[derive(Debug)]
 pub struct Bft {
     ledger: Arc<Ledger>,
+    peers: Peers,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
     /// Held as long as the engine may write to its folder.
@@ -139,23 +159,42 @@ impl Bft {
             return Err(StartError::Addresses);
         }
         let in_use = take(&settings.folder)?;
+        let id = MemberId::from_key(&settings.key.verifying_key());
+        let folder = votes::folder(&settings.folder, chain.genesis().network(), id);
+        if settings.votes && !votes::are_kept(&folder, chain.executor().height()) {
+            return Err(StartError::VotesLost(folder));
+        }
         // Found out here, since the engine ends its thread when it cannot listen.
         let listen = |source| StartError::Listen { address: settings.listen, source };
         drop(std::net::TcpListener::bind(settings.listen).map_err(listen)?);
         let (ledger, untold) = Ledger::new(chain, clock);
         let (stop, stopped) = oneshot::channel();
-        let engine = Engine { ledger: Arc::clone(&ledger), untold, settings, validators };
+        let peers = Peers::default();
+        let engine = Engine {
+            ledger: Arc::clone(&ledger),
+            peers: Arc::clone(&peers),
+            untold,
+            settings,
+            folder,
+            validators,
+        };
         let thread = thread::Builder::new()
             .name("ledger-agree".into())
             .spawn(move || engine.run(stopped))
             .map_err(StartError::Thread)?;
-        Ok(Self { ledger, stop: Some(stop), thread: Some(thread), _in_use: in_use })
+        Ok(Self { ledger, peers, stop: Some(stop), thread: Some(thread), _in_use: in_use })
     }
 
     /// The chain beneath.
     #[must_use]
     pub fn chain(&self) -> &Chain {
         self.ledger.chain()
+    }
+
+    /// The validators that this node was connected to within the last second or two, ascending.
+    #[must_use]
+    pub fn peers(&self) -> Vec<ValidatorKey> {
+        self.peers.lock().clone()
     }
 }
 
@@ -179,29 +218,41 @@ impl Drop for Bft {
 fn take(folder: &Path) -> Result<File, StartError> {
     let failed = |source| StartError::Folder { folder: folder.to_owned(), source };
     std::fs::create_dir_all(folder).map_err(failed)?;
-    let file = File::create(folder.join(LOCK_FILE)).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StartError::InUse(folder.to_owned())),
-        Err(TryLockError::Error(source)) => Err(failed(source)),
+    let mut open = OpenOptions::new();
+    // What is in it is the number of the process that holds the lock, which only that one may change.
+    open.read(true).write(true).create(true).truncate(false);
+    let mut file = open.open(folder.join(LOCK_FILE)).map_err(failed)?;
+    let end = Instant::now() + LAST_LOOK;
+    loop {
+        match file.try_lock() {
+            Ok(()) => break,
+            // Somebody may only be looking whether a node runs.
+            Err(TryLockError::WouldBlock) if Instant::now() < end => {
+                thread::sleep(Duration::from_millis(20));
+            }
+            Err(TryLockError::WouldBlock) => return Err(StartError::InUse(folder.to_owned())),
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
+        }
     }
+    file.set_len(0).and_then(|()| write!(file, "{}", std::process::id())).map_err(failed)?;
+    Ok(file)
 }
 
 /// What goes to the engine's thread.
 struct Engine {
     ledger: Arc<Ledger>,
+    peers: Peers,
     untold: mpsc::Receiver<Vec<u8>>,
     settings: Settings,
+    /// Votes for another network or by another key are not this node's.
+    folder: PathBuf,
     validators: Vec<ValidatorKey>,
 }
 
 impl Engine {
     fn run(self, stopped: oneshot::Receiver<()>) {
-        // Votes for another network or by another key are not this node's.
-        let network = self.ledger.chain().genesis().network().to_string();
-        let me = MemberId::from_key(&self.settings.key.verifying_key()).to_string();
         let config = engine_runtime::Config::new()
-            .with_storage_directory(self.settings.folder.join(network).join(me))
+            .with_storage_directory(self.folder.clone())
             .with_worker_threads(ENGINE_THREADS);
         let ledger = Arc::clone(&self.ledger);
         engine_runtime::Runner::new(config).start(|runtime| async move {
@@ -223,7 +274,7 @@ impl Engine {
         self,
         runtime: engine_runtime::Context,
     ) -> Result<commonware_runtime::Handle<()>, String> {
-        let Self { ledger, untold, settings, validators } = self;
+        let Self { ledger, peers, untold, settings, folder: _, validators } = self;
         let network = ledger.chain().genesis().network();
         let key = PrivateKey::decode(Copying(settings.key.seed().as_slice()))
             .map_err(|_| "the node's key is not one of the engine's")?;
@@ -240,7 +291,7 @@ impl Engine {
             },
             cups::Version::V1,
         );
-        let peers = std::num::NonZeroUsize::new(keys.len()).unwrap_or(std::num::NonZeroUsize::MIN);
+        let most = std::num::NonZeroUsize::new(keys.len()).unwrap_or(std::num::NonZeroUsize::MIN);
         let mailbox = std::num::NonZeroUsize::new(MAILBOX).unwrap_or(std::num::NonZeroUsize::MIN);
         let namespace = [engine_namespace(network).as_slice(), b"_P2P"].concat();
         // All nodes on one machine have one address, and need not be careful with each other.
@@ -250,7 +301,7 @@ impl Engine {
             lookup::Config::recommended
         };
         let size = commonware_p2p::max_message_size(&[size]);
-        let mut config = config_for(handshake, &namespace, settings.listen, peers, size, mailbox);
+        let mut config = config_for(handshake, &namespace, settings.listen, most, size, mailbox);
         config.allow_private_ips = settings.private_addresses;
         config.peer_connection_cooldown = config.peer_connection_cooldown.min(RECONNECT);
         let (mut net, mut oracle) = lookup::Network::new(runtime.child("network"), config);
@@ -266,6 +317,13 @@ impl Engine {
             commands: net.register(5, quota()),
         };
         net.start();
+        runtime.child("peers").spawn(move |context| async move {
+            loop {
+                let connected = peers::connected(&context.encode());
+                *peers.lock() = connected;
+                context.sleep(LOOK_FOR_PEERS).await;
+            }
+        });
         let parts = Parts {
             ledger,
             untold,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use base64ct::{Base64, Encoding as _};
 use secnet_ledger::{DatasetStatus, State};
-use secnet_types::{Digest, Genesis, MemberId};
+use secnet_types::{Digest, Genesis, MemberId, ValidatorKey};
 use secnet_vault::BackupEpochs;
 
 use crate::actions::COMPARTMENTS;
@@ -69,8 +69,14 @@ pub(crate) fn keys(
 
 /// The ledger is written with one of the node's keys, and knows its member by another.
 fn owns_the_ledger(own: &OwnKeys, genesis: &Genesis, state: &State) -> Option<&'static str> {
-    if own.sequencer != genesis.sequencer {
-        return Some("the sequencer's key is not the one that the genesis names");
+    match &genesis.validators {
+        None if own.sequencer != genesis.sequencer => {
+            return Some("the sequencer's key is not the one that the genesis names");
+        }
+        Some(validators) if !validators.contains(&ValidatorKey(own.sequencer)) => {
+            return Some("the validator's key is not one that the genesis names");
+        }
+        _ => {}
     }
     match state.member(own.pdc) {
         None => Some("the ledger does not know this data centre"),

@@ -77,6 +77,8 @@ enum Verb {
     Init(verbs::init::InitArgs),
     /// Serve the folder over HTTP.
     Up(verbs::up::UpArgs),
+    /// Run a network of validators on this machine, or prepare one for several. Needs the feature `bft`.
+    Net(verbs::net::NetArgs),
     /// Start a node with sample members, data and money, to try things with.
     Dev(verbs::dev::DevArgs),
     /// Say how the network stands: the folder's, or a running node's.
@@ -179,6 +181,7 @@ impl Cli {
             Verb::Doctor(args) => verbs::doctor::run(globals, out, args).await,
             Verb::Ready(args) => verbs::ready::run(out, &args).await,
             Verb::Config(args) => verbs::config::run(out, &args),
+            Verb::Net(args) => Box::pin(verbs::net::run(globals, out, args)).await,
             Verb::Dev(args) => Box::pin(verbs::dev::run(globals, out, args)).await,
             verb if verb.is_elsewhere() => Box::pin(verb.elsewhere(globals, out)).await,
             verb => {
@@ -270,6 +273,7 @@ impl Verb {
             | Self::Man(_)
             | Self::Openapi
             | Self::Dev(_)
+            | Self::Net(_)
             | Self::Up(_)
             | Self::Doctor(_)
             | Self::Ready(_)
@@ -285,6 +289,7 @@ impl Verb {
             Self::Bench(_) => "bench",
             Self::Up(_) => "up",
             Self::Dev(_) => "dev",
+            Self::Net(args) if args.writes() => "net",
             Self::Man(args) if args.writes() => "man DIR",
             Self::Receipt(args) if args.writes() => "receipt save",
             Self::Guard(args) if args.writes() => "guard eval --report",
@@ -301,6 +306,15 @@ impl Globals {
     pub(crate) async fn open(&self) -> Result<Node, Failure> {
         crate::node::require(&self.dir)?;
         Node::open(&self.dir, &self.passphrase()?).await
+    }
+
+    /// Open the data folder to serve it, taking part in its network if it belongs to one.
+    pub(crate) async fn open_in(
+        &self,
+        network: Option<&crate::config::Network>,
+    ) -> Result<Node, Failure> {
+        crate::node::require(&self.dir)?;
+        Node::open_in(&self.dir, &self.passphrase()?, network).await
     }
 
     /// The passphrase for a folder that is about to be made: nobody can check it against anything, so it is asked twice.

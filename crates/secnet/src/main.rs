@@ -15,6 +15,8 @@ mod groups;
 mod ingest;
 mod kept;
 mod keystore;
+mod ledger;
+mod network;
 mod node;
 mod output;
 mod prompt;

@@ -6,6 +6,7 @@
 //! DIR/ledger/        the ledger
 //! DIR/log/           checkpoint and tiles, plain files for anybody
 //! DIR/closed/        the ledgers of the networks before
+//! DIR/votes/         what a validator voted for
 //! DIR/vault/         encrypted segments
 //! DIR/archive/       encrypted details, packets, facts
 //! DIR/keys/          passphrase-protected keys, public cards
@@ -28,11 +29,14 @@ use secnet_types::{
 };
 use secnet_vault::{BackupEpochs, BackupError, PrivateArchive, SegmentVault, StorageKey};
 
+use crate::config::Network;
 use crate::evidence;
 use crate::failure::{Exit, Failure};
 use crate::files;
 use crate::format;
 use crate::keystore::{Identity, Keystore, open_key_file};
+use crate::ledger::Ledger;
+use crate::network::{Part, is_network, take_part};
 use crate::system::{SystemClock, SystemEntropy, random, rng};
 
 /// The ledger, in a data folder.
@@ -64,7 +68,9 @@ pub(crate) struct Node {
     pub dir: PathBuf,
     pub keystore: Keystore,
     pub pdc: Arc<Pdc>,
-    pub solo: Arc<Solo>,
+    pub ledger: Arc<dyn Ledger>,
+    /// How it takes part in a network, if it does.
+    pub part: Option<Part>,
     pub vault: SegmentVault,
     pub archive: PrivateArchive,
     storage: Zeroizing<[u8; 32]>,
@@ -98,23 +104,10 @@ impl Node {
         let keystore = Keystore::at(&dir.join("keys"));
         let governor = Identity::generate(GOVERNOR, MemberKind::Organisation)?;
         keystore.save(&governor, passphrase, cost)?;
-        let seeds = Zeroizing::new(core::array::from_fn(|_| random()));
-        let keys = NodeKeys::from_seeds(&seeds);
+        let keys = NodeKeys::generate();
         keys.save(&dir.join("keys"), passphrase, cost)?;
 
-        let node_id = MemberId::from_key(&keys.pdc.verifying_key());
-        let mut founders = vec![
-            Founder {
-                member: governor.member(),
-                kind: MemberKind::Organisation,
-                sealing_key: governor.sealing_digest(),
-            },
-            Founder {
-                member: node_id,
-                kind: MemberKind::Node,
-                sealing_key: Digest(keys.pdc_sealing.public.digest()),
-            },
-        ];
+        let mut founders = vec![founder(&governor), keys.founder()];
         founders.sort_by_key(|founder| founder.member);
         let genesis = Genesis {
             version: Genesis::VERSION,
@@ -136,14 +129,23 @@ impl Node {
         format::write(dir, format::FORMAT)?;
         // Last, because its presence says that the folder is complete.
         files::write_private(&dir.join("genesis.cbor"), &encode(&genesis))?;
-        let mut node = Self::assemble(dir, chain, keys, passphrase).await?;
+        let mut node = Self::assemble(dir, (solo(dir, chain)?, None), keys, passphrase).await?;
         node.cost = cost;
         node.pdc.keep_sealing_key(&governor.sealing.public).await.map_err(access_failure)?;
         Ok(node)
     }
 
-    /// Open a data folder.
+    /// Open a data folder that has a sequencer of its own.
     pub(crate) async fn open(dir: &Path, passphrase: &str) -> Result<Self, Failure> {
+        Self::open_in(dir, passphrase, None).await
+    }
+
+    /// Open a data folder; that of a network is opened only to take part in it.
+    pub(crate) async fn open_in(
+        dir: &Path,
+        passphrase: &str,
+        network: Option<&Network>,
+    ) -> Result<Self, Failure> {
         require(dir)?;
         let keys = NodeKeys::load(&dir.join("keys"), passphrase)?;
         let store = Store::open(&dir.join(LEDGER), store_options(false))
@@ -153,11 +155,17 @@ impl Node {
         for what in format::upgrade(dir)? {
             tracing::info!(what, "the folder was brought to a newer form");
         }
-        let chain = Chain::open(store, Some(Arc::clone(&keys.sequencer)))
-            .map_err(|error| ledger_failure(&error))?;
         // The ledger's lock is held, so nobody else writes here.
         files::remove_unfinished(&dir.join("keys"))?;
-        let node = Self::assemble(dir, chain, keys, passphrase).await?;
+        let ledger = if is_network(&store)? {
+            let (ledger, part) = take_part(dir, store, &keys.sequencer, network)?;
+            (ledger, Some(part))
+        } else {
+            let chain = Chain::open(store, Some(Arc::clone(&keys.sequencer)))
+                .map_err(|error| ledger_failure(&error))?;
+            (solo(dir, chain)?, None)
+        };
+        let node = Self::assemble(dir, ledger, keys, passphrase).await?;
         // Whoever takes the disk finds no key that is past its date, even if no backup was made since.
         node.epochs()?.expire(SystemClock.now()).map_err(|error| backup_failure(&error))?;
         crate::rotate::settle(&node)?;
@@ -166,17 +174,12 @@ impl Node {
 
     async fn assemble(
         dir: &Path,
-        chain: Chain,
+        (ledger, part): (Arc<dyn Ledger>, Option<Part>),
         keys: NodeKeys,
         passphrase: &str,
     ) -> Result<Self, Failure> {
         let clock = Arc::new(SystemClock);
         let entropy = Arc::new(SystemEntropy);
-        // A reserve that a node has left serves verbs as well.
-        let room = Box::new(Reserve::there(&dir.join(LEDGER)));
-        let solo = Solo::start_in(chain, clock.clone(), room)
-            .map_err(|error| Failure::new("threads", "cannot start the ledger").because(&error))?;
-        let solo = Arc::new(solo);
         let vault = SegmentVault::local(&dir.join("vault"))
             .map_err(|error| Failure::new("vault", "cannot open the vault").because(&error))?;
         let archive =
@@ -186,13 +189,13 @@ impl Node {
                 })?;
         let member = MemberId::from_key(&keys.pdc.verifying_key());
         let pdc = Pdc::new(Parts {
-            log: solo.clone(),
+            log: ledger.clone(),
             vault: Arc::new(vault.clone()),
             archive: Arc::new(archive.clone()),
             release: Arc::new(LocalRelease::new(
                 keys.release,
                 entropy.clone(),
-                solo.clone(),
+                ledger.clone(),
                 clock.clone(),
             )),
             clock,
@@ -210,7 +213,8 @@ impl Node {
             dir: dir.to_path_buf(),
             keystore,
             pdc: Arc::new(pdc),
-            solo,
+            ledger,
+            part,
             vault,
             archive,
             storage,
@@ -307,16 +311,34 @@ impl Node {
     /// Leave everything as it should be found: what the guard has learnt, the published log.
     pub(crate) async fn close(self) -> Result<(), Failure> {
         self.pdc.save_guard().await.map_err(|error| access_failure(error.into()))?;
-        publish(&self.solo, &self.dir)
+        publish(&*self.ledger, &self.dir)
     }
 }
 
-/// Publish checkpoint and tiles, if the log has grown.
-pub(crate) fn publish(solo: &Solo, dir: &Path) -> Result<(), Failure> {
+/// A governor, as a network begins with it.
+pub(crate) fn founder(governor: &Identity) -> Founder {
+    Founder {
+        member: governor.member(),
+        kind: MemberKind::Organisation,
+        sealing_key: governor.sealing_digest(),
+    }
+}
+
+/// One sequencer, which signs with this folder's key.
+fn solo(dir: &Path, chain: Chain) -> Result<Arc<dyn Ledger>, Failure> {
+    // A reserve that a node has left serves verbs as well.
+    let room = Box::new(Reserve::there(&dir.join(LEDGER)));
+    let solo = Solo::start_in(chain, Arc::new(SystemClock), room)
+        .map_err(|error| Failure::new("threads", "cannot start the ledger").because(&error))?;
+    Ok(Arc::new(solo))
+}
+
+/// Publish checkpoint and tiles, if the log has grown. The log of a network has no checkpoint: nobody signs for all.
+pub(crate) fn publish(ledger: &dyn Ledger, dir: &Path) -> Result<(), Failure> {
     // A node that stops may be at it already.
     static ONE: Mutex<()> = Mutex::new(());
     let _one = ONE.lock();
-    let chain = solo.chain();
+    let chain = ledger.chain();
     if let Ok((size, checkpoint)) = chain.checkpoint()
         && evidence::published(dir).ok().as_deref() != Some(checkpoint.as_str())
     {
@@ -435,6 +457,20 @@ pub(crate) fn require(dir: &Path) -> Result<(), Failure> {
 }
 
 impl NodeKeys {
+    /// New keys for a node that is being made.
+    pub(crate) fn generate() -> Self {
+        Self::from_seeds(&Zeroizing::new(core::array::from_fn(|_| random())))
+    }
+
+    /// The data centre, as a network begins with it.
+    pub(crate) fn founder(&self) -> Founder {
+        Founder {
+            member: MemberId::from_key(&self.pdc.verifying_key()),
+            kind: MemberKind::Node,
+            sealing_key: Digest(self.pdc_sealing.public.digest()),
+        }
+    }
+
     fn from_seeds(seeds: &[[u8; 32]; NODE_SEEDS]) -> Self {
         let [sequencer, pdc, pdc_sealing, release, storage] = seeds;
         Self {

@@ -135,3 +135,21 @@ pub(crate) fn refusal(outcome: &Outcome) -> Option<Failure> {
         ),
     }
 }
+
+/// A word for a shell.
+pub(crate) fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:=,@".contains(c);
+    if word.chars().all(plain) { word.into() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn a_word_stays_one_word_for_a_shell() {
+        assert_eq!(quoted("/data/clinic-1"), "/data/clinic-1");
+        assert_eq!(quoted("my folder"), "'my folder'");
+        assert_eq!(quoted("it's"), "'it'\\''s'");
+    }
+}

@@ -42,7 +42,7 @@ pub(crate) async fn segment(node: &Node, dir: &Path) -> Result<Option<String>, F
 pub(crate) fn ledger(node: &Node, dir: &Path) -> Result<Option<String>, Failure> {
     let copy_dir = dir.join("tampered-ledger");
     files::make_private_dir(&copy_dir)?;
-    let store = node.solo.chain().store();
+    let store = node.ledger.chain().store();
     store.backup(&copy_dir.join("ledger")).map_err(|error| ledger_failure(&error))?;
     let event = store.event(0).map_err(|error| ledger_failure(&error))?;
     let file = copy_dir.join("ledger").join(STORE_FILE);

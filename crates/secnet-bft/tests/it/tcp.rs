@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use secnet_app::ports::{Clock, Log as _};
-use secnet_bft::{Bft, Settings, StartError};
+use secnet_bft::{Bft, Settings, StartError, begin_to_vote};
 use secnet_node::store::Store;
 use secnet_node::{Chain, ChainError, store_options};
-use secnet_types::{Genesis, Timestamp, ValidatorKey};
+use secnet_types::{Genesis, MemberId, Timestamp, ValidatorKey};
 
 use crate::world::{Signer, genesis, key, validators};
 
@@ -41,7 +41,16 @@ impl Network {
         let held: Vec<_> =
             (0..VALIDATORS).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
         let addresses = held.iter().map(|held| held.local_addr().unwrap()).collect();
-        Self { folder, genesis, addresses }
+        let network = Self { folder, genesis, addresses };
+        for (index, key) in validators(VALIDATORS).iter().enumerate() {
+            let (above, id) = (network.votes(index), MemberId::from_key(&key.verifying_key()));
+            begin_to_vote(&above, network.genesis.network(), id).unwrap();
+        }
+        network
+    }
+
+    fn votes(&self, index: usize) -> PathBuf {
+        self.folder.path().join(format!("engine-{index}"))
     }
 
     fn settings(&self, index: usize) -> Settings {
@@ -51,7 +60,7 @@ impl Network {
             votes: true,
             listen: self.addresses[index],
             validators: keys.into_iter().zip(self.addresses.iter().copied()).collect(),
-            folder: self.folder.path().join(format!("engine-{index}")),
+            folder: self.votes(index),
             private_addresses: true,
         }
     }
@@ -81,6 +90,14 @@ fn wait<T>(future: impl Future<Output = T>) -> T {
     runtime.block_on(async { tokio::time::timeout(PATIENCE, future).await.expect("in time") })
 }
 
+fn until(what: &str, holds: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < PATIENCE, "{what}: not in time");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
 fn height(node: &Bft) -> u64 {
     node.chain().executor().height()
 }
@@ -91,6 +108,11 @@ fn four_nodes_do_what_every_ledger_does_and_one_may_be_away() {
     let mut nodes: Vec<Bft> = (0..VALIDATORS).map(|index| network.start(index)).collect();
     wait(crate::contract::holds(&nodes[1], SystemClock.now()));
 
+    // Each has met the three others.
+    let keys = network.genesis.validators.clone().unwrap();
+    let others = |node: &Bft| node.peers().iter().filter(|peer| keys.contains(peer)).count();
+    until("each has met the others", || nodes.iter().all(|node| others(node) == VALIDATORS - 1));
+
     // One goes away; the others go on without it.
     drop(nodes.pop());
     let signer = network.signer();
@@ -99,10 +121,30 @@ fn four_nodes_do_what_every_ledger_does_and_one_may_be_away() {
         wait(node.submit(signer.pay(number, "ada", "cy", 1))).unwrap();
     }
     let missed = height(&nodes[0]);
+    until("it is missed", || others(&nodes[0]) == VALIDATORS - 2);
+
+    // Without its votes it must not vote again, but it may follow.
+    let kept = network.folder.path().join("kept");
+    std::fs::rename(network.votes(3), &kept).unwrap();
+    let store = network.folder.path().join("store-3");
+    let forgetful = |votes| {
+        let chain = chain(&store, &network.genesis);
+        let settings = Settings { votes, ..network.settings(3) };
+        Bft::start(chain, settings, Arc::new(SystemClock))
+    };
+    let refused = forgetful(true).err();
+    assert!(matches!(refused, Some(StartError::VotesLost(_))), "{refused:?}");
+    let follower = forgetful(false).unwrap();
+    wait(follower.submit(signer.pay(50, "ada", "cy", 1))).unwrap();
+    drop(follower);
+    let refused = forgetful(true).err();
+    assert!(matches!(refused, Some(StartError::VotesLost(_))), "also not later: {refused:?}");
+    std::fs::remove_dir_all(network.votes(3)).unwrap();
+    std::fs::rename(&kept, network.votes(3)).unwrap();
 
     // It comes back with what it had, gets what it missed, and takes part again.
+    let missed = missed.max(height(&nodes[0]));
     let back = network.start(3);
-    assert!(height(&back) < missed);
     wait(back.submit(signer.pay(100, "ada", "dan", 1))).unwrap();
     assert!(height(&back) > missed);
     let common = height(&back).min(height(&nodes[0]));

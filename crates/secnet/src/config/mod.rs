@@ -18,7 +18,7 @@ use secnet_types::MemberId;
 
 use crate::failure::{Exit, Failure};
 use crate::files;
-use table::{SETTINGS, Setting};
+use table::{SETTINGS, Setting, peer};
 
 /// Longest configuration file, in bytes.
 const MAX_FILE_BYTES: u64 = 256 * 1024;
@@ -89,6 +89,8 @@ pub(crate) struct Config(BTreeMap<&'static str, (Vec<String>, Origin)>);
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub listen: SocketAddr,
+    /// Is HTTP served?
+    pub door: bool,
     pub authorities: Vec<String>,
     /// Certificate and key.
     pub tls: Option<(PathBuf, PathBuf)>,
@@ -105,6 +107,17 @@ pub(crate) struct Settings {
     pub check_every: Option<Duration>,
     /// Folder, and time from one to the next.
     pub backup: Option<(PathBuf, Duration)>,
+    /// How the node takes part in a network, if it does.
+    pub network: Option<Network>,
+}
+
+/// How a node takes part in a network.
+#[derive(Debug, Clone)]
+pub(crate) struct Network {
+    pub listen: SocketAddr,
+    /// Where the other validators are.
+    pub peers: Vec<(MemberId, SocketAddr)>,
+    pub votes: bool,
 }
 
 impl ConfigArgs {
@@ -228,6 +241,9 @@ impl Config {
                 wrong.push(format!("`{one}` is set and `{other}` is not"));
             }
         }
+        if !self.all("network.peers").is_empty() && self.one("network.listen").is_none() {
+            wrong.push("`network.peers` is set and `network.listen` is not".into());
+        }
         let listen = self.one("listen").and_then(|listen| listen.parse::<SocketAddr>().ok());
         let every = listen.is_some_and(|listen| listen.ip().is_unspecified());
         if every && self.all("authorities").is_empty() {
@@ -266,8 +282,15 @@ impl Config {
         let reserve = u64::from(number("disk.reserve").ok_or_else(missing)?) * MEBIBYTE;
         let check = number("check.hours").ok_or_else(missing)?;
         let path = |key| self.one(key).map(PathBuf::from);
+        let network = self.one("network.listen").and_then(|text| text.parse().ok());
+        let network = network.map(|listen| Network {
+            listen,
+            peers: self.all("network.peers").iter().filter_map(|text| peer(text)).collect(),
+            votes: self.one("network.votes") != Some("no"),
+        });
         Ok(Settings {
             listen,
+            door: self.one("door") != Some("no"),
             authorities: self.all("authorities").to_vec(),
             tls: path("tls.certificate").zip(path("tls.key")),
             limits,
@@ -279,6 +302,7 @@ impl Config {
             reserve,
             check_every: (check > 0).then(|| HOUR.saturating_mul(check)),
             backup: path("backup.folder").map(|folder| (folder, HOUR.saturating_mul(hours))),
+            network,
         })
     }
 }
@@ -347,6 +371,33 @@ mod tests {
         );
         let missing = Sources { named: Some("not-there.toml".into()), ..Sources::default() };
         assert_eq!(Config::load(&missing).unwrap_err().code, "io");
+    }
+
+    #[test]
+    fn a_validator_is_told_where_the_others_are() {
+        let id = MemberId([7; 32]);
+        let peers = format!("{id}@127.0.0.1:2, {id}@[::1]:3");
+        let sources = Sources {
+            flags: pairs(&[("network.listen", "127.0.0.1:1"), ("network.peers", &peers)]),
+            ..Sources::default()
+        };
+        let network = Config::load(&sources).unwrap().settings().unwrap().network.unwrap();
+        assert!(network.votes);
+        assert_eq!(
+            network.peers,
+            [2, 3].map(|port| {
+                let ip = if port == 2 { "127.0.0.1" } else { "::1" };
+                (id, SocketAddr::new(ip.parse().unwrap(), port))
+            })
+        );
+        let wrong = |key: &str, value: &str| {
+            let flags = pairs(&[(key, value)]);
+            Config::load(&Sources { flags, ..Sources::default() }).unwrap_err().causes.join("; ")
+        };
+        assert!(wrong("network.peers", &peers).contains("`network.listen` is not"));
+        for bad in ["127.0.0.1:2", "snid1x@127.0.0.1:2", &format!("{id}@nowhere")] {
+            assert!(wrong("network.peers", bad).contains("is not a validator with its"), "{bad}");
+        }
     }
 
     #[test]

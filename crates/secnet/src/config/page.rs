@@ -30,6 +30,10 @@ key = \"key.pem\"
 
 [backup]
 folder = \"/mnt/backup/clinic\"
+
+[network]
+listen = \"10.0.0.1:8430\"
+peers = [\"snid1...@10.0.0.2:8430\", \"snid1...@10.0.0.3:8430\", \"snid1...@10.0.0.4:8430\"]
 ```
 
 | key | value | default | what |
@@ -41,7 +45,7 @@ pub(crate) fn page() -> String {
     let mut page = HEAD.to_owned();
     for setting in SETTINGS {
         let wanted = match setting.form {
-            Form::Authorities | Form::Urls | Form::Members => {
+            Form::Authorities | Form::Peers | Form::Urls | Form::Members => {
                 format!("a list: {}", setting.form.wanted())
             }
             form => form.wanted(),

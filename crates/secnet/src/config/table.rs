@@ -23,6 +23,8 @@ pub(crate) enum Form {
     Address,
     /// Host, with a port if it is not the scheme's; several of them.
     Authorities,
+    /// Validators with their addresses; several of them.
+    Peers,
     /// Addresses of HTTP servers; several of them.
     Urls,
     /// Ids of members; several of them.
@@ -47,6 +49,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         form: Form::Authorities,
         default: "",
         what: "The names that callers use: host, and port unless it is 443 with TLS or 80 without. A call to another name is refused, so that what was signed for another node is of no use. Default: the address that is listened on, and `localhost`.",
+    },
+    Setting {
+        key: "door",
+        form: Form::Word(&["yes", "no"]),
+        default: "yes",
+        what: "Whether the node serves HTTP. A validator that is no data centre does without.",
     },
     Setting {
         key: "tls.certificate",
@@ -100,7 +108,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         key: "metrics.listen",
         form: Form::Address,
         default: "",
-        what: "Where Prometheus reads `/metrics`, in plain HTTP and without signatures: an address that only it reaches. Default: nowhere.",
+        what: "Where Prometheus reads `/metrics`, and `secnet net status` reads `/standing`, in plain HTTP and without signatures: an address that only they reach. Default: nowhere.",
     },
     Setting {
         key: "administrators",
@@ -138,6 +146,24 @@ pub(crate) const SETTINGS: &[Setting] = &[
         default: "24",
         what: "Hours from one backup to the next.",
     },
+    Setting {
+        key: "network.listen",
+        form: Form::Address,
+        default: "",
+        what: "Where the other validators of the network reach this one. With it, and the feature `bft`, the node of a network's folder takes part.",
+    },
+    Setting {
+        key: "network.peers",
+        form: Form::Peers,
+        default: "",
+        what: "Where each other validator of the genesis listens. This one may be among them, so that one list does for all.",
+    },
+    Setting {
+        key: "network.votes",
+        form: Form::Word(&["yes", "no"]),
+        default: "yes",
+        what: "Whether this validator votes. One whose folder `votes` is lost, or older than its last vote, must not: it could vote twice. With `no` it follows the others, and serves.",
+    },
 ];
 
 impl Setting {
@@ -152,7 +178,7 @@ impl Setting {
 
     /// May it have several values?
     pub(crate) const fn is_list(&self) -> bool {
-        matches!(self.form, Form::Authorities | Form::Urls | Form::Members)
+        matches!(self.form, Form::Authorities | Form::Peers | Form::Urls | Form::Members)
     }
 }
 
@@ -162,6 +188,7 @@ impl Form {
         let fits = match self {
             Self::Address => text.parse::<SocketAddr>().is_ok(),
             Self::Authorities => is_authority(text),
+            Self::Peers => peer(text).is_some(),
             Self::Urls => is_url(text),
             Self::Members => text.parse::<MemberId>().is_ok(),
             Self::Path => !text.is_empty() && !text.contains('\0'),
@@ -178,6 +205,7 @@ impl Form {
         match self {
             Self::Address => "an IP address with a port, such as 127.0.0.1:8420".into(),
             Self::Authorities => "a host, or host:port, such as node.example:8420".into(),
+            Self::Peers => "a validator with its address, such as snid1...@10.0.0.2:8430".into(),
             Self::Urls => "an address such as https://alerts.example/secnet".into(),
             Self::Members => "a member's id, such as `secnet id show NAME` prints".into(),
             Self::Path => "a path".into(),
@@ -197,6 +225,12 @@ fn is_authority(text: &str) -> bool {
         && host.chars().all(sign)
         && (host.starts_with('[') || !host.contains(':'))
         && port.is_none_or(|port| port.parse::<u16>().is_ok())
+}
+
+/// A validator and its address.
+pub(crate) fn peer(text: &str) -> Option<(MemberId, SocketAddr)> {
+    let (validator, address) = text.split_once('@')?;
+    Some((validator.parse().ok()?, address.parse().ok()?))
 }
 
 fn is_url(text: &str) -> bool {

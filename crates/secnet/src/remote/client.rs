@@ -169,6 +169,24 @@ impl Client {
         self.json(response).await.map(|_| true)
     }
 
+    /// Bytes, at most so many; nothing if the call was printed.
+    pub(crate) async fn fetch(
+        &self,
+        who: &Identity,
+        path: &str,
+        limit: u64,
+    ) -> Result<Option<Vec<u8>>, Failure> {
+        if self.print_curl {
+            self.print(who, "GET", path, None);
+            return Ok(None);
+        }
+        let response = self.send(who, "GET", path, None).await?;
+        if !response.status().is_success() {
+            return self.json(response).await.map(|_| None);
+        }
+        self.body(response, limit).await.map(Some)
+    }
+
     /// Bytes, exactly so many.
     pub(crate) async fn download(
         &self,

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use secnet_app::ports::{Clock as _, Log as _};
+use secnet_app::ports::Clock as _;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::alerts::{Alerts, Kind};
@@ -35,9 +35,9 @@ async fn publishing(node: &Node) {
     let mut times = every(PUBLISH);
     loop {
         times.tick().await;
-        let (solo, dir) = (Arc::clone(&node.solo), node.dir.clone());
+        let (ledger, dir) = (Arc::clone(&node.ledger), node.dir.clone());
         // It writes and syncs files: answers do not wait for that.
-        let done = tokio::task::spawn_blocking(move || publish(&solo, &dir)).await;
+        let done = tokio::task::spawn_blocking(move || publish(&*ledger, &dir)).await;
         let broken = |error| Failure::new("threads", "publishing broke off").because(&error);
         tell("the log is not published", done.map_err(broken).flatten());
     }
@@ -48,7 +48,7 @@ async fn saving(node: &Node) {
     loop {
         times.tick().await;
         // What is left of the room is not for that.
-        if node.solo.standing().lacks_room() {
+        if node.ledger.standing().lacks_room() {
             continue;
         }
         let saved = node.pdc.save_guard().await;
@@ -74,7 +74,7 @@ async fn backing_up(node: &Node, settings: &Settings, alerts: &Alerts) {
     let mut times = every(LOOK);
     loop {
         times.tick().await;
-        if is_due(folder, *apart) && !node.solo.standing().lacks_room() {
+        if is_due(folder, *apart) && !node.ledger.standing().lacks_room() {
             match backup::make(node, folder).await {
                 Ok(made) => {
                     tracing::info!(passphrase_left_out = made.secret_left_out, "a backup was made")

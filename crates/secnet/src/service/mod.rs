@@ -4,16 +4,19 @@ mod alerts;
 mod chores;
 mod expiry;
 pub(crate) mod log;
+mod standing;
 pub(crate) mod tls;
 pub(crate) mod watching;
 mod webhooks;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use alerts::Alerts;
-use secnet_app::CanaryError;
+use secnet_app::{AccessError, CanaryError, MAX_VIEW_AGE_MS};
 use secnet_gateway::{Gateway, Serving, Tls, metrics_router, router, serve_with};
+use secnet_ledger::Rejection;
 use secnet_node::Reserve;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -25,9 +28,13 @@ use crate::node::{LEDGER, Node};
 /// Connections at once to where the metrics are.
 const METRICS_CONNECTIONS: usize = 64;
 
+/// How often it is looked whether the validators agree again.
+const LOOK_FOR_QUORUM: Duration = Duration::from_millis(100);
+
 /// Listeners that nobody is served on yet.
 pub(crate) struct Service {
-    listener: TcpListener,
+    /// Of the door, if it is served.
+    listener: Option<TcpListener>,
     address: SocketAddr,
     metrics: Option<TcpListener>,
     tls: Option<tls::Files>,
@@ -46,8 +53,9 @@ impl Service {
             );
         }
         let tls = settings.tls.clone().map(tls::Files::open).transpose()?;
-        let listener = bind(settings.listen).await?;
-        let address = listener.local_addr().unwrap_or(settings.listen);
+        let listener = if settings.door { Some(bind(settings.listen).await?) } else { None };
+        let address = listener.as_ref().and_then(|listener| listener.local_addr().ok());
+        let address = address.unwrap_or(settings.listen);
         let metrics = match settings.metrics {
             Some(metrics) => Some(bind(metrics).await?),
             None => None,
@@ -55,13 +63,13 @@ impl Service {
         Ok(Self { listener, address, metrics, tls, settings })
     }
 
-    /// Where callers find it.
-    pub(crate) fn url(&self) -> String {
+    /// Where callers find it, if it has a door.
+    pub(crate) fn url(&self) -> Option<String> {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
-        match self.settings.authorities.first() {
+        self.listener.as_ref().map(|_| match self.settings.authorities.first() {
             Some(authority) => format!("{scheme}://{authority}"),
             None => format!("{scheme}://{}", self.address),
-        }
+        })
     }
 
     /// Where the metrics are.
@@ -72,15 +80,11 @@ impl Service {
 
     /// Show that consent is enforced, serve until a signal asks for the end, then let answers that are under way end.
     /// `opened` is called when whatever follows is served.
-    pub(crate) async fn serve(self, node: &Node, opened: impl FnOnce()) -> Result<(), Failure> {
-        let asked = Signals::listen()?;
-        let denial = node.pdc.canary().await.map_err(|error| not_enforced(&error))?;
-        let denial = denial.map(|denial| denial.to_string());
-        tracing::info!(decision = denial, "what must be refused is refused");
-        // Nobody writes yet: what uploads left that a crash cut off takes room for nothing.
-        let cleared = node.vault.clear_staging().await;
-        if let Err(error) = cleared {
-            tracing::warn!(why = %error, "what cut off uploads left in the vault stays there");
+    pub(crate) async fn serve(mut self, node: &Node, opened: impl FnOnce()) -> Result<(), Failure> {
+        let mut asked = Signals::listen()?;
+        if node.part.is_some() {
+            // A validator without room stops, and the others go on: there is nothing to keep for it.
+            self.settings.reserve = 0;
         }
         let gateway = Gateway::new(Arc::clone(&node.pdc), self.settings.limits);
         let alerts = Alerts::default();
@@ -90,14 +94,33 @@ impl Service {
             .publishing(node.dir.join("log"))
             .administered_by(administrators, Arc::clone(&alerts.bulletin));
         let gateway = Arc::new(gateway);
-        let house = Arc::clone(&gateway);
         let (stop, stopped) = watch::channel(false);
+        let metrics = metrics(self.metrics.take(), (Arc::clone(&gateway), node), stopped.clone());
+        let mut metrics = std::pin::pin!(metrics);
+        // How a validator stands can be asked while it waits for the others.
+        tokio::select! {
+            shown = show_enforced(node, self.listener.is_some()) => shown?,
+            () = asked.end() => return Ok(()),
+            () = &mut metrics => {}
+        }
+        // Nobody writes yet: what uploads left that a crash cut off takes room for nothing.
+        let cleared = node.vault.clear_staging().await;
+        if let Err(error) = cleared {
+            tracing::warn!(why = %error, "what cut off uploads left in the vault stays there");
+        }
+        let house = Arc::clone(&gateway);
         let certificates = self.tls.as_ref().map(tls::Files::current);
         let serving = self.serving(&gateway, certificates);
-        let door =
-            serve_with(self.listener, router(Arc::clone(&gateway)), serving, stopped.clone());
+        let listener = self.listener.take();
+        let has_door = listener.is_some();
+        let door = async {
+            match listener {
+                Some(listener) => serve_with(listener, router(gateway), serving, stopped).await,
+                None => std::future::pending().await,
+            }
+        };
         let reserve = Reserve::of(&node.dir.join(LEDGER), self.settings.reserve);
-        node.solo.move_to(Box::new(reserve));
+        node.ledger.move_to(Box::new(reserve));
         let beside = async {
             tokio::join!(
                 chores::run(node, &self.settings, &alerts),
@@ -105,7 +128,7 @@ impl Service {
                 house.keep_house(),
                 webhooks::run(node, &self.settings.webhooks, &alerts),
                 tls::follow(self.tls),
-                metrics(self.metrics, gateway, stopped),
+                metrics,
             );
         };
         opened();
@@ -113,7 +136,10 @@ impl Service {
             asked.end().await;
             tracing::info!("stopping");
             stop.send_replace(true);
-            std::future::pending::<()>().await;
+            if has_door {
+                // Answers that are under way end; then the door does.
+                std::future::pending::<()>().await;
+            }
         };
         tokio::select! {
             served = door => {
@@ -138,6 +164,40 @@ impl Service {
     }
 }
 
+/// What must be refused is refused, or the node does not serve. A validator of a network waits for the others first.
+async fn show_enforced(node: &Node, has_door: bool) -> Result<(), Failure> {
+    if !has_door {
+        return Ok(());
+    }
+    loop {
+        while node.part.is_some() && !is_fresh(node) {
+            tokio::time::sleep(LOOK_FOR_QUORUM).await;
+        }
+        match node.pdc.canary().await {
+            Ok(denial) => {
+                let denial = denial.map(|denial| denial.to_string());
+                tracing::info!(decision = denial, "what must be refused is refused");
+                return Ok(());
+            }
+            // The validators may have gone apart in between: that says nothing about what is enforced.
+            Err(CanaryError::Undecided(error)) if node.part.is_some() && is_for_now(&error) => {
+                tracing::warn!(%error, "nothing is agreed on yet");
+                tokio::time::sleep(LOOK_FOR_QUORUM).await;
+            }
+            Err(error) => return Err(not_enforced(&error)),
+        }
+    }
+}
+
+/// Does it only say that the validators did not agree in time?
+fn is_for_now(error: &AccessError) -> bool {
+    error.retryable() || matches!(error, AccessError::Rejected(Rejection::Expired { .. }))
+}
+
+fn is_fresh(node: &Node) -> bool {
+    node.pdc.view(|view| view.age_ms <= MAX_VIEW_AGE_MS) == Some(true)
+}
+
 async fn bind(listen: SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(listen).await.map_err(|error| {
         Failure::new("listen", format!("cannot listen on {listen}"))
@@ -158,7 +218,7 @@ fn not_enforced(error: &CanaryError) -> Failure {
 
 async fn metrics(
     listener: Option<TcpListener>,
-    gateway: Arc<Gateway>,
+    (gateway, node): (Arc<Gateway>, &Node),
     stop: watch::Receiver<bool>,
 ) {
     let Some(listener) = listener else { return std::future::pending().await };
@@ -167,14 +227,15 @@ async fn metrics(
         tls: None,
         metrics: Arc::clone(&gateway.metrics),
     };
-    if let Err(error) = serve_with(listener, metrics_router(gateway), serving, stop).await {
+    let routes = standing::router(node).merge(metrics_router(gateway));
+    if let Err(error) = serve_with(listener, routes, serving, stop).await {
         tracing::error!(%error, "the metrics are not served any more");
     }
     std::future::pending().await
 }
 
 /// What asks a process to end: Ctrl-C, and what service managers send.
-struct Signals {
+pub(crate) struct Signals {
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
     #[cfg(unix)]
@@ -183,7 +244,7 @@ struct Signals {
 
 impl Signals {
     /// From now on the process does not end by itself.
-    fn listen() -> Result<Self, Failure> {
+    pub(crate) fn listen() -> Result<Self, Failure> {
         #[cfg(unix)]
         {
             use tokio::signal::unix::{SignalKind, signal};
@@ -199,7 +260,7 @@ impl Signals {
     }
 
     #[cfg(unix)]
-    async fn end(mut self) {
+    pub(crate) async fn end(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
@@ -207,7 +268,7 @@ impl Signals {
     }
 
     #[cfg(not(unix))]
-    async fn end(self) {
+    pub(crate) async fn end(&mut self) {
         drop(tokio::signal::ctrl_c().await);
     }
 }

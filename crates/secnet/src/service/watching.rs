@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
-use secnet_app::ports::{Clock as _, Log as _, Trouble};
+use secnet_app::ports::{Clock as _, Trouble};
 use secnet_node::{Against, agrees};
 use secnet_types::Timestamp;
 use tokio::time::{MissedTickBehavior, interval};
@@ -49,7 +49,7 @@ async fn standing(node: &Node, reserve: u64, alerts: &Alerts) {
     let (mut known, mut without) = (None, 0_u32);
     loop {
         times.tick().await;
-        let now = node.solo.standing();
+        let now = node.ledger.standing();
         // The ledger takes the reserve within a moment, if it can.
         let lacks = now.trouble.is_none() && now.reserve < reserve;
         without = if lacks { without.saturating_add(1) } else { 0 };
@@ -134,9 +134,9 @@ async fn checking(node: &Node, apart: Option<Duration>, alerts: &Alerts) {
 async fn findings(node: &Node) -> Vec<String> {
     /// Sentences that are told of one check.
     const MAX_TOLD: usize = 5;
-    let (solo, dir) = (Arc::clone(&node.solo), node.dir.clone());
+    let (ledger, dir) = (Arc::clone(&node.ledger), node.dir.clone());
     let looked = tokio::task::spawn_blocking(move || {
-        let store = solo.chain().store();
+        let store = ledger.chain().store();
         let report = store.verify(&mut |_| {});
         let mut found: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
         let total = found.len();

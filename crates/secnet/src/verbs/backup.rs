@@ -114,9 +114,9 @@ pub(crate) async fn make(node: &Node, folder: &Path) -> Result<Made, Failure> {
     check_place(&node.dir, folder)?;
     let now = SystemClock.now();
     let ledger = folder.join(format!("{LEDGER}{:016x}", now.0));
-    let (solo, to) = (std::sync::Arc::clone(&node.solo), ledger.clone());
+    let (from, to) = (std::sync::Arc::clone(&node.ledger), ledger.clone());
     // It copies the whole ledger: answers do not wait for that.
-    let copied = tokio::task::spawn_blocking(move || solo.chain().store().backup(&to)).await;
+    let copied = tokio::task::spawn_blocking(move || from.chain().store().backup(&to)).await;
     let copied =
         copied.map_err(|error| Failure::new("backup", "the copy broke off").because(&error))?;
     let manifest = copied.map_err(|error| store_failure(&error))?;

@@ -19,6 +19,7 @@ use crate::node::Node;
 use crate::output::Output;
 use crate::sample::{self, Cast};
 use crate::service::Service;
+use crate::show::quoted;
 
 /// Refusals after which the guard holds what the attacker asks for next, for an hour. Three are mistakes, twenty would be
 /// denied outright.
@@ -84,7 +85,8 @@ pub(crate) async fn run(globals: &Globals, out: Output, args: DevArgs) -> Result
     out.say("making members, money and data ...");
     let node = sample::folder(place.path(), "dev").await?;
     let made = make(&node, out).await?;
-    let value = told(&node, &made, (&service.url(), &place));
+    let url = service.url().unwrap_or_default();
+    let value = told(&node, &made, (&url, &place));
     let served = service.serve(&node, || out.result(&value, |value| text(value, &place))).await;
     let closed = node.close().await;
     if let Place::Passing(dir) = place {
@@ -206,12 +208,6 @@ fn told(node: &Node, made: &Made, (url, place): (&str, &Place)) -> Value {
     })
 }
 
-/// A word for a shell.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:=,@".contains(c);
-    if word.chars().all(plain) { word.into() } else { format!("'{}'", word.replace('\'', "'\\''")) }
-}
-
 fn text(value: &Value, place: &Place) -> String {
     let word = |value: &Value, field: &str| {
         value.get(field).and_then(Value::as_str).unwrap_or_default().to_owned()
@@ -242,16 +238,4 @@ fn text(value: &Value, place: &Place) -> String {
         Place::Passing(_) => "\nCtrl-C stops it and removes all of it.".into(),
     });
     lines.join("\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::quoted;
-
-    #[test]
-    fn a_word_stays_one_word_for_a_shell() {
-        assert_eq!(quoted("/data/clinic-1"), "/data/clinic-1");
-        assert_eq!(quoted("my folder"), "'my folder'");
-        assert_eq!(quoted("it's"), "'it'\\''s'");
-    }
 }

@@ -14,7 +14,7 @@ use crate::cli::Globals;
 use crate::config::{ConfigArgs, MEBIBYTE, Settings};
 use crate::evidence;
 use crate::failure::{Exit, Failure};
-use crate::node::{LEDGER, Node, require};
+use crate::node::{LEDGER, Node, own_keys, require};
 use crate::output::Output;
 use crate::service::{tls, watching};
 use crate::system::SystemClock;
@@ -160,6 +160,11 @@ fn room(dir: &Path) -> Result<(), Failure> {
 async fn opened(globals: &Globals) -> Vec<Finding> {
     let node = match globals.open().await {
         Ok(node) => node,
+        // Its ledger is opened only to agree on it with others: what shows without that is whether the keys open.
+        Err(failure) if failure.code == "network-folder" => {
+            let opens = globals.passphrase().and_then(|given| own_keys(&globals.dir, &given));
+            return vec![Finding::of("passphrase", opens.map(drop))];
+        }
         Err(failure) => {
             let what =
                 if failure.code == "in-use" { "free to open" } else { "passphrase and ledger" };
@@ -202,7 +207,7 @@ fn clock(node: &Node) -> Result<(), Failure> {
 fn published(node: &Node) -> Result<(), Failure> {
     // Before the first block there is nothing to publish.
     let Ok(note) = evidence::published(&node.dir) else { return Ok(()) };
-    agrees(node.solo.chain().store(), &Against::Checkpoint(note)).map_err(|problem| {
+    agrees(node.ledger.chain().store(), &Against::Checkpoint(note)).map_err(|problem| {
         Failure::new("damaged", "the ledger does not hold what it has published")
             .because(&problem)
             .hint("`secnet fsck` looks at everything; restore a backup")
@@ -214,6 +219,10 @@ fn around(settings: &Settings) -> Vec<Finding> {
     let mut findings = vec![Finding::of("address", free("listen", settings.listen))];
     if let Some(metrics) = settings.metrics {
         findings.push(Finding::of("address of the metrics", free("metrics.listen", metrics)));
+    }
+    if let Some(network) = &settings.network {
+        let address = free("network.listen", network.listen);
+        findings.push(Finding::of("address for the other validators", address));
     }
     if let Some((certificate, key)) = &settings.tls {
         let usable = tls::read(certificate, key).and_then(|_| lasts(certificate));

@@ -22,6 +22,7 @@ pub(crate) mod inbox;
 pub(crate) mod init;
 pub(crate) mod log;
 pub(crate) mod man;
+pub(crate) mod net;
 pub(crate) mod openapi;
 pub(crate) mod ready;
 pub(crate) mod receipt;

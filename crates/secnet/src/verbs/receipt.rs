@@ -10,8 +10,8 @@ use crate::cli::Globals;
 use crate::failure::{Exit, Failure};
 use crate::files;
 use crate::output::Output;
+use crate::remote::RemoteArgs;
 use crate::show;
-use secnet_app::ports::Log as _;
 
 #[derive(Debug, Args)]
 pub(crate) struct ReceiptArgs {
@@ -36,6 +36,11 @@ enum What {
         /// Where to.
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
+        /// With --url: who asks. A receipt is for the author of the command, for who requested, and for who owns the data.
+        #[arg(long = "as", value_name = "NAME", requires = "url")]
+        who: Option<String>,
+        #[command(flatten)]
+        remote: Box<RemoteArgs>,
     },
 }
 
@@ -53,9 +58,29 @@ pub(crate) async fn run(globals: &Globals, out: Output, args: ReceiptArgs) -> Re
             let value = describe(&verified);
             out.result(&value, |_| text(&verified));
         }
-        What::Save { event, out: path } => {
+        What::Save { event, out: path, who, remote } if remote.is_given() => {
+            let who = who.ok_or_else(|| {
+                Failure::new("usage", "say who asks").hint("--as NAME").exit(Exit::Usage)
+            })?;
+            let remote = remote.open(globals, out)?;
+            let who = remote.identity(&who, false)?;
+            let address = format!("/v1/receipts/{event}");
+            let limit = limits::MAX_RECEIPT_BYTES as u64;
+            let Some(bytes) = remote.client.fetch(&who, &address, limit).await? else {
+                return Ok(());
+            };
+            // What does not hold is not kept as if it did.
+            let genesis = remote.genesis().await?;
+            Receipt::parse(&bytes)
+                .map_err(ReceiptError::from)
+                .and_then(|receipt| receipt.verify(&genesis))
+                .map_err(|error| crate::remote::wrong(&error))?;
+            files::write_private(&path, &bytes)?;
+            out.result(&json!({ "saved": path }), |_| format!("saved {}", path.display()));
+        }
+        What::Save { event, out: path, .. } => {
             let node = globals.open().await?;
-            let receipt = node.solo.receipt(event).await.map_err(|error| {
+            let receipt = node.ledger.receipt(event).await.map_err(|error| {
                 Failure::new("no-receipt", error.to_string()).hint("`secnet log` lists the events")
             })?;
             files::write_private(&path, &receipt.to_bytes())?;

@@ -1,7 +1,7 @@
 //! `secnet status`
 
 use clap::Args;
-use secnet_app::ports::{Log as _, Standing};
+use secnet_app::ports::Standing;
 use serde_json::{Value, json};
 
 use crate::config::MEBIBYTE;
@@ -51,14 +51,14 @@ pub(crate) async fn run_remote(out: Output, args: &StatusArgs) -> Result<(), Fai
 }
 
 pub(crate) async fn run(node: &Node, out: Output) -> Result<(), Failure> {
-    let standing = node.solo.standing();
+    let standing = node.ledger.standing();
     let trouble = standing.trouble.as_ref().map(ToString::to_string);
     let value = node.pdc.view(|view| {
         let (members, datasets, grants) = view.state.sizes();
         let conserved = view.state.audit().is_some_and(|(totals, sum)| totals.supply == sum);
         json!({
             "network": view.network().to_string(),
-            "name": node.solo.chain().genesis().name,
+            "name": node.ledger.chain().genesis().name,
             "height": view.height,
             "time": view.time.to_string(),
             "events": view.log_size,

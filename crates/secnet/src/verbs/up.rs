@@ -25,15 +25,18 @@ pub(crate) async fn run(globals: &Globals, out: Output, args: UpArgs) -> Result<
     let flags: Vec<_> = args.listen.iter().map(|listen| ("listen", listen.to_string())).collect();
     let settings = args.config.load(&flags)?.settings()?;
     log::begin(&settings);
-    let node = globals.open().await?;
+    let node = globals.open_in(settings.network.as_ref()).await?;
     let service = Service::bind(settings).await;
     let served = match service {
         Ok(service) => {
             let (url, metrics) = (service.url(), service.metrics_url());
             service
                 .serve(&node, || {
-                    out.result(&json!({ "url": url, "metrics": metrics }), |_| {
-                        format!("serving on {url}; Ctrl-C stops")
+                    let validator = node.part.as_ref().map(|part| part.me.to_string());
+                    let told = json!({ "url": url, "metrics": metrics, "validator": validator });
+                    out.result(&told, |_| match &url {
+                        Some(url) => format!("serving on {url}; Ctrl-C stops"),
+                        None => "taking part in the network; Ctrl-C stops".into(),
                     });
                 })
                 .await

@@ -159,7 +159,7 @@ pub(crate) fn verbs() -> BTreeSet<String> {
         .map(str::to_owned)
         .collect();
     // Those that only lead to others print nothing of their own.
-    let alone = ["config", "data", "guard", "receipt", "rules"];
+    let alone = ["config", "data", "guard", "net", "receipt", "rules"];
     all.into_iter().filter(|verb| !alone.contains(&verb.as_str())).collect()
 }
 

@@ -86,10 +86,13 @@ fn every_verb_prints_what_the_reference_says() {
     elsewhere(&mut s);
     folder(&mut s, &dataset, &second);
 
-    let rows: BTreeSet<String> = s.contract.rows.keys().cloned().collect();
+    // Networks have a story of their own, where they are built.
+    let own = |row: &&String| !row.starts_with("net ");
+    let rows: BTreeSet<String> = s.contract.rows.keys().filter(own).cloned().collect();
     let unseen: Vec<_> = rows.difference(&s.seen).collect();
     assert!(unseen.is_empty(), "json.md has rows that nothing was compared with: {unseen:?}");
-    let without: Vec<_> = verbs().into_iter().filter(|verb| !rows.contains(verb)).collect();
+    let listed = |verb: &String| s.contract.rows.contains_key(verb);
+    let without: Vec<_> = verbs().into_iter().filter(|verb| !listed(verb)).collect();
     assert!(without.is_empty(), "verbs without a row in json.md: {without:?}");
 }
 

@@ -24,6 +24,10 @@ mod fsck;
 mod guard;
 mod identities;
 mod keep;
+#[cfg(feature = "bft")]
+mod network;
+#[cfg(not(feature = "bft"))]
+mod networkless;
 mod operations;
 mod readme;
 mod records;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use secnet_app::ports::{Clock as _, Log as _};
+use secnet_app::ports::{Clock as _, Log};
 use secnet_crypto::SigningKey;
 use secnet_node::store::Store;
 use secnet_node::{Chain, Solo, store_options};
@@ -105,8 +105,8 @@ pub(super) struct Submitted {
 }
 
 /// Hand all commands in, many callers at once; every one must be applied.
-pub(super) async fn submit_all(
-    solo: &Arc<Solo>,
+pub(super) async fn submit_all<L: Log + ?Sized + 'static>(
+    ledger: &Arc<L>,
     commands: Vec<Vec<u8>>,
 ) -> Result<Submitted, Failure> {
     let callers = CALLERS.min(commands.len());
@@ -114,14 +114,14 @@ pub(super) async fn submit_all(
     let mut tasks = tokio::task::JoinSet::new();
     let start = Instant::now();
     for _ in 0..callers {
-        let (solo, waiting) = (Arc::clone(solo), Arc::clone(&waiting));
+        let (ledger, waiting) = (Arc::clone(ledger), Arc::clone(&waiting));
         tasks.spawn(async move {
             let mut times = Vec::new();
             loop {
                 let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
                 let Some(command) = next else { return Ok(times) };
                 let start = Instant::now();
-                solo.submit(command).await?;
+                ledger.submit(command).await?;
                 times.push(start.elapsed());
             }
         });

@@ -117,8 +117,8 @@ async fn fill(dir: &Path, count: usize, out: Output) -> Result<Duration, Failure
         let part = first..count.min(first + CHUNK);
         let (datasets, grants) = sign_part(network, pdc, &owners, &grantees, part.clone())?;
         let start = Instant::now();
-        submit_all(&node.solo, datasets).await?;
-        submit_all(&node.solo, grants).await?;
+        submit_all(&node.ledger, datasets).await?;
+        submit_all(&node.ledger, grants).await?;
         took += start.elapsed();
         bar.inc(part.len() as u64);
     }

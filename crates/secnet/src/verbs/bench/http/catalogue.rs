@@ -103,8 +103,8 @@ async fn fill(world: &World, reader: &Identity) -> Result<(), Failure> {
         let written = world.node.archive.write(part.to_vec()).await;
         written.map_err(|error| broken("the archive", &error))?;
     }
-    submit_all(&world.node.solo, registered).await?;
-    submit_all(&world.node.solo, granted).await?;
+    submit_all(&world.node.ledger, registered).await?;
+    submit_all(&world.node.ledger, granted).await?;
     let known = world.node.pdc.catalogue(reader.member(), None, 100).await;
     let known = known.map_err(|error| broken("the catalogue", &error))?;
     let titled = known.datasets.iter().filter(|known| known.title.is_some()).count();

@@ -1,0 +1,45 @@
+//! What orders the commands of a folder: one sequencer, or the validators of a network. Whatever does, there is a chain beneath.
+
+use secnet_app::ports::Log;
+use secnet_node::{Chain, Room, Solo};
+use secnet_types::ValidatorKey;
+
+/// The ledger of a folder.
+pub(crate) trait Ledger: Log {
+    /// The chain beneath.
+    fn chain(&self) -> &Chain;
+
+    /// Go on in this room, with its reserve.
+    fn move_to(&self, room: Box<dyn Room>);
+
+    /// The validators that this one is connected to; none where there are no others.
+    fn peers(&self) -> Vec<ValidatorKey>;
+}
+
+impl Ledger for Solo {
+    fn chain(&self) -> &Chain {
+        self.chain()
+    }
+
+    fn move_to(&self, room: Box<dyn Room>) {
+        self.move_to(room);
+    }
+
+    fn peers(&self) -> Vec<ValidatorKey> {
+        Vec::new()
+    }
+}
+
+/// A network's ledger keeps no reserve: a validator whose disk is full stops, and the others go on.
+#[cfg(feature = "bft")]
+impl Ledger for secnet_bft::Bft {
+    fn chain(&self) -> &Chain {
+        self.chain()
+    }
+
+    fn move_to(&self, _: Box<dyn Room>) {}
+
+    fn peers(&self) -> Vec<ValidatorKey> {
+        self.peers()
+    }
+}

@@ -1,0 +1,29 @@
+//! Folders of networks: how one begins, and how a node takes part.
+//!
+//! ```text
+//! DIR/votes/         what this validator has voted for; a lock, while its node runs
+//! ```
+
+mod begin;
+mod local;
+mod part;
+
+pub(crate) use begin::{Card, card, genesis, join, new_keys};
+pub(crate) use local::{How, Local, NodeHere, Wanted};
+pub(crate) use part::{Part, is_network, take_part};
+
+/// The feature of this program that networks need.
+const FEATURE: &str = "bft";
+
+/// Was this program built to take part in networks?
+pub(crate) fn require_feature() -> Result<(), crate::failure::Failure> {
+    if cfg!(feature = "bft") {
+        return Ok(());
+    }
+    Err(crate::failure::Failure::new(
+        "needs-feature",
+        format!("this program was built without the feature `{FEATURE}`, which networks need"),
+    )
+    .hint(format!("build it with `cargo build --release --features {FEATURE}`"))
+    .exit(crate::failure::Exit::Usage))
+}

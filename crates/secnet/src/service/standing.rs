@@ -1,0 +1,65 @@
+//! How a node's ledger stands, for whoever looks after it: `secnet net status`. Digests and heights, nobody's data.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{RawQuery, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::routing::get;
+use secnet_types::MemberId;
+use serde_json::{Value, json};
+
+use crate::ledger::Ledger;
+use crate::network::Part;
+use crate::node::Node;
+
+struct Asked {
+    ledger: Arc<dyn Ledger>,
+    part: Option<Part>,
+}
+
+/// `/standing`, and `/standing?height=N` for the header of one block besides.
+pub(super) fn router(node: &Node) -> Router {
+    let asked = Asked { ledger: Arc::clone(&node.ledger), part: node.part.clone() };
+    Router::new().route("/standing", get(standing)).with_state(Arc::new(asked))
+}
+
+async fn standing(
+    State(asked): State<Arc<Asked>>,
+    RawQuery(query): RawQuery,
+) -> ([(axum::http::HeaderName, &'static str); 1], String) {
+    let height = query.as_deref().and_then(|query| query.strip_prefix("height="));
+    let told = told(&asked, height.and_then(|height| height.parse().ok()));
+    ([(CONTENT_TYPE, "application/json")], told.to_string())
+}
+
+fn told(asked: &Asked, height: Option<u64>) -> Value {
+    let mut seen = Value::Null;
+    asked.ledger.read(&mut |view| {
+        seen = json!({
+            "network": view.network().to_string(), "height": view.height,
+            "time": view.time.to_string(), "events": view.log_size,
+            // Of a ledger that has not been heard of there is no age.
+            "age_ms": (view.age_ms != u64::MAX).then_some(view.age_ms),
+        });
+    });
+    let trouble = asked.ledger.standing().trouble.map(|trouble| trouble.to_string());
+    // Read after the snapshot, so that the block of its height is there.
+    let wanted = height.or_else(|| seen.get("height").and_then(Value::as_u64));
+    let block = wanted.and_then(|wanted| asked.ledger.chain().block(wanted).ok().flatten());
+    let header = block.map(|(block, _)| {
+        let header = block.header;
+        json!({
+            "height": header.height, "header": header.digest().to_string(),
+            "state": header.state.to_string(), "log_size": header.log_size,
+            "log_root": header.log_root.to_string(),
+        })
+    });
+    json!({
+        "standing": seen, "trouble": trouble, "block": header,
+        "peers": asked.ledger.peers().into_iter().map(|peer| MemberId(peer.0).to_string()).collect::<Vec<_>>(),
+        "validator": asked.part.as_ref().map(|part| part.me.to_string()),
+        "votes": asked.part.as_ref().map(|part| part.votes),
+        "validators": asked.part.as_ref().map(|part| part.validators),
+    })
+}
