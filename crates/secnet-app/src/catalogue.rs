@@ -65,11 +65,12 @@ impl Pdc {
         Ok(KnownPage { datasets: known.collect(), next })
     }
 
-    /// May the member know of a dataset here? The same for one that it may not know of and one that does not exist.
+    /// May the member know of a dataset, at whichever data centre it is? The same for one that it may not know of and one that
+    /// does not exist.
     #[must_use]
     pub fn may_know_of(&self, member: MemberId, id: DatasetId) -> bool {
         let known = self.view(|view| {
-            let dataset = view.state.dataset(id).filter(|dataset| dataset.pdc == self.member);
+            let dataset = view.state.dataset(id);
             let parties = view.state.parties_of(member);
             dataset.is_some_and(|dataset| may_know(view, member, &parties, (id, dataset)))
         });
