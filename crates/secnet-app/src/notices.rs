@@ -188,7 +188,7 @@ impl Pdc {
         let Some(bytes) = self.archive.get(&name).await? else { return Ok(()) };
         let Ok(mut notice) = decode::<Notice>("notice", &bytes, MAX_NOTICE_BYTES) else {
             // What is damaged tells nobody anything; put aside, it no longer stands in the inbox.
-            let gone = mark.aside.then(|| Change { name, value: None });
+            let gone = mark.aside.then_some(Change { name, value: None });
             return Ok(self.archive.write(gone.into_iter().collect()).await?);
         };
         if notice.aside_since().is_some() == mark.aside {

@@ -1,6 +1,7 @@
 //! What this data centre has decided on, with what became known of it: what rules are learnt from, and tried on.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use secnet_types::{
     DatasetId, DecisionId, FeatureVector, HoldAnswer, MemberId, Party, Purpose, ReasonClass, Rule,
@@ -123,11 +124,11 @@ impl Pdc {
         };
         let features = decode::<FeatureVector>("features", &facts.features, MAX_FEATURES_BYTES)
             .map_err(|error| AccessError::Damaged(error.to_string()))?;
-        if !said.datasets.contains_key(&attempt.dataset) {
-            let heard = self.heard(attempt.dataset).await?;
-            said.datasets.insert(attempt.dataset, heard);
-        }
-        let stated = said.datasets.get(&attempt.dataset).and_then(|all| all.get(&attempt.decision));
+        let heard = match said.datasets.entry(attempt.dataset) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(self.heard(attempt.dataset).await?),
+        };
+        let stated = heard.get(&attempt.decision);
         let went_ahead = matches!(attempt.verdict, Verdict::Allow { .. });
         // Wrong is what was let through and should not have been, and what was stopped and should not have been.
         let stated = stated.map(|(by, finding)| Judged {

@@ -153,10 +153,7 @@ fn text(history: &Value) -> String {
 
 fn attempt_lines(attempt: &Value) -> Vec<String> {
     let outcome = attempt.get("outcome").unwrap_or(&Value::Null);
-    let purpose = match attempt.get("purpose").and_then(Value::as_str) {
-        Some(purpose) => purpose,
-        None => "(facts erased)",
-    };
+    let purpose = attempt.get("purpose").and_then(Value::as_str).unwrap_or("(facts erased)");
     let price = match outcome.get("verdict").and_then(Value::as_str) {
         Some("allow") => {
             let records = show::count(of(outcome, "records"), "record");

@@ -262,7 +262,7 @@ fn alerts(place: &Place, url: &str, member: &str) -> impl std::io::BufRead {
         body: None,
     };
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    let now = secnet_types::Timestamp(now.as_millis() as u64);
+    let now = secnet_types::Timestamp(u64::try_from(now.as_millis()).unwrap());
     let made =
         secnet_gateway::sign_call(&call, member.parse().unwrap(), true, &key, (now, [7; 16]));
     let mut stream = std::net::TcpStream::connect(authority).unwrap();
