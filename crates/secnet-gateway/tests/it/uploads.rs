@@ -218,7 +218,8 @@ async fn a_segment_is_the_one_of_its_address_and_of_the_signed_digest() {
     }
     let named = answer(put(&node, &bo, "b3:zz", &content).send().await.unwrap()).await;
     assert_eq!(named.status, StatusCode::BAD_REQUEST);
-    let typed = put(&node, &bo, &address.to_string(), &content);
+    // Refused by its head alone: a body that is still on its way would meet a closed connection.
+    let typed = put(&node, &bo, &address.to_string(), b"x");
     let typed = typed.header("content-encoding", "gzip").send().await.unwrap();
     assert_eq!(typed.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
     let put = put(&node, &bo, &address.to_string(), &content).send().await.unwrap();

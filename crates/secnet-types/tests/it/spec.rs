@@ -208,6 +208,7 @@ fn rules_shows_a_rule() {
     .unwrap();
     shows(RULES, "## 7. Example", "2030-01-01\":", &encode(&rule));
     let text = after(RULES, "## 7. Example", "    @id(");
+    let text = text.split("\n\n## ").next().unwrap();
     let text: String =
         format!("    @id({text}").lines().map(|l| format!("{}\n", l.trim())).collect();
     assert_eq!(text, rule.to_cedar());
