@@ -15,9 +15,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use secnet_app::AccessCall;
 use secnet_crypto::SigningKey;
-use secnet_gateway::{Gateway, Limits, router, serve};
+use secnet_gateway::{Bulletin, Gateway, Limits, router, serve};
 use secnet_types::{
-    AccessRequest, Amount, DatasetId, Operation, Purpose, Receipt, Session, Signed, SignedCommand,
+    AccessRequest, Amount, DatasetId, Digest, GroupId, Operation, Purpose, Receipt, RuleId,
+    RuleListing, Session, Signed, SignedCommand,
 };
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt as _;
@@ -48,12 +49,20 @@ async fn main() {
         limit: Amount(1),
     };
     world.submit(&world.bo, Operation::OpenSession { session }).await;
+    let group = world.submit(&world.bo, Operation::CreateGroup).await;
+    let rule = RuleId([7; 32]);
+    let expires = world.clock_now().plus_ms(world::HOUR);
+    let listing = RuleListing { rule, price: Amount(1), evidence: Digest::ZERO, expires };
+    world.submit(&world.ada, Operation::PublishRule { listing }).await;
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("checkpoint"), "no network\n").unwrap();
     // Programs that try a node out call it faster than members do.
     let limits = Limits { rate_per_second: 100_000, burst: 100_000, ..Limits::default() };
     let gateway = Gateway::new(Arc::clone(&world.pdc), limits);
-    let gateway = Arc::new(gateway.publishing(folder.path().to_owned()));
+    let gateway = gateway
+        .publishing(folder.path().to_owned())
+        .administered_by([world.ada.id, world.bo.id], Arc::new(Bulletin::default()));
+    let gateway = Arc::new(gateway);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let told = json!({
         "url": format!("http://{}", listener.local_addr().unwrap()),
@@ -63,6 +72,8 @@ async fn main() {
         "dataset": world.dataset.to_string(),
         "records": world.records.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "grant": grant.to_string(),
+        "group": GroupId::derive(world.bo.id, group.value.id).to_string(),
+        "rule": rule.to_string(),
         "people": {
             "ada": { "member": world.ada.id.to_string(), "seed": hex(world.ada.key.seed()), "send": sent_by_owner(&world) },
             "bo": { "member": world.bo.id.to_string(), "seed": hex(world.bo.key.seed()), "send": sent_by_requester(&mut world).await },

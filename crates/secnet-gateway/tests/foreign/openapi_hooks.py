@@ -26,10 +26,13 @@ KNOWN = {
     "dataset": TOLD["dataset"],
     "member": TOLD["member"],
     "record": TOLD["records"][0],
+    "group": TOLD["group"],
+    "rule": TOLD["rule"],
     "request": SENT.get("request"),
     "event": SENT.get("event"),
     "code": "denied",
 }
+STREAMS = ("/v1/events", "/v1/alerts")
 # How long a stream of events is read.
 STREAM_SECONDS = 0.1
 turn = itertools.count()
@@ -79,7 +82,7 @@ class Caller(AuthBase):
         self.other = Signed() if os.environ["SECNET_BY"] == "signature" else self.session
 
     def __call__(self, request: requests.PreparedRequest):
-        if request.method != "GET" or not request.path_url.startswith("/v1/events"):
+        if request.method != "GET" or not request.path_url.startswith(STREAMS):
             return self.other(request)
         threading.Timer(STREAM_SECONDS, self.session.end).start()
         return self.session(request)
