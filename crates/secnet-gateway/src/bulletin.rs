@@ -6,8 +6,8 @@ use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::sync::watch;
 
-/// What is kept; older ones are in the node's log.
-const MAX_KEPT: usize = 256;
+/// What is kept for those who do not listen; older ones are in the node's log.
+const MAX_KEPT: usize = 1024;
 
 #[derive(Debug, Default)]
 struct Kept {
@@ -51,6 +51,24 @@ impl Bulletin {
         (said, kept.first.saturating_add(kept.said.len() as u64))
     }
 
+    /// The first that was told from this number on and is kept, and the number after it. Waits until there is one.
+    pub async fn next(&self, number: u64) -> (Value, u64) {
+        let mut grown = self.grown.subscribe();
+        loop {
+            let found = {
+                let kept = self.kept.lock();
+                let at = number.max(kept.first);
+                let place = usize::try_from(at.saturating_sub(kept.first)).unwrap_or(usize::MAX);
+                kept.said.get(place).map(|alert| (alert.clone(), at.saturating_add(1)))
+            };
+            if let Some(found) = found {
+                return found;
+            }
+            // INVARIANT: the sender lives as long as self.
+            grown.changed().await.ok();
+        }
+    }
+
     pub(crate) fn watch(&self) -> watch::Receiver<u64> {
         self.grown.subscribe()
     }
@@ -58,9 +76,22 @@ impl Bulletin {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt as _;
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn whoever_waits_gets_one_after_the_other() {
+        let bulletin = Bulletin::default();
+        assert!(bulletin.next(0).now_or_never().is_none());
+        for number in 0..MAX_KEPT + 2 {
+            bulletin.tell(json!(number));
+        }
+        assert_eq!(bulletin.next(0).now_or_never(), Some((json!(2), 3)));
+        assert_eq!(bulletin.next(3).now_or_never(), Some((json!(3), 4)));
+        assert!(bulletin.next(MAX_KEPT as u64 + 2).now_or_never().is_none());
+    }
 
     #[test]
     fn each_is_had_once_in_order_and_the_oldest_make_room() {

@@ -3,10 +3,8 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::extract::State;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use bytes::Bytes;
 use secnet_app::AccessError;
@@ -15,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::auth::Caller;
-use crate::http::events::{HEARTBEAT, LAST_EVENT_ID, StreamEvent, resumed};
+use crate::http::stream::{HEARTBEAT, StreamEvent, answer, beginning, position};
 use crate::places::Place;
 use crate::{Gateway, Problem};
 
@@ -80,20 +78,10 @@ pub(crate) async fn alerts(
     gateway.administers(&caller)?;
     let place = gateway.feeds.take(caller.member).ok_or_else(Problem::too_often)?;
     let size = gateway.pdc.view(|view| view.log_size).ok_or_else(Problem::busy)?;
-    let next = match headers.get(LAST_EVENT_ID) {
-        None => size,
-        Some(last) => resumed(last, size)?,
-    };
+    let next = beginning(&headers, size)?;
     let (ended, said) = (gateway.sessions.watch(), gateway.bulletin.watch());
     let feed = Feed { gateway, caller, ended, said, next, next_own: 0, _place: place };
-    let first = Bytes::from(feed.position());
-    let rest = futures::stream::try_unfold(feed, Feed::step);
-    let all = futures::StreamExt::chain(futures::stream::iter([Ok(first)]), rest);
-    let mut response = Response::new(Body::from_stream(all));
-    let own = response.headers_mut();
-    own.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    own.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
+    Ok(answer(next, futures::stream::try_unfold(feed, Feed::step)))
 }
 
 impl Feed {
@@ -121,7 +109,7 @@ impl Feed {
                 return Ok(Some((Bytes::from(text), self)));
             }
             if at_the_end && self.wait().await? {
-                return Ok(Some((Bytes::from(self.position()), self)));
+                return Ok(Some((position(self.next), self)));
             }
         }
     }
@@ -137,14 +125,6 @@ impl Feed {
             _ = self.ended.changed() => Ok(false),
             _ = self.said.changed() => Ok(false),
             () = tokio::time::sleep(HEARTBEAT) => Ok(true),
-        }
-    }
-
-    /// A comment that shows that the stream is alive, and where to go on.
-    fn position(&self) -> String {
-        match self.next.checked_sub(1) {
-            Some(last) => format!(": here\nid: {last}\n\n"),
-            None => ": here\n\n".into(),
         }
     }
 }

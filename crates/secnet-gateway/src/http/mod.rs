@@ -25,15 +25,17 @@ mod released;
 mod segments;
 mod sessions;
 mod shapes;
+mod stream;
 mod uploads;
 
 pub use alerts::alert_of;
 pub(crate) use authzen::in_a_sentence;
-pub(crate) use events::{LAST_EVENT_ID, MAX_FEEDS, MAX_FEEDS_PER_MEMBER};
+pub(crate) use events::{MAX_FEEDS, MAX_FEEDS_PER_MEMBER};
 pub(crate) use query::{Whose, optional};
 pub(crate) use segments::{MAX_INCOMING, MAX_INCOMING_PER_MEMBER};
 pub(crate) use sessions::IDEMPOTENCY_KEY;
 pub(crate) use shapes::Refused;
+pub(crate) use stream::LAST_EVENT_ID;
 
 use std::sync::Arc;
 

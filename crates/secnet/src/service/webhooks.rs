@@ -66,8 +66,8 @@ fn forget_others(node: &Node, urls: &[String]) -> Result<(), Failure> {
 async fn telling_of_the_node(node: &Node, url: &str, alerts: &Alerts) {
     let (mut next, mut wait) = (0, FIRST_WAIT);
     loop {
-        let (alert, after) = alerts.from(next).await;
-        let told = async { Address::of(node, url)?.send(&alert.shown()).await }.await;
+        let (alert, after) = alerts.bulletin.next(next).await;
+        let told = async { Address::of(node, url)?.send(&alert).await }.await;
         match told {
             Ok(()) => (next, wait) = (after, FIRST_WAIT),
             Err(failure) => {
