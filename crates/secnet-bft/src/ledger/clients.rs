@@ -88,8 +88,7 @@ impl Ledger {
         drop(executor);
         match inserted {
             Ok(true) => {
-                // If there are too many to tell, this node proposes it when its turn comes.
-                drop(self.untold.try_send(bytes));
+                self.tell(bytes);
                 self.more_came();
             }
             Ok(false) => {}
@@ -106,7 +105,15 @@ impl Ledger {
         }
     }
 
-    /// Clients whose commands several blocks did not take may wait in vain.
+    /// Let the other validators know of a command. It may be lost on the way: nobody may be connected yet, they may have no
+    /// room, or have forgotten it because a block that did not become final spoke against it. Therefore they are told
+    /// again when blocks pass it over.
+    fn tell(&self, command: Vec<u8>) {
+        // If there are too many to tell, it is among those that are told again.
+        drop(self.untold.try_send(command));
+    }
+
+    /// Clients whose commands several blocks did not take may wait in vain: it would be refused by now, or no leader has it.
     pub(super) fn look_at_passed_over(&self, height: u64) {
         let mut passed_over = Vec::new();
         for (digest, client) in self.clients.lock().iter_mut() {
@@ -117,14 +124,16 @@ impl Ledger {
         }
         for (digest, expires) in passed_over {
             let (command, now) = (self.pool.lock().find(&digest).cloned(), self.clock.now());
-            let refused = match command {
-                Some(command) => self.chain.forecast(&command, now).err(),
+            let refused = match &command {
+                Some(command) => self.chain.forecast(command, now).err(),
                 // What waits is forgotten only when it is applied, and then its client has its answer, or expired.
                 None => Some(Rejection::Expired { expires, now }),
             };
             if let Some(rejection) = refused {
                 self.pool.lock().remove(&digest);
                 self.answer(&digest, &Err(rejection.into()));
+            } else if let Some(command) = command {
+                self.tell(command.bytes().to_vec());
             }
         }
     }

@@ -97,6 +97,8 @@ struct Network {
     disks: Vec<FaultyDisk>,
     running: Vec<Option<Running>>,
     starts: u64,
+    /// Between every two.
+    link: Link,
 }
 
 fn private(key: &SigningKey) -> PrivateKey {
@@ -117,21 +119,33 @@ impl Network {
         };
         let (network, oracle) = simulated::Network::new(runtime.child("network"), config);
         network.start();
-        let ids: Vec<PublicKey> = keys.iter().map(|key| private(key).public_key()).collect();
-        oracle.manager().track(0, Set::from_iter_dedup(ids.iter().cloned()));
         let link = Link {
             latency: Duration::from_millis(10),
             jitter: Duration::from_millis(4),
             success_rate: Probability::new(scenario.delivered, 100).unwrap(),
         };
-        for from in &ids {
-            for to in ids.iter().filter(|to| *to != from) {
-                oracle.add_link(from.clone(), to.clone(), link.clone()).await.unwrap();
-            }
-        }
         let disks = (0..VALIDATORS).map(|_| FaultyDisk::new(Plan::default())).collect();
         let running = (0..VALIDATORS).map(|_| None).collect();
-        Self { runtime, oracle, genesis, keys, disks, running, starts: 0 }
+        let network = Self { runtime, oracle, genesis, keys, disks, running, starts: 0, link };
+        network.oracle.manager().track(0, network.ids());
+        for (index, from) in network.ids().iter().enumerate() {
+            for to in network.ids().iter().skip(index + 1) {
+                network.connect(from, to).await;
+            }
+        }
+        network
+    }
+
+    async fn connect(&self, one: &PublicKey, other: &PublicKey) {
+        for (from, to) in [(one, other), (other, one)] {
+            self.oracle.add_link(from.clone(), to.clone(), self.link.clone()).await.unwrap();
+        }
+    }
+
+    async fn disconnect(&self, one: &PublicKey, other: &PublicKey) {
+        for (from, to) in [(one, other), (other, one)] {
+            self.oracle.remove_link(from.clone(), to.clone()).await.unwrap();
+        }
     }
 
     async fn channels(
@@ -308,14 +322,15 @@ impl Network {
     }
 }
 
-fn run(scenario: &Scenario) -> Outcome {
+/// Run something with a network in which everybody has money.
+fn simulate<T>(scenario: &Scenario, scene: impl AsyncFnOnce(Network, Signer) -> T) -> T {
     let begins = UNIX_EPOCH + Duration::from_millis(BEGINS.0);
     let config = Config::default()
         .with_seed(scenario.seed)
         .with_start_time(begins)
         .with_timeout(Some(MAX_TIME));
     Runner::new(config).start(|runtime| async move {
-        let mut network = Network::new(runtime.child("world"), scenario).await;
+        let mut network = Network::new(runtime, scenario).await;
         for index in 0..VALIDATORS {
             if scenario.double_voter == Some(index) {
                 network.start_double_voter(index).await;
@@ -328,6 +343,12 @@ fn run(scenario: &Scenario) -> Outcome {
             let issued = network.live()[0].submit(signer.issue(number as u64, name));
             issued.await.unwrap().expect("money is issued");
         }
+        scene(network, signer).await
+    })
+}
+
+fn run(scenario: &Scenario) -> Outcome {
+    simulate(scenario, async |mut network, signer| {
         let mut events = Vec::new();
         let mut height = 0;
         for burst in 0..BURSTS {
@@ -344,7 +365,7 @@ fn run(scenario: &Scenario) -> Outcome {
         network.settle(height + 3).await;
         let few: Vec<u64> = events.iter().copied().step_by(37).collect();
         let tips = network.check(&few);
-        Outcome { runtime: runtime.auditor().state(), tips }
+        Outcome { runtime: network.runtime.auditor().state(), tips }
     })
 }
 
@@ -390,6 +411,25 @@ fn a_store_that_was_lost_is_filled_again() {
 fn a_validator_that_lost_everything_follows_from_the_first_block() {
     let faults = vec![(1, Fault::Crash(0)), (3, Fault::ReturnEmpty(0))];
     run(&Scenario { faults, ..Scenario::new(8) });
+}
+
+#[test]
+fn what_a_node_without_a_vote_is_given_before_it_meets_anybody_is_ordered() {
+    simulate(&Scenario::new(11), async |mut network, signer| {
+        let ids: Vec<_> = network.ids().into_iter().collect();
+        let (follower, others) = (&ids[3], &ids[..3]);
+        network.crash(3);
+        for other in others {
+            network.disconnect(follower, other).await;
+        }
+        network.start(3, false, false).await;
+        let paid = network.live()[3].submit(signer.pay(1, "ada", "bo", 1));
+        network.runtime.sleep(Duration::from_secs(1)).await;
+        for other in others {
+            network.connect(follower, other).await;
+        }
+        paid.await.unwrap().expect("it is ordered");
+    });
 }
 
 #[test]
