@@ -16,9 +16,10 @@ use base64ct::{Base64UrlUnpadded, Encoding as _};
 use secnet_app::AccessCall;
 use secnet_crypto::SigningKey;
 use secnet_gateway::{Bulletin, Gateway, Limits, router, serve};
+use secnet_types::limits::MAX_COMMAND_LIFETIME_MS;
 use secnet_types::{
-    AccessRequest, Amount, DatasetId, Digest, GroupId, Operation, Purpose, Receipt, RuleId,
-    RuleListing, Session, Signed, SignedCommand,
+    AccessRequest, Amount, Command, CommandId, DatasetId, Digest, GroupId, Operation, Purpose,
+    Receipt, RuleId, RuleListing, Session, Signed, SignedCommand,
 };
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt as _;
@@ -106,10 +107,26 @@ fn b64(bytes: &[u8]) -> String {
     Base64UrlUnpadded::encode_string(bytes)
 }
 
+/// A command that can be sent for as long as the ledger takes one: a thorough caller comes to it late.
+fn lasting(
+    world: &world::World,
+    who: &world::Person,
+    number: u8,
+    operation: Operation,
+) -> SignedCommand {
+    let command = Command {
+        network: world.pdc.network(),
+        author: who.id,
+        id: CommandId([number; 16]),
+        expires: world.clock_now().plus_ms(MAX_COMMAND_LIFETIME_MS),
+        operation,
+    };
+    SignedCommand::sign(command, who.key.as_ref())
+}
+
 /// What an owner may send where, ready made.
 fn sent_by_owner(world: &world::World) -> Value {
-    let command = |operation| -> SignedCommand { world.sign(&world.ada, operation) };
-    let group = command(Operation::CreateGroup);
+    let group = lasting(world, &world.ada, 0xa1, Operation::CreateGroup);
     json!({
         "/v1/commands": [{ "command": b64(&group.to_bytes()) }],
         "/v1/commands/forecast": [{ "command": b64(&group.to_bytes()) }],
@@ -125,7 +142,7 @@ async fn sent_by_requester(world: &mut world::World) -> Value {
     let (nothing, _) = world.call_for(&bo, hidden, Purpose::Treatment, None);
     let receipt: Receipt = world::released(world.pdc.access(&allowed).await.unwrap()).receipt;
     let transfer = Operation::Transfer { to: world.ada.id, amount: Amount(1) };
-    let command = json!({ "command": b64(&world.sign(&bo, transfer).to_bytes()) });
+    let command = json!({ "command": b64(&lasting(world, &bo, 0xa2, transfer).to_bytes()) });
     let key = json!({ "sealing_key": b64(&bo.sealing.public.to_bytes()) });
     let calls = [&allowed, &denied, &nothing];
     let plain = calls.map(body);

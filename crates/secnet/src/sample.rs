@@ -17,6 +17,8 @@ use crate::output::Output;
 
 /// The passphrase of sample folders. It is published, so nothing real belongs in such a folder.
 pub(crate) const PASSPHRASE: &str = "a published passphrase protects nothing";
+/// Longest file of a passphrase that is looked at, in bytes.
+const MAX_PASSPHRASE_BYTES: u64 = 4096;
 /// What one use of the sample data costs.
 pub(crate) const PRICE: Amount = Amount(Amount::MICROS / 4);
 
@@ -34,6 +36,20 @@ pub(crate) async fn folder(dir: &Path, name: &str) -> Result<Node, Failure> {
     files::write_private(&dir.join("passphrase"), PASSPHRASE.as_bytes())?;
     // Stretching a published passphrase protects nothing, so the least is spent on it.
     Node::create_at_cost(dir, name, PASSPHRASE, KeyFileParams::LEAST).await
+}
+
+/// Copy the passphrase of a sample folder, which everybody knows, to another. False if there is one that is a secret: it
+/// stays where it is.
+pub(crate) fn copy_passphrase(from: &Path, to: &Path) -> Result<bool, Failure> {
+    let name = "passphrase";
+    let Some(text) = files::read_if_present(&from.join(name), MAX_PASSPHRASE_BYTES)? else {
+        return Ok(true);
+    };
+    if text.trim_ascii_end() != PASSPHRASE.as_bytes() {
+        return Ok(false);
+    }
+    files::write_private(&to.join(name), &text)?;
+    Ok(true)
 }
 
 /// City Hospital vouches for Ada, Dr. Bo and Eve.

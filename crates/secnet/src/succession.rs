@@ -19,13 +19,12 @@ use crate::files;
 use crate::format;
 use crate::kept;
 use crate::node::{GOVERNOR, NODE_KEYS, Node, NodeKeys, ledger_failure, require, store_failure};
+use crate::sample;
 use crate::system::{SystemClock, random};
 
 /// The ledgers of the networks before, in a data folder and in a backup.
 pub(crate) const CLOSED: &str = "closed";
 const CONFIGURATION: &str = "configuration.cbor";
-/// Longest published passphrase, in bytes.
-const MAX_PASSPHRASE: u64 = 4096;
 
 /// Make the folder of the network that continues the one in `old`, and close that one. If this was interrupted it goes on
 /// where it was.
@@ -157,10 +156,8 @@ fn take_along(old: &Path, dir: &Path, store: &Store, before: &Genesis) -> Result
             files::copy_tree(&from, &to, &[])?;
         }
     }
-    let passphrase = old.join("passphrase");
-    if passphrase.exists() {
-        files::write_private(&dir.join("passphrase"), &files::read(&passphrase, MAX_PASSPHRASE)?)?;
-    }
+    // Any other stays where it is: beside the keys that it opens it protects nothing.
+    sample::copy_passphrase(old, dir)?;
     let closed = folder_of(dir, before.network());
     store.backup(&closed).map(drop).map_err(|error| store_failure(&error))
 }

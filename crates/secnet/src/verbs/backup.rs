@@ -21,7 +21,7 @@ use crate::files;
 use crate::format::FORMAT_FILE;
 use crate::node::{BACKUP_EPOCHS, Node, backup_failure, store_failure};
 use crate::output::Output;
-use crate::sample::PASSPHRASE;
+use crate::sample;
 use crate::show;
 use crate::succession::CLOSED;
 use crate::system::SystemClock;
@@ -29,9 +29,6 @@ use secnet_app::ports::Clock as _;
 
 /// How the ledger's folder in a backup begins; the time in 16 hexadecimal digits follows.
 pub(crate) const LEDGER: &str = "ledger-";
-
-/// Longest file of a passphrase that is looked at, in bytes.
-const MAX_PASSPHRASE_BYTES: u64 = 4096;
 
 #[derive(Debug, Args)]
 pub(crate) struct BackupArgs {
@@ -133,7 +130,7 @@ pub(crate) async fn make(node: &Node, folder: &Path) -> Result<Made, Failure> {
     for name in [FORMAT_FILE, "genesis.cbor"] {
         copy_file(&node.dir.join(name), &folder.join(name))?;
     }
-    let secret_left_out = !copy_published(&node.dir, folder)?;
+    let secret_left_out = !sample::copy_passphrase(&node.dir, folder)?;
     // From here on a folder without the epochs has lost them.
     crate::node::expect_epochs(&node.dir)?;
     // The ledger only grows, so that an older copy has nothing which the newer one lacks.
@@ -155,19 +152,6 @@ pub(crate) async fn make(node: &Node, folder: &Path) -> Result<Made, Failure> {
         epochs: epochs_file,
         secret_left_out,
     })
-}
-
-/// Copy the passphrase of a demo folder, which everybody knows. False if there is one that is a secret: it stays.
-fn copy_published(dir: &Path, folder: &Path) -> Result<bool, Failure> {
-    let name = "passphrase";
-    let Some(text) = files::read_if_present(&dir.join(name), MAX_PASSPHRASE_BYTES)? else {
-        return Ok(true);
-    };
-    if text.trim_ascii_end() != PASSPHRASE.as_bytes() {
-        return Ok(false);
-    }
-    files::write_private(&folder.join(name), &text)?;
-    Ok(true)
 }
 
 /// The ledgers in a backup, oldest first.

@@ -60,6 +60,10 @@ pub(crate) async fn run(globals: &Globals, out: Output, args: InitArgs) -> Resul
         ),
         None => format!("made the network `{}` in `{dir}`", genesis.name),
     });
+    let has_passphrase = |dir: &Path| dir.join("passphrase").exists();
+    if args.successor_of.as_deref().is_some_and(has_passphrase) && !has_passphrase(&globals.dir) {
+        out.say("the file `passphrase` of the old folder was not taken along; it opens the new one just as well");
+    }
     out.say(match args.successor_of {
         Some(_) => "the old folder still holds keys and data, and what is shredded here is not shredded there: remove it once this one is backed up",
         None => "next: secnet id new city-hospital --kind organisation",

@@ -108,3 +108,19 @@ fn what_was_interrupted_goes_on() {
     assert_eq!(made["network"], whole["network"]);
     run(&place, "next", &["fsck"]).ok();
 }
+
+#[test]
+fn a_secret_passphrase_is_not_copied_beside_the_keys_that_it_opens() {
+    let place = Place::demo();
+    std::fs::write(place.path("secret"), "correct horse\n").unwrap();
+    run(&place, "own", &["init", "--passphrase-file", "secret"]).ok();
+    std::fs::rename(place.path("secret"), place.path("own/passphrase")).unwrap();
+    run(&place, "own", &["status"]).ok();
+    let told =
+        finish(command(place.root()).args(["--dir", "next", "init", "--successor-of", "own"])).ok();
+    assert!(told.stderr.contains("was not taken along"), "{told:?}");
+    assert!(!place.path("next/passphrase").exists());
+    // The published one of a demo folder comes along.
+    succeed(&place, "d", "copied").ok();
+    run(&place, "copied", &["status"]).ok();
+}
