@@ -4,7 +4,8 @@ use crate::support::{Place, demo, flip};
 
 #[test]
 fn the_demo_behaves_in_every_step() {
-    let (_, told) = demo();
+    let folder = tempfile::tempdir().unwrap();
+    let told = demo(&folder.path().join("d"));
     assert_eq!(told["ok"], true);
     let steps = told["steps"].as_array().unwrap();
     assert!(steps.len() >= 12, "{steps:?}");
