@@ -75,7 +75,7 @@ fn a_folder_without_a_network_says_what_to_do() {
 #[test]
 fn rules_that_are_no_rules_or_not_safe_are_refused() {
     let place = Place::demo();
-    let before = place.height();
+    let before = place.events();
     std::fs::write(place.path("no.cedar"), "permit (principal, action, resource);").unwrap();
     let run = place.run(&["rules", "publish", "no.cedar", "--as", "ada", "--json"]);
     assert_eq!((run.code, run.error()["code"].as_str()), (2, Some("invalid-rule")));
@@ -83,13 +83,13 @@ fn rules_that_are_no_rules_or_not_safe_are_refused() {
     std::fs::write(place.path("all.cedar"), all).unwrap();
     let run = place.run(&["rules", "publish", "all.cedar", "--as", "ada", "--json"]);
     assert_eq!((run.code, run.error()["code"].as_str()), (1, Some("unsafe-rule")), "{run:?}");
-    assert_eq!(place.height(), before);
+    assert_eq!(place.events(), before);
 }
 
 #[test]
 fn amounts_are_not_negative_and_do_not_overflow() {
     let place = Place::demo();
-    let height = place.height();
+    let events = place.events();
     for amount in ["-1", "-0.000001", "1e3", "0.0000001", "99999999999999999999", "NaN", "", " 1"] {
         let amount = format!("--price={amount}");
         let dataset = place.dataset();
@@ -118,7 +118,7 @@ fn amounts_are_not_negative_and_do_not_overflow() {
     assert!(runs.iter().all(|run| run.code != 101), "{runs:?}");
     let status = place.json(&["status"]);
     assert_eq!(status["money_conserved"], true);
-    assert!(place.height() <= height + 1);
+    assert!(place.events() <= events + 1);
 }
 
 #[test]
@@ -128,12 +128,12 @@ fn a_counter_offer_names_a_price_and_a_grant_keeps_to_what_was_asked() {
     let asked =
         place.json(&["ask", &dataset, "--as", "eve", "--purpose", "treatment", "--price", "3"]);
     let ask = asked["ask"].as_str().unwrap();
-    let height = place.height();
+    let events = place.events();
     let run = place.run(&["inbox", "counter", ask, "--as", "ada", "--json"]);
     assert_eq!((run.code, run.error()["code"].as_str()), (2, Some("usage")));
     let run = place.run(&["inbox", "approve", ask, "--price", "1", "--as", "ada", "--json"]);
     assert_eq!(run.code, 2, "an answer has no price of its own");
-    assert_eq!(place.height(), height);
+    assert_eq!(place.events(), events);
     place.json(&["inbox", "approve", ask, "--as", "ada"]);
     let waiting = place.json(&["inbox", "--as", "ada"]);
     assert!(waiting["asks"].as_array().unwrap().iter().all(|other| other["ask"] != ask));

@@ -100,7 +100,7 @@ fn a_delegate_cannot_grant_what_it_has_no_keys_of() {
     let place = Place::demo();
     let dataset = place.dataset();
     place.json(&["id", "delegate", "ada", "city-hospital", "--power", "grant"]);
-    let height = place.height();
+    let events = place.events();
     let grant = [
         "grant",
         &dataset,
@@ -117,5 +117,5 @@ fn a_delegate_cannot_grant_what_it_has_no_keys_of() {
         assert_eq!((run.code, run.error()["code"].as_str()), (1, Some("no-keys")), "{run:?}");
         assert!(run.error()["hint"].as_str().unwrap().contains("the owner grants"));
     }
-    assert_eq!(place.height(), height, "nothing was signed");
+    assert_eq!(place.events(), events, "nothing was signed");
 }

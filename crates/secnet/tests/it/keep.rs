@@ -93,13 +93,13 @@ fn what_was_shredded_is_gone_also_from_older_backups() {
     };
     get(&one).ok();
 
-    let height = place.height();
+    let events = place.events();
     let plan = place.json(&["shred", &dataset, "--as", "ada", "--record", &one, "--dry-run"]);
     assert_eq!(plan["records"].as_array().unwrap().len(), 1);
     let asked = place.run(&["shred", &dataset, "--as", "ada", "--record", &one, "--json"]);
     assert_eq!((asked.code, asked.error()["code"].as_str()), (2, Some("not-confirmed")));
     assert_eq!(place.run(&["shred", &dataset, "--as", "dr-bo", "--yes"]).code, 1, "not his");
-    assert_eq!(place.height(), height);
+    assert_eq!(place.events(), events);
 
     let done = place.json(&[
         "shred",

@@ -40,7 +40,7 @@ fn resources_about_no_patient_are_counted_and_named() {
 #[test]
 fn what_is_not_fhir_is_refused_with_a_hint() {
     let place = Place::demo();
-    let height = place.height();
+    let events = place.events();
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     let nested = format!(r#"{{"resourceType":"Patient","id":"p1","extension":{deep}}}"#);
     for (name, text) in [
@@ -64,5 +64,5 @@ fn what_is_not_fhir_is_refused_with_a_hint() {
     assert!(run.error()["hint"].as_str().unwrap().contains("p1"));
     let run = place.run(&["data", "add", "two.ndjson", "--as", "ada", "--patient", "p3", "--json"]);
     assert_eq!((run.code, run.error()["code"].as_str()), (1, Some("unknown-patient")));
-    assert_eq!(place.height(), height);
+    assert_eq!(place.events(), events);
 }

@@ -21,10 +21,10 @@ fn members_consent_money_and_data_go_on() {
     let dataset = place.dataset();
     place.grant(&dataset, "eve");
     let record = place.plain_records(&dataset).remove(0);
-    let height = place.height();
+    let events = place.events();
     let would = run(&place, "next", &["init", "--successor-of", "d", "--dry-run"]).ok().json();
     assert_eq!(would["decision"]["verdict"], "accept", "{would}");
-    assert_eq!((place.height(), place.path("next").exists()), (height, false));
+    assert_eq!((place.events(), place.path("next").exists()), (events, false));
 
     let old = place.json(&["status"])["network"].clone();
     let made = succeed(&place, "d", "next").ok().json();

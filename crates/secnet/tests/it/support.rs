@@ -131,10 +131,6 @@ impl Place {
         plain.map(|record| record["record"].as_str().unwrap().to_owned()).collect()
     }
 
-    pub(crate) fn height(&self) -> u64 {
-        self.json(&["status"])["height"].as_u64().unwrap()
-    }
-
     /// How many events the log has. Blocks come by themselves, where an id is forgotten whose time is over.
     pub(crate) fn events(&self) -> u64 {
         self.json(&["status"])["events"].as_u64().unwrap()
@@ -148,8 +144,9 @@ impl Place {
     }
 }
 
-/// The demo's folder is made anew when it is older: what tests look at happened a moment ago.
-const DEMO_MAX_AGE: Duration = Duration::from_secs(240);
+/// The demo's folder is made anew when it is older: what tests look at happened a moment ago, and what is let go of a
+/// minute later is still there.
+const DEMO_MAX_AGE: Duration = Duration::from_secs(30);
 
 /// Copy the demo's folder to here; what the demo printed. One run of it serves many tests, each in a process of its own:
 /// it writes and waits for the disk a hundred times.

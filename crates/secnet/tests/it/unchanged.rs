@@ -49,7 +49,7 @@ fn a_dry_run_leaves_every_file_as_it_was() {
     let ask = place.json(&["ask", &dataset, "--as", "dr-bo", "--purpose", "treatment"]);
     let ask = ask["ask"].as_str().unwrap();
     place.json(&["inbox", "counter", ask, "--price", "0.1", "--as", "ada"]);
-    let before = (place.height(), place.json(&["id"]));
+    let before = (place.events(), place.json(&["id"]));
     let folder = plain_files(&place);
     for args in [
         &["id", "new", "carol", "--by", "city-hospital"][..],
@@ -91,7 +91,7 @@ fn a_dry_run_leaves_every_file_as_it_was() {
         let changed: Vec<_> = differing(&folder, &plain_files(&place));
         assert!(changed.is_empty(), "{args:?} wrote {changed:?}");
     }
-    assert_eq!((place.height(), place.json(&["id"])), before);
+    assert_eq!((place.events(), place.json(&["id"])), before);
     assert!(!place.path("elsewhere").exists());
 }
 
