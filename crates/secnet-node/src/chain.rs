@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
-use secnet_crypto::{Checkpoint, SigningKey};
+use secnet_crypto::SigningKey;
 use secnet_ledger::{
     EntryChange, ExecutedBlock, Executor, Loader, Outcome, Prepared, Rejection, Resume,
     StateDigest, TableId, Verified,
@@ -19,6 +19,7 @@ use secnet_types::{
 
 use crate::chain_error::ChainError;
 use crate::check::Closed;
+use crate::checkpoint::{by_sequencer, by_validators, origin};
 use crate::cose_receipt::cose_receipt;
 use crate::recent::{RecentBlock, RecentBlocks};
 use crate::store::{BlockRecord, Commit, EntryKey, Leaf, Options, Store, StoreError, proof};
@@ -389,27 +390,41 @@ impl Chain {
         Ok(block.and_then(|block| block.command(&digest).map(<[u8]>::to_vec)))
     }
 
-    /// The newest certified log as a signed C2SP checkpoint, with its size.
+    /// The newest certified log as a C2SP checkpoint, with its size.
     ///
     /// # Errors
     /// Read-only, damage, or an empty chain.
     pub fn checkpoint(&self) -> Result<(u64, String), ChainError> {
-        let key = self.key.as_ref().ok_or(ChainError::ReadOnly)?;
         let height = self.executor().height();
-        let (block, _) = self.block(height)?.ok_or(ChainError::Empty)?;
-        let origin = origin(&self.genesis);
-        let root = secnet_crypto::Hash(block.header.log_root.0);
-        let note = Checkpoint::new(origin.clone(), block.header.log_size, root)
-            .and_then(|checkpoint| checkpoint.sign(&origin, key));
+        let (size, note) = match &self.key {
+            Some(key) => {
+                let block = self.recent(height)?.ok_or(ChainError::Empty)?;
+                (block.header.log_size, by_sequencer(&self.genesis, &block.header, key))
+            }
+            None if self.genesis.validators.is_some() => {
+                let (block, certificate) = self.certified(height)?.ok_or(ChainError::Empty)?;
+                let header = block.header.clone();
+                (header.log_size, by_validators(&self.genesis, header, certificate))
+            }
+            None => return Err(ChainError::ReadOnly),
+        };
         // INVARIANT: an origin made of a bech32 id is always a valid name.
-        note.map(|note| (block.header.log_size, note.to_text())).map_err(|_| ChainError::Empty)
+        note.map(|note| (size, note)).map_err(|_| ChainError::Empty)
     }
-}
 
-/// The name of a network's log in checkpoints.
-#[must_use]
-pub fn origin(genesis: &Genesis) -> String {
-    format!("secnet.example/{}", genesis.network())
+    /// The last block up to this height that has a certificate of its own, if it is not far below.
+    fn certified(
+        &self,
+        height: u64,
+    ) -> Result<Option<(Arc<RecentBlock>, Certificate)>, ChainError> {
+        for height in (1..=height).rev().take(MAX_UNCERTIFIED) {
+            let Some(block) = self.recent(height)? else { return Ok(None) };
+            if let Some(certificate) = block.certificate.clone() {
+                return Ok(Some((block, certificate)));
+            }
+        }
+        Ok(None)
+    }
 }
 
 pub(crate) fn parse_block(
@@ -430,6 +445,8 @@ pub(crate) fn parse_block(
     Ok((Block { header, commands }, certificate))
 }
 
+/// How far back a block with a certificate of its own is looked for.
+const MAX_UNCERTIFIED: usize = 64;
 /// A block body with its framing is a little larger than its commands.
 const MAX_BODY_BYTES: usize = limits::MAX_BLOCK_BYTES + 16 * limits::MAX_BLOCK_COMMANDS;
 

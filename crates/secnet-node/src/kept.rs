@@ -1,16 +1,16 @@
 //! A ledger against what somebody kept of it elsewhere.
 
-use secnet_crypto::{Checkpoint, VerifyingKey};
 use secnet_types::{Genesis, Receipt, encode};
 
-use crate::chain::{origin, stored_genesis};
+use crate::chain::stored_genesis;
 use crate::chain_error::ChainError;
+use crate::checkpoint::open_checkpoint;
 use crate::store::{Store, StoreError, proof};
 
 /// Something kept outside of the folder that the folder must agree with.
 #[derive(Debug, Clone)]
 pub enum Against {
-    /// A signed C2SP checkpoint.
+    /// A C2SP checkpoint.
     Checkpoint(String),
     /// A receipt.
     Receipt(Box<Receipt>),
@@ -98,7 +98,10 @@ pub(crate) fn disagreement(
     kept: &Against,
 ) -> Result<(), Disagreement> {
     let (certified, root) = match kept {
-        Against::Checkpoint(note) => checkpoint(genesis, note)?,
+        Against::Checkpoint(note) => {
+            let kept = open_checkpoint(genesis, note).map_err(|why| nothing("checkpoint", why))?;
+            (kept.size(), kept.root().0)
+        }
         Against::Receipt(receipt) => {
             receipt.verify(genesis).map_err(|why| nothing("receipt", why))?;
             let header = &receipt.header.header;
@@ -117,19 +120,6 @@ pub(crate) fn disagreement(
     let mut nodes = store.nodes()?;
     let actual = proof::root(certified, |l, i| nodes.node(l, i))?;
     if actual == root { Ok(()) } else { Err(Disagreement::OtherEvents { certified }) }
-}
-
-/// Size and root that a checkpoint of the network certifies.
-fn checkpoint(genesis: &Genesis, note: &str) -> Result<(u64, [u8; 32]), Disagreement> {
-    if genesis.validators.is_some() {
-        return Err(nothing("checkpoint", "the validators of a network sign no checkpoints"));
-    }
-    let origin = origin(genesis);
-    let key =
-        VerifyingKey::from_bytes(genesis.sequencer).map_err(|why| nothing("checkpoint", why))?;
-    let checkpoint =
-        Checkpoint::open(note, &origin, &origin, &key).map_err(|why| nothing("checkpoint", why))?;
-    Ok((checkpoint.size(), checkpoint.root().0))
 }
 
 fn nothing(what: &'static str, why: impl core::fmt::Display) -> Disagreement {

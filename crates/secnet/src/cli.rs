@@ -119,6 +119,8 @@ enum Verb {
     Doctor(verbs::doctor::DoctorArgs),
     /// Ask whether a running node is ready.
     Ready(verbs::ready::ReadyArgs),
+    /// Watch what nodes publish of their log: that nothing is taken back, and that all tell one story.
+    Witness(verbs::witness::WitnessArgs),
     /// Show or check a node's configuration.
     Config(verbs::config::ConfigVerbArgs),
     /// Check the whole folder: ledger, vault, archive, money. Changes nothing.
@@ -180,6 +182,7 @@ impl Cli {
             Verb::Up(args) => verbs::up::run(globals, out, args).await,
             Verb::Doctor(args) => verbs::doctor::run(globals, out, args).await,
             Verb::Ready(args) => verbs::ready::run(out, &args).await,
+            Verb::Witness(args) => verbs::witness::run(globals, out, args).await,
             Verb::Config(args) => verbs::config::run(out, &args),
             Verb::Net(args) => Box::pin(verbs::net::run(globals, out, args)).await,
             Verb::Dev(args) => Box::pin(verbs::dev::run(globals, out, args)).await,
@@ -277,6 +280,7 @@ impl Verb {
             | Self::Up(_)
             | Self::Doctor(_)
             | Self::Ready(_)
+            | Self::Witness(_)
             | Self::Config(_)
             | Self::Reference(_) => Ok(()),
         }

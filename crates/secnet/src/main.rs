@@ -31,6 +31,7 @@ mod succession;
 mod system;
 mod tamper;
 mod verbs;
+mod witness;
 
 use std::process::ExitCode;
 

@@ -22,7 +22,7 @@ use secnet_app::{AccessError, LocalRelease, Parts, Pdc};
 use secnet_crypto::keyfile;
 use secnet_crypto::{KeyFileParams, SealKeyPair, SigningKey, Zeroizing};
 use secnet_node::store::{Exporter, Store, StoreError};
-use secnet_node::{Against, Chain, Reserve, Solo, agrees, store_options};
+use secnet_node::{Chain, Reserve, Solo, open_checkpoint, store_options};
 use secnet_types::{
     Change, CommandId, Digest, Founder, Genesis, GovernorApproval, MemberId, MemberKind, Operation,
     Parameters, Proposal, SignedCommand, encode,
@@ -333,15 +333,17 @@ fn solo(dir: &Path, chain: Chain) -> Result<Arc<dyn Ledger>, Failure> {
     Ok(Arc::new(solo))
 }
 
-/// Publish checkpoint and tiles, if the log has grown. The log of a network has no checkpoint: nobody signs for all.
+/// Publish checkpoint and tiles, if the log has grown.
 pub(crate) fn publish(ledger: &dyn Ledger, dir: &Path) -> Result<(), Failure> {
     // A node that stops may be at it already.
     static ONE: Mutex<()> = Mutex::new(());
     let _one = ONE.lock();
     let chain = ledger.chain();
-    if let Ok((size, checkpoint)) = chain.checkpoint()
-        && evidence::published(dir).ok().as_deref() != Some(checkpoint.as_str())
-    {
+    let Ok((size, checkpoint)) = chain.checkpoint() else { return Ok(()) };
+    // A validator that lost blocks gets them from the others: meanwhile what it had published stands.
+    let published = evidence::published(dir).ok();
+    let published = published.and_then(|note| open_checkpoint(chain.genesis(), &note).ok());
+    if published.is_none_or(|published| published.size() < size) {
         Exporter::new(chain.store(), &dir.join("log"))
             .export(size, checkpoint.as_bytes())
             .map_err(|error| ledger_failure(&error))?;
@@ -432,9 +434,7 @@ pub(crate) fn store_failure(error: &StoreError) -> Failure {
 /// A ledger that lacks what its own folder has published was rolled back. Going on from there would sign a second history
 /// of the same network, and whoever kept the first one could show it.
 fn not_behind(dir: &Path, store: &Store) -> Result<(), Failure> {
-    // A log that is not there, or not readable, is `secnet fsck`'s to name.
-    let Ok(note) = evidence::published(dir) else { return Ok(()) };
-    match agrees(store, &Against::Checkpoint(note)) {
+    match evidence::holds_published(dir, store) {
         Err(problem) if problem.is_behind() => Err(Failure::new(
             "rolled-back",
             "the ledger lacks what this folder has published",

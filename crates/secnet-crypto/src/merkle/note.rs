@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Source: <https://c2sp.org/signed-note>. Only Ed25519 (type 0x01) is signed and checked here;
-//! signatures of other keys are kept as they are, as the specification asks.
+//! signatures of other keys are kept as they are, as the specification asks, and can be put in and taken out.
 
 use base64ct::{Base64, Encoding};
 use sha2::{Digest, Sha256};
@@ -25,6 +25,9 @@ pub const MAX_NOTE_SIGNATURE_LEN: usize = 8192;
 
 /// Signature type Ed25519.
 const TYPE_ED25519: u8 = 0x01;
+
+/// Signature type of keys that have no type of their own; what kind they are of goes into their id.
+const TYPE_OTHER: u8 = 0xff;
 
 /// What a signature line starts with: an em dash and a space.
 const SIGNATURE_PREFIX: &str = "\u{2014} ";
@@ -78,6 +81,25 @@ impl SignedNote {
         Ok(note)
     }
 
+    /// `text` with what a key of another kind made of it, by the key's id as [`other_key_id`] gives it.
+    pub fn with_other(
+        text: impl Into<String>,
+        name: &str,
+        key_id: [u8; 4],
+        signature: Vec<u8>,
+    ) -> Result<Self, NoteError> {
+        let text = text.into();
+        check_text(&text)?;
+        if !is_key_name(name) {
+            return Err(NoteError::KeyName(name.chars().take(128).collect()));
+        }
+        if signature.len() > MAX_NOTE_SIGNATURE_LEN {
+            return Err(NoteError::TooLong(signature.len()));
+        }
+        let line = NoteSignature { name: name.to_owned(), key_id, signature };
+        Ok(Self { text, signatures: vec![line] })
+    }
+
     /// Adds another signature.
     pub fn add_signature(&mut self, name: &str, key: &SigningKey) -> Result<(), NoteError> {
         let key_id = key_id(name, &key.verifying_key())?;
@@ -112,17 +134,22 @@ impl SignedNote {
 
     /// Checks that `key`, known as `name`, signed; returns the text.
     pub fn verify(&self, name: &str, key: &VerifyingKey) -> Result<&str, NoteError> {
-        let key_id = key_id(name, key)?;
+        let bytes = self.signature_of(name, key_id(name, key)?)?;
+        let invalid = || NoteError::Invalid(name.to_owned());
+        let signature = Signature::try_from(bytes).map_err(|_| invalid())?;
+        key.verify(self.text.as_bytes(), &signature).map_err(|_| invalid())?;
+        Ok(&self.text)
+    }
+
+    /// The one signature by this name and key id, not judged.
+    pub fn signature_of(&self, name: &str, key_id: [u8; 4]) -> Result<&[u8], NoteError> {
         let mut ours =
             self.signatures.iter().filter(|line| line.name == name && line.key_id == key_id);
         let line = ours.next().ok_or_else(|| NoteError::NotSigned(name.to_owned()))?;
-        let invalid = || NoteError::Invalid(name.to_owned());
-        if ours.next().is_some() {
-            return Err(invalid());
+        match ours.next() {
+            None => Ok(&line.signature),
+            Some(_) => Err(NoteError::Invalid(name.to_owned())),
         }
-        let signature = Signature::try_from(line.signature.as_slice()).map_err(|_| invalid())?;
-        key.verify(self.text.as_bytes(), &signature).map_err(|_| invalid())?;
-        Ok(&self.text)
     }
 
     /// The text; whether anybody signed it is for [`Self::verify`] to say.
@@ -175,14 +202,20 @@ pub fn parse_verifier_key(text: &str) -> Result<(String, VerifyingKey), NoteErro
 }
 
 fn key_id(name: &str, key: &VerifyingKey) -> Result<[u8; 4], NoteError> {
+    typed_key_id(name, TYPE_ED25519, &[key.as_bytes()])
+}
+
+/// The id of a key of a kind that has no type of its own: `kind` names it, for all times and for nobody else's.
+pub fn other_key_id(name: &str, kind: &str, key: &[u8]) -> Result<[u8; 4], NoteError> {
+    typed_key_id(name, TYPE_OTHER, &[kind.as_bytes(), key])
+}
+
+fn typed_key_id(name: &str, of_type: u8, key: &[&[u8]]) -> Result<[u8; 4], NoteError> {
     if !is_key_name(name) {
         return Err(NoteError::KeyName(name.chars().take(128).collect()));
     }
-    let digest = Sha256::new()
-        .chain_update(name.as_bytes())
-        .chain_update([b'\n', TYPE_ED25519])
-        .chain_update(key.as_bytes())
-        .finalize();
+    let start = Sha256::new().chain_update(name.as_bytes()).chain_update([b'\n', of_type]);
+    let digest = key.iter().fold(start, |hash, part| hash.chain_update(part)).finalize();
     let [a, b, c, d, ..] = <[u8; 32]>::from(digest);
     Ok([a, b, c, d])
 }

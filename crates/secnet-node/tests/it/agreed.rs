@@ -1,10 +1,12 @@
 //! The chain of a network, here of one validator: what is agreed on is applied once, in order, as agreed, or not at all.
 
-use secnet_crypto::{Checkpoint, Hash, SigningKey};
+use secnet_crypto::{Checkpoint, CheckpointError, Hash, SigningKey};
 use secnet_ledger::{Agreement, Candidate, Verified, VerifyingPool};
 use secnet_node::faults::{FaultyDisk, Plan};
 use secnet_node::store::{Options, Store};
-use secnet_node::{Against, Chain, ChainError, agrees, check_chain, origin, store_options};
+use secnet_node::{
+    Against, Chain, ChainError, agrees, check_chain, open_checkpoint, origin, store_options,
+};
 use secnet_types::{
     Amount, Certificate, Digest, Genesis, Header, SIMPLEX_ED25519, ValidatorKey, engine_namespace,
 };
@@ -108,13 +110,49 @@ fn who_may_not_certify_is_found_out() {
     let found = check_chain(chain.store(), &[], &mut |_, _| {}).unwrap();
     assert_eq!(found[0].what, "block 1");
     assert!(chain.receipt(0).unwrap().verify(&genesis()).is_err());
-    // One validator's checkpoint says nothing for the others.
+    // A checkpoint that no quorum has certified is none.
+    let (_, note) = chain.checkpoint().unwrap();
+    assert!(matches!(open_checkpoint(&genesis(), &note), Err(CheckpointError::Note(_))));
+    // One validator's signature says nothing for the others.
     let name = origin(&genesis());
     let note = Checkpoint::new(name.clone(), second.log_size, Hash(second.log_root.0));
     let note = note.unwrap().sign(&name, &key("sequencer")).unwrap().to_text();
-    let kept = Against::Checkpoint(note);
-    let refused = agrees(chain.store(), &kept);
-    assert!(refused.is_err_and(|why| why.to_string().contains("no checkpoints")));
+    let refused = agrees(chain.store(), &Against::Checkpoint(note));
+    assert!(refused.is_err_and(|why| why.to_string().contains("not signed")));
+}
+
+#[test]
+fn a_checkpoint_holds_by_the_certificate_in_it_and_by_no_other() {
+    let disk = FaultyDisk::new(Plan::default());
+    let chain = Chain::create_agreed(store(&disk, true), genesis()).unwrap();
+    assert!(matches!(chain.checkpoint(), Err(ChainError::Empty)));
+    let first = header(&chain, &issue(1));
+    chain.append(&first, &issue(1), None).unwrap();
+    assert!(matches!(chain.checkpoint(), Err(ChainError::Empty)), "nothing is certified yet");
+    let second = header(&chain, &[]);
+    let certified = certificate(&second, &key("sequencer"));
+    chain.append(&second, &[], Some(certified.clone())).unwrap();
+    let third = header(&chain, &issue(2));
+    chain.append(&third, &issue(2), None).unwrap();
+    // Of the second block: the third has no certificate.
+    let (size, note) = chain.checkpoint().unwrap();
+    let opened = open_checkpoint(&genesis(), &note).unwrap();
+    assert_eq!((size, opened.size(), opened.root().0), (1, 1, second.log_root.0));
+    agrees(chain.store(), &Against::Checkpoint(note.clone())).unwrap();
+    // Another text over the same certificate, and the same text over another one.
+    let other = note.replacen("\n1\n", "\n2\n", 1);
+    assert!(open_checkpoint(&genesis(), &other).is_err());
+    let elsewhere = Genesis { salt: [9; 32], ..genesis() };
+    assert!(open_checkpoint(&elsewhere, &note).is_err());
+    assert!(open_checkpoint(&world::genesis(), &note).is_err(), "no sequencer has signed it");
+    let bytes = note.trim_end().rsplit_once(' ').unwrap().1.len();
+    for at in 0..bytes {
+        let mut flipped = note.clone().into_bytes();
+        let place = note.len() - 2 - at;
+        flipped[place] = if flipped[place] == b'A' { b'B' } else { b'A' };
+        let flipped = String::from_utf8(flipped).unwrap();
+        assert!(open_checkpoint(&genesis(), &flipped).is_err(), "{at} from the end");
+    }
 }
 
 #[test]

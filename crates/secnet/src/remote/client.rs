@@ -17,7 +17,7 @@ use crate::system::{SystemClock, random};
 /// Longest JSON answer, in bytes: as many records as one request may cover, with what opens them.
 const MAX_ANSWER_BYTES: u64 = 64 * 1024 * 1024;
 /// Longest file of certificates, in bytes.
-pub(super) const MAX_CA_BYTES: u64 = 1024 * 1024;
+pub(crate) const MAX_CA_BYTES: u64 = 1024 * 1024;
 /// How long connecting may take.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
 /// How long a node may be silent in the middle of an answer.
@@ -66,26 +66,7 @@ impl Client {
             Some(port) => format!("{host}:{port}"),
             None => host.clone(),
         };
-        // Whoever installed one first has installed the same.
-        drop(rustls::crypto::ring::default_provider().install_default());
-        let mut http = reqwest::Client::builder()
-            .redirect(Policy::none())
-            .connect_timeout(CONNECT_TIME)
-            .read_timeout(SILENCE);
-        if matches!(host.as_str(), "localhost" | "127.0.0.1" | "[::1]") {
-            http = http.no_proxy();
-        }
-        if let Some(pem) = ca {
-            let certificates = Certificate::from_pem_bundle(pem).map_err(|error| {
-                Failure::new("bad-certificate", "the file of --ca has no certificates")
-                    .because(&error)
-                    .exit(Exit::Usage)
-            })?;
-            http = http.tls_certs_only(certificates);
-        }
-        let http = http.build().map_err(|error| {
-            Failure::new("unreachable", "no connection can be made").because(&error)
-        })?;
+        let http = http(&host, ca)?;
         let base = format!("{}://{authority}", parsed.scheme());
         Ok(Self { http, base, authority, print_curl, out })
     }
@@ -289,6 +270,36 @@ impl Client {
             .hint("is it running, and is this its address?")
             .exit(Exit::Unreachable)
     }
+}
+
+/// What calls are made with: to this host by its own certificates, or by those that are trusted instead.
+pub(super) fn http(host: &str, ca: Option<&[u8]>) -> Result<reqwest::Client, Failure> {
+    // Whoever installed one first has installed the same.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let mut http = reqwest::Client::builder()
+        .redirect(Policy::none())
+        .connect_timeout(CONNECT_TIME)
+        .read_timeout(SILENCE);
+    if matches!(host, "localhost" | "127.0.0.1" | "[::1]") {
+        http = http.no_proxy();
+    }
+    if let Some(pem) = ca {
+        let certificates = Certificate::from_pem_bundle(pem).map_err(|error| {
+            Failure::new("bad-certificate", "the file of --ca has no certificates")
+                .because(&error)
+                .exit(Exit::Usage)
+        })?;
+        http = http.tls_certs_only(certificates);
+    }
+    http.build()
+        .map_err(|error| Failure::new("unreachable", "no connection can be made").because(&error))
+}
+
+/// What kept a call from being answered, down to its cause.
+pub(super) fn why(error: &reqwest::Error) -> String {
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    let last = causes.last().map_or_else(|| error.to_string(), ToString::to_string);
+    format!("it cannot be reached: {last}")
 }
 
 /// A problem document as a failure, with the exit code that the same refusal has in a folder.

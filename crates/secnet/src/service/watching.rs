@@ -9,7 +9,6 @@ use std::time::Duration;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use secnet_app::ports::{Clock as _, Trouble};
-use secnet_node::{Against, agrees};
 use secnet_types::Timestamp;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -144,9 +143,7 @@ async fn findings(node: &Node) -> Vec<String> {
         if total > MAX_TOLD {
             found.push(format!("{total} items of the ledger are damaged"));
         }
-        if let Ok(note) = evidence::published(&dir)
-            && let Err(problem) = agrees(store, &Against::Checkpoint(note))
-        {
+        if let Err(problem) = evidence::holds_published(&dir, store) {
             found.push(format!("the ledger does not agree with its published log: {problem}"));
         }
         found

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use secnet_app::ports::Clock as _;
-use secnet_node::{Against, LOW_BYTES, Reserve, Room as _, agrees, free_bytes};
+use secnet_node::{LOW_BYTES, Reserve, Room as _, free_bytes};
 use secnet_types::Timestamp;
 use serde_json::json;
 
@@ -205,9 +205,7 @@ fn clock(node: &Node) -> Result<(), Failure> {
 
 /// Does the ledger hold what it has published? A look, not a check: `secnet fsck` reads everything.
 fn published(node: &Node) -> Result<(), Failure> {
-    // Before the first block there is nothing to publish.
-    let Ok(note) = evidence::published(&node.dir) else { return Ok(()) };
-    agrees(node.ledger.chain().store(), &Against::Checkpoint(note)).map_err(|problem| {
+    evidence::holds_published(&node.dir, node.ledger.chain().store()).map_err(|problem| {
         Failure::new("damaged", "the ledger does not hold what it has published")
             .because(&problem)
             .hint("`secnet fsck` looks at everything; restore a backup")

@@ -37,6 +37,7 @@ pub(crate) mod status;
 pub(crate) mod terms;
 pub(crate) mod up;
 pub(crate) mod wallet;
+pub(crate) mod witness;
 
 use clap::Args;
 use secnet_types::{Action, Amount, Category, Label, Purpose, RecordId, Window};

@@ -372,6 +372,10 @@ fn elsewhere(s: &mut Story) {
     let dev = Dev::start();
     s.checked("dev", Run { code: 0, stdout: dev.said.to_string(), stderr: String::new() });
     let dataset = text(&dev.said["dataset"]);
+    let genesis = format!("{}/genesis.cbor", text(&dev.said["dir"]));
+    let mut witness = command(s.place.root());
+    witness.args(["witness", &dev.url(), "--genesis", &genesis, "--kept", "kept.json"]);
+    s.checked("witness", finish(witness.args(["--once", "--json"])));
     for (row, verb) in [("status --url", "status"), ("ready", "ready")] {
         let run = finish(command(s.place.root()).args([verb, "--url", &dev.url(), "--json"]));
         s.checked(row, run);

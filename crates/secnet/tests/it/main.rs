@@ -39,3 +39,4 @@ mod shred;
 mod succession;
 mod support;
 mod unchanged;
+mod witness;

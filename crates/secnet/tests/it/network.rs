@@ -163,6 +163,15 @@ fn four_validators_tell_one_story_while_they_come_and_go() {
         assert!(begun.elapsed() < PATIENCE, "{status}");
         std::thread::sleep(Duration::from_millis(100));
     }
+    // Somebody elsewhere sees the same at both, from the genesis alone.
+    let witness = |urls: &[&str]| {
+        let args = ["witness", "--once", "--genesis", "n/genesis.cbor", "--kept", "kept.json"];
+        net.run(&[&args[..], urls].concat())
+    };
+    let seen = witness(&[&first, &second]).ok().json();
+    net.contract.check("witness", &seen).unwrap();
+    let events = seen["places"][0]["events"].as_u64().unwrap();
+    assert!(events > event.parse().unwrap(), "{seen}");
     front.stop();
     let status = net.status();
     assert!(status["nodes"].as_array().unwrap().iter().all(|node| node["process"].is_null()));
@@ -174,6 +183,8 @@ fn four_validators_tell_one_story_while_they_come_and_go() {
     assert_eq!(again["dataset"], dataset.as_str());
     let url = text(&again["nodes"][0]["url"]);
     get(&net, &url, "dr-bo", &dataset, &[]).ok();
+    let seen = witness(&[&url]).ok().json();
+    assert_eq!(seen["places"][0]["before"], events);
     assert_eq!(net.net("net stop", &["stop"])["stopped"].as_array().unwrap().len(), 4);
     for node in ["n/node-1", "n/node-4"] {
         let checked = net.run(&["--dir", node, "fsck"]);

@@ -1,0 +1,77 @@
+//! Checkpoints: how large a network's log is and what root it has, as C2SP notes that are checked from the genesis alone.
+//! A sequencer signs one. What validators have signed is a header, so theirs has that header with its certificate where a
+//! signature would be (`docs/spec/receipts.md`, section 3).
+
+use secnet_crypto::merkle::note::{SignedNote, other_key_id};
+use secnet_crypto::{Checkpoint, CheckpointError, Hash, NoteError, SigningKey, VerifyingKey};
+use secnet_types::{Certificate, Genesis, Header, SealedHeader, decode, encode, limits};
+
+/// What a validator set's keys are called in notes.
+const BY_VALIDATORS: &str = "secnet/simplex-ed25519/v1/";
+/// Longest header with its certificate, in bytes.
+const MAX_SEALED_BYTES: usize = limits::MAX_HEADER_BYTES + limits::MAX_CERTIFICATE_BYTES;
+
+/// The name of a network's log in checkpoints.
+#[must_use]
+pub fn origin(genesis: &Genesis) -> String {
+    format!("secnet.example/{}", genesis.network())
+}
+
+/// The log of this header, signed by the sequencer.
+pub(crate) fn by_sequencer(
+    genesis: &Genesis,
+    header: &Header,
+    key: &SigningKey,
+) -> Result<String, CheckpointError> {
+    let checkpoint = of(genesis, header)?;
+    Ok(checkpoint.sign(checkpoint.origin(), key)?.to_text())
+}
+
+/// The log of this header, which a quorum of validators has signed.
+pub(crate) fn by_validators(
+    genesis: &Genesis,
+    header: Header,
+    certificate: Certificate,
+) -> Result<String, CheckpointError> {
+    let checkpoint = of(genesis, &header)?;
+    let id = validators_id(genesis, checkpoint.origin())?;
+    let sealed = encode(&SealedHeader { header, certificate });
+    let note = SignedNote::with_other(checkpoint.to_string(), checkpoint.origin(), id, sealed)?;
+    Ok(note.to_text())
+}
+
+/// A checkpoint of the network's log, if it holds.
+///
+/// # Errors
+/// It is no checkpoint, that of another log, or not certified as the genesis says.
+pub fn open_checkpoint(genesis: &Genesis, note: &str) -> Result<Checkpoint, CheckpointError> {
+    let origin = origin(genesis);
+    let invalid = || CheckpointError::from(NoteError::Invalid(origin.clone()));
+    if genesis.validators.is_none() {
+        let key = VerifyingKey::from_bytes(genesis.sequencer).map_err(|_| invalid())?;
+        return Checkpoint::open(note, &origin, &origin, &key);
+    }
+    let note = SignedNote::parse(note)?;
+    let checkpoint = Checkpoint::parse(note.unverified_text())?;
+    if checkpoint.origin() != origin {
+        return Err(CheckpointError::Origin(checkpoint.origin().to_owned()));
+    }
+    let bytes = note.signature_of(&origin, validators_id(genesis, &origin)?)?;
+    let sealed: SealedHeader = decode("header", bytes, MAX_SEALED_BYTES).map_err(|_| invalid())?;
+    let says_so = of(genesis, &sealed.header).is_ok_and(|said| said == checkpoint);
+    if says_so && genesis.certifies(&sealed.header, &sealed.certificate) {
+        Ok(checkpoint)
+    } else {
+        Err(invalid())
+    }
+}
+
+/// The log that a header covers.
+fn of(genesis: &Genesis, header: &Header) -> Result<Checkpoint, CheckpointError> {
+    Checkpoint::new(origin(genesis), header.log_size, Hash(header.log_root.0))
+}
+
+/// The validators are those of the genesis, which the network's id is the digest of.
+fn validators_id(genesis: &Genesis, name: &str) -> Result<[u8; 4], NoteError> {
+    other_key_id(name, BY_VALIDATORS, genesis.network().as_bytes())
+}
