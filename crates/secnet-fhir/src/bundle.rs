@@ -4,15 +4,14 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
-use fhirkit::Json;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::error::{Problem, quote};
-use crate::json::text;
+use crate::json::{self, Json, text};
 use crate::patient::{Names, is_id};
-use crate::{Limits, validate};
+use crate::{Limits, structure};
 
 /// One entry with a resource.
 #[derive(Debug)]
@@ -36,13 +35,13 @@ pub(crate) fn split<'a>(
         .and_then(|shell| deserializer.end().map(|()| shell))
         .map_err(|error| Problem::NotJson { reason: quote(&error.to_string()) })?;
 
-    let mut members = parsed(&shell.members)?;
+    let members = parsed(&shell.members)?;
     let mut entries = Vec::with_capacity(shell.entries.len());
     let mut names = Names::new();
     let mut checked = Vec::with_capacity(shell.entries.len());
     for entry in shell.entries {
         let rest = Json::Object(parsed(&entry.members)?);
-        let full_url = crate::json::text(&rest, "fullUrl");
+        let full_url = json::text(&rest, "fullUrl");
         let uuid = full_url.and_then(|url| url.strip_prefix("urn:uuid:")).filter(|id| is_id(id));
         let head = entry.resource.and_then(|raw| serde_json::from_str::<Head<'_>>(raw.get()).ok());
         if let (Some(url), Some(Head { resource_type: Some(type_name), id })) = (full_url, head)
@@ -56,10 +55,7 @@ pub(crate) fn split<'a>(
         });
         checked.push(rest);
     }
-    if shell.has_entry {
-        members.push(("entry".to_owned(), Json::Array(checked)));
-    }
-    check_shell(&Json::Object(members))?;
+    check_shell(&Json::Object(members), shell.has_entry.then_some(checked.as_slice()))?;
     Ok((entries, names))
 }
 
@@ -101,8 +97,8 @@ const BUNDLE_TYPES: [&str; 9] = [
     "collection",
 ];
 
-fn check_shell(shell: &Json) -> Result<(), Problem> {
-    validate::check_structure::<fhirkit::r4::Bundle>("Bundle", shell)?;
+fn check_shell(shell: &Json<'_>, entries: Option<&[Json<'_>]>) -> Result<(), Problem> {
+    structure::check_bundle(shell, entries)?;
     match text(shell, "type") {
         Some(kind) if BUNDLE_TYPES.contains(&kind) => Ok(()),
         kind => Err(Problem::invalid(
@@ -117,14 +113,16 @@ fn check_shell(shell: &Json) -> Result<(), Problem> {
 }
 
 /// The members in order, duplicates kept for the validator to find.
-fn parsed(members: &[(String, &RawValue)]) -> Result<Vec<(String, Json)>, Problem> {
-    members.iter().map(|(key, raw)| Ok((key.clone(), validate::parse_json(raw.get())?))).collect()
+fn parsed<'a>(members: &[Member<'a>]) -> Result<Vec<(Cow<'a, str>, Json<'a>)>, Problem> {
+    members.iter().map(|(key, raw)| Ok((key.clone(), json::parse(raw.get())?))).collect()
 }
+
+type Member<'a> = (Cow<'a, str>, &'a RawValue);
 
 /// A Bundle or an entry, taken apart.
 #[derive(Default)]
 struct Parts<'a> {
-    members: Vec<(String, &'a RawValue)>,
+    members: Vec<Member<'a>>,
     entries: Vec<Parts<'a>>,
     has_entry: bool,
     resource: Option<&'a RawValue>,
@@ -173,7 +171,7 @@ impl<'de> Visitor<'de> for Object {
                     return Err(A::Error::duplicate_field("resource"));
                 }
                 (Inside::Entry, "resource") => parts.resource = Some(map.next_value()?),
-                _ => parts.members.push((key.into_owned(), map.next_value()?)),
+                _ => parts.members.push((key, map.next_value()?)),
             }
         }
         Ok(parts)

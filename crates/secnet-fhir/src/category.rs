@@ -2,10 +2,8 @@
 
 use std::fmt;
 
-use fhirkit::Json;
-
 use crate::ResourceType;
-use crate::json::{codings_of, items};
+use crate::json::{Json, codings_of, items};
 
 macro_rules! categories {
     ($($(#[$doc:meta])* $variant:ident => $name:literal,)*) => {
@@ -73,7 +71,7 @@ impl Category {
     }
 
     /// The category of a parsed resource: its type and, for results, the category it states.
-    pub(crate) fn of(resource_type: ResourceType, resource: &Json) -> Self {
+    pub(crate) fn of(resource_type: ResourceType, resource: &Json<'_>) -> Self {
         match resource_type.as_str() {
             "Observation" => stated(resource).unwrap_or(Self::Other),
             "DiagnosticReport" => stated(resource).unwrap_or(Self::Laboratory),
@@ -89,7 +87,7 @@ impl fmt::Display for Category {
 }
 
 /// The category an Observation or DiagnosticReport states; the earliest in [`Category::ALL`] wins.
-fn stated(resource: &Json) -> Option<Category> {
+fn stated(resource: &Json<'_>) -> Option<Category> {
     items(resource, "category")
         .flat_map(codings_of)
         .filter_map(|(_, code)| match code {

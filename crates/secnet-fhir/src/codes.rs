@@ -2,10 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use fhirkit::Json;
-
 use crate::Sensitivity;
-use crate::json::text;
+use crate::json::{Json, member, text};
 use crate::limits::MAX_CODE_BYTES;
 
 /// A code with the system that defines it.
@@ -39,11 +37,11 @@ impl<'j> Codes<'j> {
     }
 
     /// Takes note of an object if it is a Coding. Quantities have the same members: units are no codes.
-    pub(crate) fn see(&mut self, object: &'j Json) {
+    pub(crate) fn see(&mut self, object: &'j Json<'_>) {
         let (Some(system), Some(code)) = (text(object, "system"), text(object, "code")) else {
             return;
         };
-        if system == "http://unitsofmeasure.org" || object.get("value").is_some() {
+        if system == "http://unitsofmeasure.org" || member(object, "value").is_some() {
             return;
         }
         // Labels look at every code, whatever the catalogue has room for.

@@ -22,9 +22,9 @@
 //! # Ok::<(), secnet_fhir::FhirError>(())
 //! ```
 //!
-//! Validity has two parts. `fhirkit`, generated from the specification, checks every element of all
-//! 146 resource types: names, types, cardinality, lexical form. On top come the value sets of the
-//! common types, references, calendar days, and what SecNet needs: an id, and one patient at most.
+//! Validity has two parts. A table made from the specification's definitions checks every element of all
+//! 146 resource types: names, types, cardinality, how primitives are written. On top come the value sets
+//! of the common types, references, and what SecNet needs: an id, and one patient at most.
 //! Invariants written in FHIRPath and profiles such as US Core are not checked.
 //!
 //! Labels are of one record alone: a medicine whose reason is a sensitive Condition in another record
@@ -37,6 +37,7 @@ mod document;
 mod error;
 mod json;
 mod limits;
+mod path;
 mod patient;
 mod period;
 mod projection;
@@ -46,6 +47,7 @@ mod scan;
 mod sensitive_codes;
 mod sensitivity;
 mod status;
+mod structure;
 mod validate;
 
 pub use category::Category;

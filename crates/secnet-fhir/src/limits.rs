@@ -19,6 +19,12 @@ pub(crate) const MAX_RESOURCE_LEVELS: usize = 2;
 /// How many levels a Bundle wraps around each of its resources: the Bundle, `entry`, the entry.
 pub(crate) const BUNDLE_LEVELS: usize = 3;
 
+/// How deep the parser goes: what [`crate::scan`] lets through, and a scalar in the innermost.
+pub(crate) const MAX_PARSED_NESTING: usize = MAX_NESTING + BUNDLE_LEVELS + 1;
+
+/// Most characters of a `string` or `markdown`, by FHIR R4.
+pub(crate) const MAX_STRING_CHARS: usize = 1024 * 1024;
+
 /// Most JSON values in one resource. Bounds what the parsed form takes, about 100 bytes a value.
 pub const MAX_VALUES: usize = 1_000_000;
 

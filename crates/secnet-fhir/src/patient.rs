@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use fhirkit::Json;
-
 use crate::ResourceType;
 use crate::error::{Problem, quote};
-use crate::json::{items, text};
+use crate::json::{Json, items, member, text};
 
 /// Resource type and id by `fullUrl`, for the references inside one Bundle.
 pub(crate) type Names = BTreeMap<String, (String, String)>;
@@ -24,7 +22,7 @@ pub(crate) fn is_id(text: &str) -> bool {
 pub(crate) fn of(
     resource_type: ResourceType,
     id: &str,
-    resource: &Json,
+    resource: &Json<'_>,
     names: &Names,
 ) -> Result<Option<String>, Problem> {
     let type_name = resource_type.as_str();
@@ -35,7 +33,7 @@ pub(crate) fn of(
     for (element, inner) in SUBJECTS {
         let path = || format!("{type_name}.{element}");
         for value in items(resource, element) {
-            let reference = if inner.is_empty() { Some(value) } else { value.get(inner) };
+            let reference = if inner.is_empty() { Some(value) } else { member(value, inner) };
             let Some(reference) = reference else { continue };
             let Some(patient) = named(reference, &path(), names)? else { continue };
             if found.as_ref().is_some_and(|found| *found != patient) {
@@ -63,7 +61,7 @@ const SUBJECTS: &[(&str, &str)] = &[
 ];
 
 /// The patient that a Reference means, `None` if it means something else.
-fn named(reference: &Json, path: &str, names: &Names) -> Result<Option<String>, Problem> {
+fn named(reference: &Json<'_>, path: &str, names: &Names) -> Result<Option<String>, Problem> {
     let Some(target) = text(reference, "reference") else { return Ok(None) };
     let unresolved =
         || Problem::UnresolvedPatient { path: path.to_owned(), reference: quote(target) };

@@ -4,10 +4,8 @@
 //! mean, so that a grant for 2015 covers a record dated `2015` and one dated `2015-03-01T10:00:00Z`.
 //! A date without a time zone is taken as UTC.
 
-use fhirkit::Json;
-
 use crate::error::{Problem, quote};
-use crate::json::text;
+use crate::json::{Json, member, text};
 
 /// A closed range of time: milliseconds since 1970-01-01T00:00:00Z, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -92,9 +90,9 @@ impl Period {
 /// The data time of a parsed resource, by the first of [`ELEMENTS`] that it has.
 ///
 /// A Condition or allergy runs from its onset to its abatement when both are told.
-pub(crate) fn of(type_name: &str, resource: &Json) -> Result<Option<Period>, Problem> {
+pub(crate) fn of(type_name: &str, resource: &Json<'_>) -> Result<Option<Period>, Problem> {
     let Some((element, value)) =
-        ELEMENTS.iter().find_map(|element| Some((*element, resource.get(element)?)))
+        ELEMENTS.iter().find_map(|element| Some((*element, member(resource, element)?)))
     else {
         return Ok(None);
     };
@@ -147,7 +145,7 @@ fn of_date(path: &str, date: &str) -> Result<Period, Problem> {
     })
 }
 
-fn of_period(path: &str, value: &Json) -> Result<Option<Period>, Problem> {
+fn of_period(path: &str, value: &Json<'_>) -> Result<Option<Period>, Problem> {
     let end = |key: &str| {
         text(value, key).map(|date| of_date(&format!("{path}.{key}"), date)).transpose()
     };

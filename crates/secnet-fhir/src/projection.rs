@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 
 use crate::ResourceType;
 use crate::limits::MAX_MEMBERS;
-use crate::validate;
+use crate::structure;
 
 /// Most bytes of a record that is projected.
 pub const MAX_PROJECTED_BYTES: usize = 1024 * 1024;
@@ -103,7 +103,7 @@ fn is_name(text: &str) -> bool {
 #[must_use]
 pub fn has_element(kind: ResourceType, field: &str) -> bool {
     let name = field.split('.').next().unwrap_or(field);
-    ALWAYS.contains(&name) || validate::knows_element(kind, name)
+    ALWAYS.contains(&name) || structure::has_member(kind, name)
 }
 
 /// Only these fields of a record.

@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use fhirkit::Json;
-
 use crate::codes::Codes;
 use crate::error::Problem;
-use crate::json::text;
+use crate::json::{Json, member, text};
 use crate::patient::{self, Names};
 use crate::scan::{Bounds, first_value_end};
-use crate::{Category, Coding, Limits, Period, ResourceType, Sensitivity, period, validate};
+use crate::{
+    Category, Coding, Limits, Period, ResourceType, Sensitivity, json, period, structure, validate,
+};
 
 /// A valid FHIR R4 resource with its labels.
 ///
@@ -62,16 +62,9 @@ pub(crate) fn parse<'a>(
         return Err(Problem::NestedBundle);
     }
     validate::check_nested_resources(resource_type, &json)?;
-    validate::check_structure::<fhirkit::r4::Resource>(type_name, &json)?;
-    let id = match (text(&json, "id"), fallback_id) {
-        (Some(id), _) | (None, Some(id)) if patient::is_id(id) => id.to_owned(),
-        (None, None) => {
-            return Err(Problem::invalid(&format!("{type_name}.id"), "a record needs an id"));
-        }
-        _ => {
-            let reason = "an id has 1 to 64 letters, digits, `-` and `.`";
-            return Err(Problem::invalid(&format!("{type_name}.id"), reason));
-        }
+    structure::check_resource(resource_type, &json)?;
+    let Some(id) = text(&json, "id").or(fallback_id).map(str::to_owned) else {
+        return Err(Problem::invalid(&format!("{type_name}.id"), "a record needs an id"));
     };
     let mut codes = Codes::new(limits.max_codes);
     validate::check_content(resource_type, &json, &mut codes)?;
@@ -90,7 +83,7 @@ pub(crate) fn parse<'a>(
 }
 
 /// Checks size, depth and encoding before the parser sees anything.
-fn parse_bounded(bytes: &[u8], limits: &Limits) -> Result<Json, Problem> {
+fn parse_bounded<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Json<'a>, Problem> {
     if bytes.len() > limits.max_resource_bytes {
         return Err(Problem::TooLarge {
             what: "resource",
@@ -104,11 +97,11 @@ fn parse_bounded(bytes: &[u8], limits: &Limits) -> Result<Json, Problem> {
     first_value_end(bytes, Bounds { nesting: limits.nesting(), values: limits.max_values })?;
     let text = std::str::from_utf8(bytes)
         .map_err(|error| Problem::NotUtf8 { offset: error.valid_up_to() })?;
-    validate::parse_json(text)
+    json::parse(text)
 }
 
-fn type_of(json: &Json) -> Result<ResourceType, Problem> {
-    match json.get("resourceType") {
+fn type_of(json: &Json<'_>) -> Result<ResourceType, Problem> {
+    match member(json, "resourceType") {
         Some(Json::String(name)) => ResourceType::from_name(name)
             .ok_or_else(|| Problem::UnknownType { name: crate::error::quote(name) }),
         Some(_) => Err(Problem::invalid("resourceType", "expected a string")),

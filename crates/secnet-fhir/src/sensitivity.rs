@@ -5,9 +5,7 @@
 
 use std::fmt;
 
-use fhirkit::Json;
-
-use crate::json::{coding, items};
+use crate::json::{Json, coding, items, member};
 use crate::sensitive_codes;
 
 /// A set of sensitivity labels; the empty set is a normal record.
@@ -90,8 +88,8 @@ impl Sensitivity {
     }
 
     /// The labels the sender wrote in `meta.security`.
-    pub(crate) fn of_meta(resource: &Json) -> Self {
-        let Some(meta) = resource.get("meta") else { return Self::NORMAL };
+    pub(crate) fn of_meta(resource: &Json<'_>) -> Self {
+        let Some(meta) = member(resource, "meta") else { return Self::NORMAL };
         items(meta, "security").fold(Self::NORMAL, |set, label| {
             // A label in words only is a label all the same.
             let meant = coding(label)

@@ -7,7 +7,7 @@ fn patient(type_name: &str, text: &str) -> Result<Option<String>, Problem> {
         ("http://here/Patient/alias".into(), ("Patient".into(), "p1".into())),
     ]);
     let resource_type = ResourceType::from_name(type_name).unwrap();
-    of(resource_type, "own", &Json::parse(text).unwrap(), &names)
+    of(resource_type, "own", &crate::json::parse(text).unwrap(), &names)
 }
 
 #[test]

@@ -64,7 +64,7 @@ fn what_is_no_date_is_refused() {
 
 #[test]
 fn the_first_telling_element_decides() {
-    let of = |text: &str| of("Condition", &Json::parse(text).unwrap());
+    let of = |text: &str| of("Condition", &crate::json::parse(text).unwrap());
     assert_eq!(of(r#"{"id":"x"}"#), Ok(None));
     let onset = of(r#"{"recordedDate":"1980","onsetDateTime":"1970-01-01"}"#).unwrap().unwrap();
     assert_eq!((onset.start_ms, onset.end_ms), (0, DAY_MS - 1));

@@ -2,7 +2,7 @@ use super::*;
 
 fn of_meta(security: &str) -> String {
     let text = format!(r#"{{"meta":{{"security":[{security}]}}}}"#);
-    Sensitivity::of_meta(&Json::parse(&text).unwrap()).to_string()
+    Sensitivity::of_meta(&crate::json::parse(&text).unwrap()).to_string()
 }
 
 #[test]

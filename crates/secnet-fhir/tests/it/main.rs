@@ -17,6 +17,7 @@ mod labels;
 mod projection;
 mod samples;
 mod shared;
+mod structure;
 
 use secnet_fhir::{FhirError, Limits, Resource, parse_document, parse_line};
 
