@@ -8,7 +8,7 @@ use super::primitive::Primitive;
 /// Made by `generate.py`; README.md beside it tells its origin and how to make it again.
 pub(super) const R4: &str = include_str!("r4.txt");
 
-/// Most elements of one type, for the sets of them in one integer. The widest of R4 has fewer than 80.
+/// Most elements of one type, for the sets of them in one integer. The widest of R4 has 54.
 const MAX_ELEMENTS: usize = 128;
 
 /// All types.
