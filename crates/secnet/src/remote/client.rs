@@ -113,6 +113,20 @@ impl Client {
         self.json(response).await.map(|(_, value)| value)
     }
 
+    /// As [`Client::look`], for one of several answers that may be so long together; `left` is what the next ones may be.
+    pub(crate) async fn look_within(
+        &self,
+        who: &Identity,
+        path: &str,
+        left: &mut u64,
+    ) -> Result<Value, Failure> {
+        let response = self.send(who, "GET", path, None).await?;
+        let status = response.status().as_u16();
+        let bytes = self.body(response, MAX_ANSWER_BYTES.min(*left)).await?;
+        *left = left.saturating_sub(bytes.len() as u64);
+        read(status, &bytes).map(|(_, value)| value)
+    }
+
     /// The call that a verb is about.
     pub(crate) async fn call(
         &self,

@@ -10,6 +10,7 @@ pub(crate) use change::{Change, How, order};
 pub(crate) use client::{Answer, Client};
 pub(crate) use consent::{approve, asked, grant, groups_stay, listed, party};
 pub(crate) use get::{Got, Released, foresee, get};
+pub(crate) use pages::Pages;
 
 use std::path::{Path, PathBuf};
 

@@ -165,3 +165,23 @@ fn what_a_node_says_of_a_request_counts_as_far_as_the_receipt_says_it() {
     assert_eq!(liar.again("rita", &nothing).code, 3);
     assert_eq!(liar.under_way(), before, "what is over is not kept");
 }
+
+#[test]
+fn a_list_that_does_not_come_to_an_end_is_not_read_for_ever() {
+    let liar = Liar::start();
+    // Further back with every page, and never there.
+    liar.lies(|path, _, said| {
+        if let Some((_, query)) = path.split_once("/v1/history?") {
+            let before = query.split("before=").nth(1).map_or(u64::MAX, |at| at.parse().unwrap());
+            *said = json!({ "attempts": [], "summaries": [], "before": before - 1 });
+        }
+        if path.starts_with("/v1/rules?") {
+            *said = json!({ "rules": [], "next": "snrule1q" });
+        }
+    });
+    for endless in [&["log", "--as", "ada"][..], &["rules", "ls", "--as", "ada"]] {
+        let run = liar.run(endless);
+        assert_eq!((run.code, run.error()["code"].as_str()), (7, Some("bad-answer")), "{run:?}");
+        assert!(run.error()["message"].as_str().unwrap().contains("an end"), "{run:?}");
+    }
+}
