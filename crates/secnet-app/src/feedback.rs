@@ -90,6 +90,9 @@ pub enum FeedbackError {
         /// What was said.
         finding: Finding,
     },
+    /// The same author has spoken about it since: an old statement does not come back.
+    #[error("of {0} its author has said something since then")]
+    Older(DecisionId),
     /// It is not well-formed.
     #[error("{0}")]
     Malformed(String),
@@ -123,7 +126,7 @@ fn parsed(name: &EntryName, bytes: &[u8]) -> Result<Signed<Feedback>, String> {
 
 impl Pdc {
     /// Take statements, all or none: durable when this returns. What the same author said before of the same decision stands,
-    /// unless `change` says that it is to be replaced.
+    /// unless `change` says that it is to be replaced; then too what it said later.
     ///
     /// May speak: whoever owned the dataset when it was decided, a delegate of that owner for grants, and this data centre.
     ///
@@ -162,11 +165,17 @@ impl Pdc {
                 return Err(FeedbackError::Unknown(said.decision));
             }
             let name = name(said.dataset, said.decision, said.author);
-            let before = self.archive.get(&name).await?.filter(|_| !change);
-            if let Some(before) = before {
-                let before = parsed(&name, &before).map_err(AccessError::Damaged)?;
-                let (decision, finding) = (said.decision, before.value.finding);
-                return Err(FeedbackError::Already { decision, finding });
+            let before = self.archive.get(&name).await?;
+            match before.map(|before| parsed(&name, &before)) {
+                Some(Ok(before)) if !change => {
+                    let (decision, finding) = (said.decision, before.value.finding);
+                    return Err(FeedbackError::Already { decision, finding });
+                }
+                Some(Err(damaged)) if !change => return Err(AccessError::Damaged(damaged).into()),
+                Some(Ok(before)) if before.value.at > said.at => {
+                    return Err(FeedbackError::Older(said.decision));
+                }
+                None | Some(_) => {}
             }
             changes.push(Change { name, value: Some(statement.to_bytes()) });
         }

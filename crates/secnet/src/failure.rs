@@ -43,9 +43,9 @@ pub(crate) struct Failure {
     /// The request it is about, to be sent again with `secnet get --request`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request: Option<Box<str>>,
-    /// A recorded decision says so.
+    /// The receipt of the recorded decision that says so, as whoever refused it gave it: nobody has looked at it yet.
     #[serde(skip)]
-    pub decided: bool,
+    pub decided: Option<Box<[u8]>>,
     /// The process's exit code.
     #[serde(serialize_with = "as_number")]
     pub exit: Exit,
@@ -65,7 +65,7 @@ impl Failure {
             causes: Vec::new(),
             hint: None,
             request: None,
-            decided: false,
+            decided: None,
             exit: Exit::Failed,
         }
     }
@@ -80,8 +80,8 @@ impl Failure {
         self
     }
 
-    pub(crate) fn decided(mut self) -> Self {
-        self.decided = true;
+    pub(crate) fn decided(mut self, receipt: Vec<u8>) -> Self {
+        self.decided = Some(receipt.into_boxed_slice());
         self
     }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use secnet_crypto::Zeroizing;
 
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 
 /// Read a file of at most `limit` bytes: whoever hands in a larger one does not fill the memory with it.
 pub(crate) fn read(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, Failure> {
@@ -59,8 +59,16 @@ pub(crate) fn sync_folder(folder: &Path) -> Result<(), Failure> {
 const UNFINISHED: &str = ".part";
 
 /// Write a file so that after a crash it is there whole or not at all, readable by its owner only. It is made under a
-/// name that nobody can have taken beforehand; a link that stands under `path` is replaced, not followed.
+/// name that nobody can have taken beforehand; a link that stands under `path` is replaced, not followed. A device or a pipe
+/// is not: whoever writes to `/dev/null` as root would have no `/dev/null` any more.
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(Failure::new("not-a-file", format!("`{}` is not a file", path.display()))
+            .hint(
+                "give the name of a file, new or to be replaced; without one, results are printed",
+            )
+            .exit(Exit::Usage));
+    }
     // A bare file name has the empty path as its parent, which cannot be opened.
     let folder =
         path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -147,7 +155,7 @@ mod tests {
         // What cannot get its name leaves nothing behind.
         let taken = folder.path().join("folder");
         std::fs::create_dir_all(taken.join("full")).unwrap();
-        assert_eq!(write_private(&taken, b"secret").unwrap_err().code, "io");
+        assert_eq!(write_private(&taken, b"secret").unwrap_err().code, "not-a-file");
         assert_eq!(names(folder.path()), ["ada.key", "folder"]);
     }
 
@@ -173,6 +181,21 @@ mod tests {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
         write_private(&path, b"secret").unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_is_not_replaced_by_one() {
+        use std::os::unix::fs::FileTypeExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let (socket, link) = (folder.path().join("socket"), folder.path().join("link"));
+        let _listening = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        std::os::unix::fs::symlink(&socket, &link).unwrap();
+        for path in [&socket, &link] {
+            assert_eq!(write_private(path, b"secret").unwrap_err().code, "not-a-file");
+        }
+        assert!(std::fs::symlink_metadata(&socket).unwrap().file_type().is_socket());
+        assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
     }
 
     #[test]

@@ -205,3 +205,17 @@ async fn p11_a_changed_statement_is_found_and_erasure_takes_it_along() {
     world.pdc.shred(&plan, &command).await.unwrap();
     assert!(list(&world).await.is_empty());
 }
+
+#[tokio::test]
+async fn a_statement_that_its_author_has_changed_since_does_not_come_back() {
+    let mut world = granted(64).await;
+    let decision = read(&mut world).await;
+    let first = statement(&world, &world.ada, decision, Finding::Wrong);
+    let then = Feedback { finding: Finding::Fine, at: first.at.plus_ms(1), ..first.clone() };
+    let [first, then] = [first, then].map(|said| Signed::sign(said, world.ada.key.as_ref()));
+    world.pdc.take_feedback(std::slice::from_ref(&first), false).await.unwrap();
+    world.pdc.take_feedback(&[then], true).await.unwrap();
+    let again = world.pdc.take_feedback(&[first], true).await.unwrap_err();
+    assert_eq!(again, FeedbackError::Older(decision));
+    assert_eq!(known(&world, decision).await, Some(Judged { misuse: false, by: Source::Owner }));
+}

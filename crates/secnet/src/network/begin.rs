@@ -174,6 +174,7 @@ pub(crate) fn join(dir: &Path, genesis: &Genesis, passphrase: &str) -> Result<()
         .hint("is it the genesis that was made with this folder's card?")
         .exit(Exit::Verification));
     }
+    still_governs(dir, genesis, passphrase)?;
     let ledger = dir.join(LEDGER);
     if ledger.exists() {
         // Without a genesis file beside it, it was never opened.
@@ -185,6 +186,22 @@ pub(crate) fn join(dir: &Path, genesis: &Genesis, passphrase: &str) -> Result<()
     format::write(dir, format::FORMAT)?;
     // Last, because its presence says that the folder is complete.
     files::write_private(&dir.join("genesis.cbor"), &encode(genesis))
+}
+
+/// Whoever makes the genesis could name another governor than the founders agreed on: the one who is to govern sees it here.
+fn still_governs(dir: &Path, genesis: &Genesis, passphrase: &str) -> Result<(), Failure> {
+    let keystore = Keystore::at(&dir.join("keys"));
+    if !keystore.beside(GOVERNOR, "key").exists() {
+        return Ok(());
+    }
+    let governor = founder(&keystore.open(GOVERNOR, passphrase)?);
+    if genesis.governors.contains(&governor.member) && genesis.founders.contains(&governor) {
+        return Ok(());
+    }
+    let said = "this genesis has another governor than the one whose keys this folder has";
+    Err(Failure::new("other-governor", said)
+        .hint("ask who made the genesis; do not join before all founders agree on who governs")
+        .exit(Exit::Verification))
 }
 
 /// Once for these keys and this network: whoever puts the keys into a new folder, after the old one was lost, may have voted
@@ -244,6 +261,20 @@ mod tests {
         assert_eq!(refused(&cards[2..]), "governors");
         let twice = [&cards[..], &cards[..1]].concat();
         assert_eq!(refused(&twice), "bad-genesis");
+    }
+
+    #[cfg(feature = "bft")]
+    #[test]
+    fn whoever_is_to_govern_joins_no_network_that_another_governs() {
+        let place = tempfile::tempdir().unwrap();
+        let mut cards = founders(place.path(), &[0, 1]);
+        let usurped = cards[0].governor.take();
+        let genesis = genesis("clinics", &cards).unwrap();
+        let join = |index: &str| super::join(&place.path().join(index), &genesis, PASSPHRASE);
+        assert!(usurped.is_some());
+        assert_eq!(join("0").unwrap_err().code, "other-governor");
+        join("1").unwrap();
+        join("2").unwrap();
     }
 
     #[cfg(feature = "bft")]

@@ -31,6 +31,8 @@ const NEXT_PORTS: u16 = 100;
 const LAST_PORT: u16 = 30_000;
 /// Of each node: network, metrics, door.
 const PORTS_OF_NODE: usize = 3;
+/// How the network began; locked by whoever starts its nodes.
+const GENESIS: &str = "genesis.cbor";
 const CONFIG: &str = "secnet.toml";
 const LOG: &str = "node.log";
 /// The engine locks it while a node runs, and says there which process that is.
@@ -69,7 +71,7 @@ pub(crate) struct NodeHere {
 impl Local {
     /// Is there one?
     pub(crate) fn is_there(dir: &Path) -> bool {
-        dir.join("genesis.cbor").exists() && dir.join("node-1").exists()
+        dir.join(GENESIS).exists() && dir.join("node-1").exists()
     }
 
     /// The one in this folder.
@@ -119,7 +121,7 @@ impl Local {
             let text = configuration(number, *addresses, number <= wanted.pdcs, &cards);
             files::write_private(&node.join(CONFIG), text.as_bytes())?;
         }
-        files::write_private(&making.path().join("genesis.cbor"), &encode(&genesis))?;
+        files::write_private(&making.path().join(GENESIS), &encode(&genesis))?;
         // Over an empty folder, or where there is none.
         std::fs::rename(making.path(), &absolute).map_err(|error| {
             Failure::new(
@@ -133,6 +135,18 @@ impl Local {
         drop(making.keep());
         files::sync_folder(above)?;
         Self::open(&absolute)
+    }
+
+    /// The right to start its nodes, for one at a time; none while another process has it.
+    pub(crate) fn starting(&self) -> Result<Option<File>, Failure> {
+        let path = self.dir.join(GENESIS);
+        let failed = |error: std::io::Error| Failure::io("lock", &path, &error);
+        let file = File::open(&path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(failed(error)),
+        }
     }
 
     /// One of the nodes, by its number.
@@ -286,11 +300,24 @@ impl NodeHere {
     /// Ask its process to end, or end it at once. Was there one?
     pub(crate) fn signal(&self, how: How) -> Result<bool, Failure> {
         let Some(process) = self.process() else { return Ok(false) };
-        send(process, how).map_err(|error| {
-            Failure::new("threads", format!("cannot end process {process}")).because(&error)
-        })?;
+        send(process, how).map_err(|error| cannot_end(process, &error))?;
         Ok(true)
     }
+}
+
+/// Ask a process that was started here to end, unless it has: the number of one that was waited for may be another's by now.
+pub(crate) fn ask_to_end(child: &mut Child) -> Result<(), Failure> {
+    let number = child.id();
+    let asked = match child.try_wait() {
+        Ok(None) => send(number, How::Ask),
+        Ok(Some(_)) => Ok(()),
+        Err(error) => Err(error),
+    };
+    asked.map_err(|error| cannot_end(number, &error))
+}
+
+fn cannot_end(process: u32, error: &std::io::Error) -> Failure {
+    Failure::new("threads", format!("cannot end process {process}")).because(error)
 }
 
 /// How a process is to end.

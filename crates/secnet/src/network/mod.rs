@@ -9,7 +9,7 @@ mod local;
 mod part;
 
 pub(crate) use begin::{Card, card, genesis, join, new_keys};
-pub(crate) use local::{How, Local, NodeHere, Wanted};
+pub(crate) use local::{How, Local, NodeHere, Wanted, ask_to_end};
 pub(crate) use part::{Part, is_network, take_part};
 
 /// The feature of this program that networks need.

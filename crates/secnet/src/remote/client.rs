@@ -8,7 +8,7 @@ use secnet_app::ports::Clock as _;
 use secnet_gateway::{Call, CallSignature, sign_call};
 use serde_json::{Value, json};
 
-use super::wrong;
+use super::{bytes, wrong};
 use crate::failure::{Exit, Failure};
 use crate::keystore::Identity;
 use crate::output::Output;
@@ -92,6 +92,20 @@ impl Client {
     pub(crate) async fn look(&self, who: &Identity, path: &str) -> Result<Value, Failure> {
         let response = self.send(who, "GET", path, None).await?;
         self.json(response).await.map(|(_, value)| value)
+    }
+
+    /// As [`Client::look`], for one of several answers that may be so long together; `left` is what the next ones may be.
+    pub(crate) async fn look_within(
+        &self,
+        who: &Identity,
+        path: &str,
+        left: &mut u64,
+    ) -> Result<Value, Failure> {
+        let response = self.send(who, "GET", path, None).await?;
+        let status = response.status().as_u16();
+        let bytes = self.body(response, MAX_ANSWER_BYTES.min(*left)).await?;
+        *left = left.saturating_sub(bytes.len() as u64);
+        read(status, &bytes).map(|(_, value)| value)
     }
 
     /// The call that a verb is about.
@@ -237,17 +251,9 @@ impl Client {
 
     /// The answer, if it is a good one.
     async fn json(&self, response: Response) -> Result<(u16, Value), Failure> {
-        let status = response.status();
+        let status = response.status().as_u16();
         let bytes = self.body(response, MAX_ANSWER_BYTES).await?;
-        let value: Value = match serde_json::from_slice(&bytes) {
-            Ok(value) => value,
-            Err(_) if bytes.is_empty() => Value::Null,
-            Err(error) => return Err(wrong(&error)),
-        };
-        if status.is_success() {
-            return Ok((status.as_u16(), value));
-        }
-        Err(problem(status.as_u16(), &value))
+        read(status, &bytes)
     }
 
     /// The body, at most `limit` bytes of it.
@@ -302,6 +308,16 @@ pub(super) fn why(error: &reqwest::Error) -> String {
     format!("it cannot be reached: {last}")
 }
 
+/// An answer, if it is a good one.
+fn read(status: u16, bytes: &[u8]) -> Result<(u16, Value), Failure> {
+    let value: Value = match serde_json::from_slice(bytes) {
+        Ok(value) => value,
+        Err(_) if bytes.is_empty() => Value::Null,
+        Err(error) => return Err(wrong(&error)),
+    };
+    if (200..300).contains(&status) { Ok((status, value)) } else { Err(problem(status, &value)) }
+}
+
 /// A problem document as a failure, with the exit code that the same refusal has in a folder.
 fn problem(status: u16, problem: &Value) -> Failure {
     let word = |field: &str| problem.get(field).and_then(Value::as_str);
@@ -319,7 +335,11 @@ fn problem(status: u16, problem: &Value) -> Failure {
         word("detail").map_or_else(|| format!("the node answered {status}"), str::to_owned);
     let failure = Failure::new(code, detail).exit(exit);
     let decision = problem.pointer("/refusal/decision").and_then(Value::as_str);
-    let failure = if decision.is_some() { failure.decided() } else { failure };
+    let failure = match (decision, problem.get("refusal")) {
+        // A receipt that cannot be read proves as little as none.
+        (Some(_), Some(refusal)) => failure.decided(bytes(refusal, "receipt").unwrap_or_default()),
+        _ => failure,
+    };
     match (word("hint"), decision) {
         (Some(hint), Some(decision)) => failure.hint(format!("{hint}; decision {decision}")),
         (Some(hint), None) => failure.hint(hint),
@@ -342,8 +362,8 @@ mod tests {
         assert_eq!(refused("guard").exit, Exit::Held);
         assert_eq!(refused("funds").exit, Exit::Funds);
         assert!(
-            refused("consent").decided
-                && !problem(403, &json!({ "code": "bad-signature" })).decided
+            refused("consent").decided.is_some()
+                && problem(403, &json!({ "code": "bad-signature" })).decided.is_none()
         );
         assert_eq!(refused("consent").hint.as_deref(), Some("ask; decision sndec1x"));
         assert_eq!(problem(503, &json!({ "code": "busy" })).exit, Exit::Unreachable);

@@ -1,5 +1,7 @@
 //! Asking a node elsewhere for data, and opening what it releases with the keys that are here.
 
+use std::collections::BTreeSet;
+
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use secnet_app::AccessCall;
 use secnet_app::ports::Clock as _;
@@ -8,7 +10,9 @@ use secnet_lock::{
     CompartmentPacket, GrantBinding, GrantWraps, Grantee, ProjectedKeys, ReceivedProjections,
     ReceivedShares, RecordEntry, ReleaseContext, ReleasedShares,
 };
-use secnet_types::{DatasetId, Digest, Genesis, Operation, Receipt, RequestId};
+use secnet_types::{
+    Amount, DatasetId, DecisionId, Digest, Effect, Genesis, Receipt, RequestId, Verdict,
+};
 use serde_json::{Value, json};
 
 use super::{Answer, Remote, bytes, encoded, text, wrong};
@@ -70,11 +74,14 @@ pub(crate) async fn get(
         Ok(Answer::Done(answer)) => {
             opened(remote, who, (&sent, id), &genesis, &answer).await.map(Got::Released)
         }
-        Err(failure) => {
-            // Only a recorded denial ends a request. Whatever else is refused, such as this very call, may be about one that
-            // was paid, which nothing but the key that is kept opens.
-            if failure.decided {
-                kept::forget(remote, who, id)?;
+        Err(mut failure) => {
+            // Only a recorded denial ends a request, or a hold that was refused. Whatever else is refused, such as this very
+            // call, may be about one that was paid, which nothing but the key that is kept opens.
+            if let Some(receipt) = failure.decided.take() {
+                match Proof::of(&receipt, &genesis, who, id)?.verdict {
+                    Verdict::Deny { .. } | Verdict::Hold { .. } => kept::forget(remote, who, id)?,
+                    Verdict::Allow { .. } => return Err(no_proof()),
+                }
             }
             Err(failure)
         }
@@ -107,15 +114,16 @@ async fn opened(
     answer: &Value,
 ) -> Result<Released, Failure> {
     let receipt = bytes(answer, "receipt")?;
-    proves(&receipt, genesis, who, id)?;
+    let proof = Proof::of(&receipt, genesis, who, id)?;
+    proof.covers(answer)?;
     let does_not_open = |error: &dyn std::error::Error| {
         Failure::new("does-not-open", "the delivery does not open")
             .because(error)
             .hint("what is granted to an organisation or a group opens beside its keys: use the folder that has them")
     };
-    let dataset: DatasetId = parsed(answer, "dataset")?;
+    let (decision, dataset) = (proof.decision, proof.dataset);
     if answer.get("projected_keys").is_some() {
-        return projected(sent, (id, dataset), receipt, answer);
+        return projected(sent, (id, &proof), receipt, answer);
     }
     let mut grantee = Grantee::new();
     if answer.get("wraps").is_some() {
@@ -131,7 +139,7 @@ async fn opened(
         let packet = CompartmentPacket::from_bytes(&decoded(packet)?).map_err(|e| wrong(&e))?;
         grantee.open_packet(&packet).map_err(|error| does_not_open(&error))?;
     }
-    let context = ReleaseContext { request: id, decision: parsed(answer, "decision")?, dataset };
+    let context = ReleaseContext { request: id, decision, dataset };
     let mut shares = ReceivedShares::new();
     for released in list(answer, "shares") {
         let released = ReleasedShares::from_bytes(&decoded(released)?).map_err(|e| wrong(&e))?;
@@ -141,6 +149,9 @@ async fn opened(
     for record in list(answer, "records") {
         let name = text(record, "record")?.to_owned();
         let entry = RecordEntry::from_bytes(&bytes(record, "entry")?).map_err(|e| wrong(&e))?;
+        if name != entry.record().to_string() {
+            return Err(not_all("the node sent one record in the place of another".into()));
+        }
         let sealed = match record.get("ciphertext") {
             Some(_) => bytes(record, "ciphertext")?,
             None => {
@@ -153,15 +164,14 @@ async fn opened(
         let (kind, category) = (text(record, "type")?.to_owned(), text(record, "category")?);
         records.push((name, kind, category.to_owned(), plain));
     }
-    let (decision, price) = (text(answer, "decision")?, text(answer, "price")?);
-    let (decision, price) = (decision.to_owned(), price.to_owned());
+    let (decision, price) = (decision.to_string(), proof.price()?.to_string());
     Ok(Released { decision, price, receipt, fields: None, records })
 }
 
 /// Fields of the records: projections, sealed to the receiving key.
 fn projected(
     sent: &Kept,
-    (request, dataset): (RequestId, DatasetId),
+    (request, proof): (RequestId, &Proof),
     receipt: Vec<u8>,
     answer: &Value,
 ) -> Result<Released, Failure> {
@@ -170,7 +180,7 @@ fn projected(
     };
     let keys =
         ProjectedKeys::from_bytes(&bytes(answer, "projected_keys")?).map_err(|e| wrong(&e))?;
-    let context = ReleaseContext { request, decision: parsed(answer, "decision")?, dataset };
+    let context = ReleaseContext { request, decision: proof.decision, dataset: proof.dataset };
     let opened = ReceivedProjections::open(&sent.receiving, context, &keys)
         .map_err(|error| does_not_open(&error))?;
     let mut records = Vec::new();
@@ -182,29 +192,68 @@ fn projected(
         records.push((name, kind, category.to_owned(), plain));
     }
     let fields = list(answer, "fields").filter_map(|field| field.as_str().map(str::to_owned));
-    let (fields, decision) = (Some(fields.collect()), text(answer, "decision")?.to_owned());
-    let price = text(answer, "price")?.to_owned();
+    let (fields, decision) = (Some(fields.collect()), proof.decision.to_string());
+    let price = proof.price()?.to_string();
     Ok(Released { decision, price, receipt, fields, records })
 }
 
-/// No receipt, no data: what has no proof of its decision is not opened here either.
-fn proves(receipt: &[u8], genesis: &Genesis, who: &Identity, id: RequestId) -> Result<(), Failure> {
-    let no_proof = || {
-        Failure::new("no-proof", "the node's answer has no receipt of this request's decision")
-            .hint("nothing was opened; ask who runs the node")
-            .exit(Exit::Verification)
-    };
-    let receipt = Receipt::parse(receipt).map_err(|error| no_proof().because(&error))?;
-    let verified = receipt.verify(genesis).map_err(|error| no_proof().because(&error))?;
-    match &verified.command.value.operation {
-        Operation::RecordDecision { decision }
-            if (decision.request.value.requester, decision.request.value.id)
-                == (who.member(), id) =>
-        {
-            Ok(())
-        }
-        _ => Err(no_proof()),
+/// What the ledger has recorded of this request. What the node says beside it does not count.
+struct Proof {
+    decision: DecisionId,
+    dataset: DatasetId,
+    verdict: Verdict,
+}
+
+impl Proof {
+    /// No receipt, no data: what has no proof of its decision is not opened here either.
+    fn of(
+        receipt: &[u8],
+        genesis: &Genesis,
+        who: &Identity,
+        id: RequestId,
+    ) -> Result<Self, Failure> {
+        let receipt = Receipt::parse(receipt).map_err(|error| no_proof().because(&error))?;
+        let verified = receipt.verify(genesis).map_err(|error| no_proof().because(&error))?;
+        let own = verified.event.effects.into_iter().find_map(|effect| match effect {
+            Effect::Decided { decision, dataset, requester, request, verdict }
+                if (requester, request) == (who.member(), id) =>
+            {
+                Some(Self { decision, dataset, verdict })
+            }
+            _ => None,
+        });
+        own.ok_or_else(no_proof)
     }
+
+    fn price(&self) -> Result<Amount, Failure> {
+        match self.verdict {
+            Verdict::Allow { price, .. } => Ok(price),
+            Verdict::Hold { .. } | Verdict::Deny { .. } => Err(no_proof()),
+        }
+    }
+
+    /// Is everything there that was allowed, and may be paid for? Less is not opened: the request can be sent again.
+    fn covers(&self, answer: &Value) -> Result<(), Failure> {
+        let Verdict::Allow { records, .. } = self.verdict else { return Err(no_proof()) };
+        let ids = list(answer, "records").map(|record| text(record, "record"));
+        let came = ids.collect::<Result<BTreeSet<&str>, _>>()?.len();
+        if came == records as usize {
+            return Ok(());
+        }
+        Err(not_all(format!("the node sent {came} of the {records} records that were released")))
+    }
+}
+
+fn not_all(what: String) -> Failure {
+    Failure::new("bad-answer", what)
+        .hint("nothing was opened; send the request again with --request")
+        .exit(Exit::Verification)
+}
+
+fn no_proof() -> Failure {
+    Failure::new("no-proof", "the node's answer has no receipt of this request's decision")
+        .hint("nothing was opened; ask who runs the node")
+        .exit(Exit::Verification)
 }
 
 fn list<'v>(answer: &'v Value, field: &str) -> impl Iterator<Item = &'v Value> {

@@ -11,6 +11,7 @@ pub(crate) use change::{Change, How, order};
 pub(crate) use client::{Answer, Client, MAX_CA_BYTES};
 pub(crate) use consent::{approve, asked, grant, groups_stay, listed, party};
 pub(crate) use get::{Got, Released, foresee, get};
+pub(crate) use pages::Pages;
 pub(crate) use published::{NotRead, Published, Tiles};
 
 use std::path::{Path, PathBuf};

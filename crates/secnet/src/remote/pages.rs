@@ -12,6 +12,33 @@ use crate::keystore::Identity;
 const PAGE: usize = 1000;
 /// Most pages that are followed: a node that never comes to an end is not read for ever.
 const MAX_PAGES: usize = 1000;
+/// Longest list, in bytes of its pages: as many entries as are followed, of the length that they have.
+const MAX_LIST_BYTES: u64 = 512 * 1024 * 1024;
+
+/// How many pages, and how much of them, is still read of one list.
+pub(crate) struct Pages {
+    left: usize,
+    bytes: u64,
+}
+
+impl Default for Pages {
+    fn default() -> Self {
+        Self { left: MAX_PAGES, bytes: MAX_LIST_BYTES }
+    }
+}
+
+impl Pages {
+    /// The page at this path, asked even if calls are printed.
+    pub(crate) async fn next(
+        &mut self,
+        remote: &Remote,
+        who: &Identity,
+        path: &str,
+    ) -> Result<Value, Failure> {
+        self.left = self.left.checked_sub(1).ok_or_else(endless)?;
+        remote.client.look_within(who, path, &mut self.bytes).await
+    }
+}
 
 impl Remote {
     /// A whole list: these fields of all of its pages, put together. None if the call was printed, which is then the one for
@@ -38,11 +65,11 @@ impl Remote {
         lists: &[&str],
     ) -> Result<Value, Failure> {
         let mut found = Map::new();
-        let mut after = None;
-        for _ in 0..MAX_PAGES {
+        let (mut after, mut pages) = (None, Pages::default());
+        loop {
             let from = after.as_ref().map(|after| format!("&after={after}")).unwrap_or_default();
             let page = format!("{path}{}limit={PAGE}{from}", mark(path));
-            let page = self.client.look(who, &page).await?;
+            let page = pages.next(self, who, &page).await?;
             let Value::Object(mut page) = page else { return Err(missing("next")) };
             let next = page.remove("next");
             for (name, value) in page {
@@ -63,7 +90,6 @@ impl Remote {
                 Some(_) => return Err(missing("next")),
             }
         }
-        Err(endless())
     }
 
     /// What an account has now.

@@ -56,7 +56,7 @@ fn told(asked: &Asked, height: Option<u64>) -> Value {
         })
     });
     json!({
-        "standing": seen, "trouble": trouble, "block": header,
+        "process": std::process::id(), "standing": seen, "trouble": trouble, "block": header,
         "peers": asked.ledger.peers().into_iter().map(|peer| MemberId(peer.0).to_string()).collect::<Vec<_>>(),
         "validator": asked.part.as_ref().map(|part| part.me.to_string()),
         "votes": asked.part.as_ref().map(|part| part.votes),

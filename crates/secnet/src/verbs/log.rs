@@ -11,7 +11,7 @@ use crate::cli::Globals;
 use crate::failure::Failure;
 use crate::node::{Node, access_failure};
 use crate::output::Output;
-use crate::remote::{self, Remote, RemoteArgs};
+use crate::remote::{self, Pages, Remote, RemoteArgs};
 use crate::show;
 use crate::show::fields::{entries, of, word};
 
@@ -107,6 +107,7 @@ pub(crate) async fn run_remote(
     let remote = args.remote.open(globals, out)?;
     let owner = remote.identity(name, false)?;
     let (mut attempts, mut summaries, mut before) = (Vec::new(), Vec::new(), None::<u64>);
+    let mut pages = Pages::default();
     loop {
         let rest = args.limit.saturating_sub(attempts.len()).saturating_sub(summaries.len());
         if rest == 0 {
@@ -114,7 +115,10 @@ pub(crate) async fn run_remote(
         }
         let from = before.map(|before| format!("&before={before}")).unwrap_or_default();
         let path = format!("/v1/history?limit={}{from}", rest.min(MAX_HISTORY_PAGE));
-        let Some(page) = remote.client.show(&owner, &path).await? else { return Ok(()) };
+        if remote.client.prints() {
+            return remote.client.show(&owner, &path).await.map(drop);
+        }
+        let page = pages.next(&remote, &owner, &path).await?;
         attempts.splice(..0, named(&remote, &page, "attempts"));
         summaries.splice(..0, named(&remote, &page, "summaries"));
         // Only ever further back: a node that turns in circles is not followed.

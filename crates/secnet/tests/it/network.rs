@@ -268,6 +268,56 @@ fn what_does_not_fit_does_not_run_and_says_why() {
 }
 
 #[test]
+fn starting_what_runs_already_or_cannot_run_takes_nothing_away() {
+    let net = net();
+    let made = net.net("net up", &["up", "--ports", "0", "--detach"]);
+    net.net("net kill", &["kill", "4"]);
+    let up = ["--dir", "n", "net", "up", "--detach"];
+    let processes = |status: &Value| -> Vec<Value> {
+        status["nodes"].as_array().unwrap().iter().map(|node| node["process"].clone()).collect()
+    };
+    let before = processes(&net.status());
+    assert_eq!(before.iter().filter(|process| process.is_u64()).count(), 3);
+    let taken = TcpListener::bind(text(&made["nodes"][3]["network"])).unwrap();
+    let failed = net.run(&up);
+    assert_eq!(
+        (failed.code, failed.error()["code"].as_str()),
+        (6, Some("node-ended")),
+        "{failed:?}"
+    );
+    assert_eq!(processes(&net.status()), before);
+    drop(taken);
+
+    // Of two at once, the second finds what the first one has started.
+    net.net("net stop", &["stop"]);
+    let both = [(); 2].map(|()| {
+        let mut up_again = command(net.place.path());
+        up_again.args(up).arg("--json").stdout(Stdio::piped()).stderr(Stdio::piped());
+        up_again.spawn().unwrap()
+    });
+    for one in both {
+        let done = one.wait_with_output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+    assert!(processes(&net.status()).iter().all(Value::is_u64));
+
+    // A copy of the folder has the same addresses, where the first one's nodes answer.
+    copy_tree(&net.path("n"), &net.path("m"));
+    let copied = net.run(&["--dir", "m", "net", "up", "--detach"]);
+    assert_eq!(
+        (copied.code, copied.error()["code"].as_str()),
+        (6, Some("node-ended")),
+        "{copied:?}"
+    );
+    let status = net.run(&["--dir", "m", "net", "status"]).ok().json();
+    assert!(
+        status["nodes"].as_array().unwrap().iter().all(|node| node["height"].is_null()),
+        "{status}"
+    );
+    assert!(processes(&net.status()).iter().all(Value::is_u64));
+}
+
+#[test]
 fn founders_on_several_machines_hand_each_other_no_secret() {
     let net = net();
     std::fs::write(net.path("passphrase"), "correct horse\n").unwrap();

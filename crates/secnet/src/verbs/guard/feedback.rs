@@ -109,6 +109,8 @@ fn failure(error: FeedbackError) -> Failure {
             .hint("`secnet log --as OWNER --json` has the decisions on an owner's data; of others' nobody but their owners and this data centre speaks"),
         FeedbackError::Already { .. } => Failure::new("already-said", said)
             .hint("--change replaces it"),
+        FeedbackError::Older(_) => Failure::new("already-said", said)
+            .hint("say it anew: what is signed now is newer"),
         FeedbackError::Malformed(_) => Failure::new("invalid-feedback", said)
             .hint("name each decision once, at most 1,024 of them, with a note of at most 1,024 bytes")
             .exit(Exit::Usage),

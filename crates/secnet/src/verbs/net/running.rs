@@ -1,5 +1,6 @@
 //! Nodes as processes: started and waited for, ended, stopped.
 
+use std::fs::File;
 use std::path::Path;
 use std::process::Child;
 use std::time::{Duration, Instant};
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::cli::Globals;
 use crate::failure::{Exit, Failure};
-use crate::network::{How, Local, NodeHere, require_feature};
+use crate::network::{How, Local, NodeHere, ask_to_end, require_feature};
 use crate::output::Output;
 use crate::remote::Client;
 
@@ -23,6 +24,26 @@ const LOOK: Duration = Duration::from_millis(50);
 pub(super) struct Started<'n> {
     pub node: &'n NodeHere,
     pub child: Option<Child>,
+}
+
+/// Wait for the right to start nodes of a network: whoever had it before leaves them running.
+pub(super) async fn my_turn(net: &Local) -> Result<File, Failure> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        if let Some(turn) = net.starting()? {
+            return Ok(turn);
+        }
+        if Instant::now() > end {
+            let dir = net.dir.display();
+            return Err(Failure::new(
+                "in-use",
+                format!("another process starts the nodes of `{dir}`"),
+            )
+            .hint("wait for it, or end it")
+            .exit(Exit::Unreachable));
+        }
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 /// Start a node, unless it runs.
@@ -46,10 +67,7 @@ pub(super) async fn until_ready(out: Output, started: &mut [Started<'_>]) -> Res
     let end = Instant::now() + PATIENCE;
     for Started { node, child } in started {
         while !is_ready(out, node).await {
-            let ended = child.as_mut().and_then(|child| child.try_wait().ok().flatten());
-            if ended.is_some() {
-                return Err(gone(node));
-            }
+            still_runs(node, child.as_mut())?;
             if Instant::now() > end {
                 let said = format!("node {} is not ready after a minute", node.number);
                 return Err(Failure::new("not-ready", said)
@@ -62,6 +80,13 @@ pub(super) async fn until_ready(out: Output, started: &mut [Started<'_>]) -> Res
     Ok(())
 }
 
+fn still_runs(node: &NodeHere, child: Option<&mut Child>) -> Result<(), Failure> {
+    match child.and_then(|child| child.try_wait().ok().flatten()) {
+        Some(_) => Err(gone(node)),
+        None => Ok(()),
+    }
+}
+
 fn gone(node: &NodeHere) -> Failure {
     let mut failure = Failure::new("node-ended", format!("node {} does not run", node.number))
         .hint(format!("its log is in {}", node.dir.join("node.log").display()))
@@ -70,12 +95,15 @@ fn gone(node: &NodeHere) -> Failure {
     failure
 }
 
-/// What a node says of its ledger, if it says anything; with the header of one block.
+/// What a node says of its ledger, if it says anything; with the header of one block. What answers at its address and is not
+/// the process that has its folder is something else, such as the node that the folder is a copy of.
 pub(super) async fn standing(out: Output, node: &NodeHere, height: Option<u64>) -> Option<Value> {
+    let process = node.process()?;
     let address = node.settings.metrics?;
     let client = Client::new(&format!("http://{address}"), None, false, out).ok()?;
     let height = height.map_or_else(String::new, |height| format!("?height={height}"));
-    client.open(&format!("/standing{height}")).await.ok()
+    let told = client.open(&format!("/standing{height}")).await.ok()?;
+    (told.get("process") == Some(&json!(process))).then_some(told)
 }
 
 /// Has it heard of the others just now?
@@ -98,18 +126,20 @@ pub(super) async fn is_ready(out: Output, node: &NodeHere) -> bool {
 pub(super) async fn start(globals: &Globals, out: Output, number: usize) -> Result<(), Failure> {
     require_feature()?;
     let net = Local::open(&globals.dir)?;
+    let turn = my_turn(&net).await?;
     let started = begin(globals, net.node(number)?)?;
     let running = started.child.is_none();
     // With too few of the others it waits for them: that it runs is what was asked for.
     let Started { node, mut child } = started;
     let end = Instant::now() + PATIENCE;
     while standing(out, node, None).await.is_none() {
-        let ended = child.as_mut().and_then(|child| child.try_wait().ok().flatten());
-        if ended.is_some() || Instant::now() > end {
+        still_runs(node, child.as_mut())?;
+        if Instant::now() > end {
             return Err(gone(node));
         }
         tokio::time::sleep(LOOK).await;
     }
+    drop(turn);
     let value = json!({ "node": number, "process": node.process(), "was_running": running });
     out.result(&value, |_| match running {
         true => format!("node {number} runs already"),
@@ -156,13 +186,34 @@ pub(super) async fn stop_all(net: &Local) -> Result<Vec<usize>, Failure> {
     Ok(stopped)
 }
 
+/// Stop those of these nodes that were started here, and no others.
+pub(super) async fn stop_started(started: &mut [Started<'_>]) -> Result<(), Failure> {
+    for Started { child, .. } in &mut *started {
+        child.as_mut().map(ask_to_end).transpose()?;
+    }
+    let end = Instant::now() + PATIENCE;
+    for Started { node, child } in started {
+        let Some(child) = child else { continue };
+        while child.try_wait().is_ok_and(|ended| ended.is_none()) {
+            if Instant::now() > end {
+                return Err(not_ended(node));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+    Ok(())
+}
+
+fn not_ended(node: &NodeHere) -> Failure {
+    Failure::new("not-ended", format!("node {} does not end", node.number))
+        .hint(format!("`secnet net kill {}` ends it at once", node.number))
+}
+
 async fn until_gone(node: &NodeHere) -> Result<(), Failure> {
     let end = Instant::now() + PATIENCE;
     while node.process().is_some() {
         if Instant::now() > end {
-            let said = format!("node {} does not end", node.number);
-            return Err(Failure::new("not-ended", said)
-                .hint(format!("`secnet net kill {}` ends it at once", node.number)));
+            return Err(not_ended(node));
         }
         tokio::time::sleep(LOOK).await;
     }

@@ -1,9 +1,11 @@
 //! `secnet net up`
 
+use std::fs::File;
+
 use secnet_types::Category;
 use serde_json::{Value, json};
 
-use super::running::{Started, begin, stop_all, until_ready};
+use super::running::{Started, begin, my_turn, stop_all, stop_started, until_ready};
 use super::{UpArgs, sample};
 use crate::cli::Globals;
 use crate::failure::{Exit, Failure};
@@ -22,16 +24,21 @@ pub(super) async fn run(globals: &Globals, out: Output, args: UpArgs) -> Result<
     let mut signals = Signals::listen()?;
     let there = Local::is_there(&globals.dir);
     let net = if there { again(globals, &args)? } else { make(globals, out, &args)? };
-    let running = run_nodes(globals, out, &net, !there);
+    let (mut turn, mut started) = (None, Vec::new());
     let ready = tokio::select! {
-        ready = running => ready,
-        () = signals.end() => return stop_all(&net).await.map(drop),
+        ready = run_nodes(globals, out, (&net, !there), (&mut turn, &mut started)) => Some(ready),
+        () = signals.end() => None,
     };
-    if let Err(failure) = ready {
-        // Half a network is of no use to whoever asked for one.
-        stop_all(&net).await?;
-        return Err(failure);
+    // Half a network is of no use to whoever asked for one; what ran before is of use to somebody.
+    match ready {
+        Some(Ok(())) => {}
+        Some(Err(failure)) => {
+            stop_started(&mut started).await?;
+            return Err(failure);
+        }
+        None => return stop_started(&mut started).await,
     }
+    drop(turn);
     out.result(&told(&net), |value| text(value, args.detach));
     if args.detach {
         return Ok(());
@@ -78,17 +85,17 @@ fn make(globals: &Globals, out: Output, args: &UpArgs) -> Result<Local, Failure>
     Local::make(&globals.dir, &args.name, &wanted)
 }
 
-async fn run_nodes(
+async fn run_nodes<'n>(
     globals: &Globals,
     out: Output,
-    net: &Local,
-    is_new: bool,
+    (net, is_new): (&'n Local, bool),
+    (turn, started): (&mut Option<File>, &mut Vec<Started<'n>>),
 ) -> Result<(), Failure> {
+    *turn = Some(my_turn(net).await?);
     out.say("starting ...");
     let published = net.node(1)?.dir.join("passphrase").exists();
     let sampled = is_new && published;
     // The first node's folder is used here for a moment.
-    let mut started: Vec<Started<'_>> = Vec::new();
     for node in net.nodes.iter().skip(usize::from(sampled)) {
         started.push(begin(globals, node)?);
     }
@@ -97,7 +104,7 @@ async fn run_nodes(
         sample::make(globals, out, net).await?;
         started.push(begin(globals, net.node(1)?)?);
     }
-    until_ready(out, &mut started).await
+    until_ready(out, started).await
 }
 
 fn told(net: &Local) -> Value {

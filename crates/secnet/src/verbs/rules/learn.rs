@@ -134,15 +134,7 @@ pub(crate) async fn learn(node: &Node, out: Output, wish: Wish) -> Result<Outcom
                 continue;
             }
         };
-        let treated = safety::treatment_stopped(&rule, &seen);
-        let why = safety::against(node, &rule, node.pdc.member, &seen).or_else(|| {
-            (treated > 0).then(|| {
-                format!(
-                    "it would have stopped {treated} uses for treatment that nobody objected to"
-                )
-            })
-        });
-        match why {
+        match against(node, &rule, &seen) {
             Some(why) => outcome.dropped.push((rule.to_string(), why)),
             None => {
                 let card = card(&rule, (learnt, &list), &rows, &seen, now);
@@ -151,6 +143,26 @@ pub(crate) async fn learn(node: &Node, out: Output, wish: Wish) -> Result<Outcom
         }
     }
     Ok(outcome)
+}
+
+/// Why a learnt rule must not be put in force, as a sentence. Stricter than for rules of others, which say beforehand what they
+/// would have stopped.
+fn against(node: &Node, rule: &Rule, seen: &[PastRequest]) -> Option<String> {
+    if let Some(why) = safety::against(node, rule, node.pdc.member, seen) {
+        return Some(why);
+    }
+    let treated = safety::treatment_stopped(rule, seen);
+    if treated > 0 {
+        return Some(format!(
+            "it would have stopped {treated} uses for treatment that nobody objected to"
+        ));
+    }
+    let others = safety::others_stopped(rule, seen);
+    (others > 0).then(|| {
+        format!(
+            "it would have stopped {others} uses of data of owners who objected to nothing like it; if they were misuse, say so with `secnet guard feedback`"
+        )
+    })
 }
 
 impl Outcome {

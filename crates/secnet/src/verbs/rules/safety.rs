@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use secnet_app::PastRequest;
+use secnet_app::{PastRequest, Source};
 use secnet_types::{MemberId, Party, Rule, RuleAction, SafetyList};
 
 use crate::failure::Failure;
@@ -12,8 +12,13 @@ use crate::node::Node;
 /// With so many different requesters in the past, stopping each of them is stopping everyone.
 const LEAST_REQUESTERS: usize = 3;
 /// What a rule that passes was checked for.
-pub(super) const CHECKED: [&str; 4] =
-    ["not everyone", "not the owners", "not its author", "no treatment that nobody objected to"];
+pub(super) const CHECKED: [&str; 5] = [
+    "not everyone",
+    "not the owners",
+    "not its author",
+    "no treatment that nobody objected to",
+    "no data of owners who objected to nothing like it",
+];
 
 /// Why the rule must not be enforced here, as a sentence.
 pub(super) fn against(
@@ -67,6 +72,18 @@ pub(super) fn treatment_stopped(rule: &Rule, past: &[PastRequest]) -> usize {
     treated.filter(|request| request.meets(rule)).count()
 }
 
+/// How many uses of the data of owners who objected to nothing of the kind a rule would have stopped: what one owner says, or
+/// makes up, is about her own data. The analyst's word counts for all.
+pub(super) fn others_stopped(rule: &Rule, past: &[PastRequest]) -> usize {
+    let met: Vec<&PastRequest> = past.iter().filter(|request| request.meets(rule)).collect();
+    let misuse = || met.iter().filter(|met| met.known.is_some_and(|known| known.misuse));
+    if misuse().any(|met| met.known.is_some_and(|known| known.by == Source::Analyst)) {
+        return 0;
+    }
+    let objecting: BTreeSet<MemberId> = misuse().map(|met| met.owner).collect();
+    met.iter().filter(|met| met.unobjected() && !objecting.contains(&met.owner)).count()
+}
+
 /// Nothing that is unsafe is offered or put in force.
 pub(super) fn safe(
     node: &Node,
@@ -88,7 +105,7 @@ pub(super) fn unsafe_rule(why: &str) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use secnet_app::{Judged, Source};
+    use secnet_app::Judged;
     use secnet_types::{
         Amount, Condition, DatasetId, DecisionId, Digest, Feature, FeatureValue, FeatureVector,
         GrantId, Purpose, ReasonClass, RuleScope, Timestamp, Verdict,
@@ -137,5 +154,34 @@ mod tests {
         past.push(request(6, 9, treatment, None));
         past.push(request(7, 4, treatment, Some(false)));
         assert_eq!(treatment_stopped(&rule, &past), 2);
+    }
+
+    #[test]
+    fn what_one_owner_says_stops_no_uses_of_the_data_of_others() {
+        let above = Condition::above(Feature::RequestsLastMinute, 3).unwrap();
+        let rule =
+            Rule::new(RuleAction::Hold, vec![above], RuleScope::ALL, Timestamp::MAX).unwrap();
+        let research = Purpose::Research;
+        let of = |owner: u8, request: PastRequest| PastRequest {
+            owner: MemberId([owner; 32]),
+            dataset: DatasetId([owner; 16]),
+            ..request
+        };
+        // Of her own data she may have stopped what she did not speak about; others' that are no such uses are not met.
+        let mut past = vec![
+            request(2, 9, research, Some(true)),
+            request(3, 9, research, None),
+            of(9, request(4, 2, research, None)),
+        ];
+        assert_eq!(others_stopped(&rule, &past), 0);
+        past.push(of(9, request(4, 9, research, None)));
+        past.push(of(8, request(5, 9, research, Some(false))));
+        assert_eq!(others_stopped(&rule, &past), 2);
+        // Somebody else has found the same.
+        past.push(of(9, request(6, 9, research, Some(true))));
+        assert_eq!(others_stopped(&rule, &past), 1);
+        let analyst = Some(Judged { misuse: true, by: Source::Analyst });
+        past.push(PastRequest { known: analyst, ..request(7, 9, research, None) });
+        assert_eq!(others_stopped(&rule, &past), 0);
     }
 }
