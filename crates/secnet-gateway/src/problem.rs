@@ -5,6 +5,7 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use secnet_app::AccessError;
+use secnet_app::ports::{ArchiveError, VaultError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -167,10 +168,21 @@ impl From<AccessError> for Box<Problem> {
             "damaged" => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::CONFLICT,
         };
-        let mut problem = Problem::new(status, code, error.to_string(), hint);
+        let mut problem = Problem::new(status, code, for_callers(&error), hint);
         problem.retryable = error.retryable();
         problem
     }
+}
+
+/// Where the storage is, and what it said, is for whoever runs the node.
+fn for_callers(error: &AccessError) -> String {
+    let (what, why) = match error {
+        AccessError::Vault(VaultError::Storage(why)) => ("the vault's storage failed", why),
+        AccessError::Archive(ArchiveError::Storage(why)) => ("the archive's storage failed", why),
+        error => return error.to_string(),
+    };
+    tracing::error!(why, "{what}");
+    what.into()
 }
 
 impl IntoResponse for Box<Problem> {
@@ -193,5 +205,24 @@ impl IntoResponse for Box<Problem> {
         // For whoever has to say it in another way.
         response.extensions_mut().insert(*self);
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_caller_is_not_told_where_the_storage_is() {
+        let why = || "GET https://s3.internal/clinic: access is refused".to_owned();
+        for error in [
+            AccessError::Vault(VaultError::Storage(why())),
+            AccessError::Archive(ArchiveError::Storage(why())),
+        ] {
+            let problem: Box<Problem> = error.into();
+            let told = serde_json::to_string(&problem).unwrap();
+            assert!(told.contains("storage failed") && !told.contains("s3.internal"), "{told}");
+            assert!(problem.retryable);
+        }
     }
 }

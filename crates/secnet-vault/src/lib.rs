@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`SegmentVault`] | ciphertext, addressed by BLAKE3, verified on every read | any [`object_store`] |
 //! | [`PrivateArchive`] | small entries: record entries, packets, wraps; encrypted, names hidden | one local redb file |
+//! | [`OwnerId`] | whose segments are at a place that several folders could be pointed at | an object beside them |
 //! | [`BackupEpochs`] | the keys of backups' destroyable part, which die within 30 days | a sealed file, best on another device |
 //! | [`backup`] and [`restore`] | both parts, kept apart | a folder |
 //! | [`fsck`] | every referenced segment present and intact, every other one listed | - |
@@ -21,10 +22,10 @@ mod files;
 mod fsck;
 mod large;
 mod live;
+mod owner;
 mod paths;
 mod restore;
 mod row;
-#[cfg(feature = "s3")]
 mod s3;
 mod segments;
 mod storage_key;
@@ -39,8 +40,8 @@ pub use backup::{
 pub use files::Folder;
 pub use fsck::{FsckReport, fsck, inspect};
 pub use large::{LargeError, MAX_CONTENT_PIECE, open_from_vault, seal_to_vault};
+pub use owner::{NotAnOwner, OwnerId, PlaceError};
 pub use restore::{RestoreReport, Rewrite, restore};
-#[cfg(feature = "s3")]
 pub use s3::S3Settings;
 pub use segments::{OpenVaultError, SegmentVault};
 pub use storage_key::StorageKey;

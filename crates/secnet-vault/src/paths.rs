@@ -5,6 +5,7 @@
 //! outboards/<first two hex digits>/<64 hex digits>    chaining values of segments above 64 KiB
 //! quarantine/<64 hex digits>                          segments that did not match their address
 //! staging/<32 hex digits>                             streamed segments whose address is not known yet
+//! owner                                               whose all this is, elsewhere than in a data folder
 //! ```
 
 use object_store::path::Path;

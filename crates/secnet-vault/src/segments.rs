@@ -39,6 +39,9 @@ pub enum OpenVaultError {
     /// The object store refused its settings.
     #[error("the vault's storage cannot be opened: {0}")]
     Store(#[from] StoreError),
+    /// S3 is wanted, and its driver was left out.
+    #[error("this was built without the driver for S3")]
+    NoDriver,
 }
 
 /// Segments in an object store.
@@ -355,8 +358,14 @@ impl Vault for SegmentVault {
     }
 }
 
+/// What a server says with a refusal may name keys: it is not repeated.
 pub(crate) fn storage(error: &StoreError) -> VaultError {
-    VaultError::Storage(error.to_string())
+    VaultError::Storage(match error {
+        StoreError::PermissionDenied { .. } | StoreError::Unauthenticated { .. } => {
+            "access is refused".into()
+        }
+        error => error.to_string(),
+    })
 }
 
 #[cfg(test)]

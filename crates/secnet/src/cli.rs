@@ -6,10 +6,12 @@ use clap::parser::ValueSource;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use secnet_crypto::Zeroizing;
 
+use crate::config::ConfigArgs;
 use crate::failure::{Exit, Failure};
 use crate::files;
 use crate::node::Node;
 use crate::output::Output;
+use crate::vault::Where;
 use crate::verbs;
 
 /// Longest file that holds a passphrase.
@@ -67,6 +69,8 @@ pub(crate) struct Globals {
     /// Show what would be done, what it costs and what would be decided; change nothing.
     #[arg(long, global = true)]
     pub dry_run: bool,
+    #[command(flatten)]
+    pub config: ConfigArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -183,7 +187,7 @@ impl Cli {
             Verb::Doctor(args) => verbs::doctor::run(globals, out, args).await,
             Verb::Ready(args) => verbs::ready::run(out, &args).await,
             Verb::Witness(args) => verbs::witness::run(globals, out, args).await,
-            Verb::Config(args) => verbs::config::run(out, &args),
+            Verb::Config(args) => verbs::config::run(globals, out, &args),
             Verb::Net(args) => Box::pin(verbs::net::run(globals, out, args)).await,
             Verb::Dev(args) => Box::pin(verbs::dev::run(globals, out, args)).await,
             verb if verb.is_elsewhere() => Box::pin(verb.elsewhere(globals, out)).await,
@@ -309,16 +313,23 @@ impl Globals {
     /// Open the data folder.
     pub(crate) async fn open(&self) -> Result<Node, Failure> {
         crate::node::require(&self.dir)?;
-        Node::open(&self.dir, &self.passphrase()?).await
+        let vault = self.vault()?;
+        Node::open(&self.dir, &self.passphrase()?, &vault).await
+    }
+
+    /// Where the configuration says that segments are.
+    pub(crate) fn vault(&self) -> Result<Where, Failure> {
+        Ok(self.config.load(&[])?.settings()?.vault)
     }
 
     /// Open the data folder to serve it, taking part in its network if it belongs to one.
     pub(crate) async fn open_in(
         &self,
-        network: Option<&crate::config::Network>,
+        settings: &crate::config::Settings,
     ) -> Result<Node, Failure> {
         crate::node::require(&self.dir)?;
-        Node::open_in(&self.dir, &self.passphrase()?, network).await
+        let (vault, network) = (&settings.vault, settings.network.as_ref());
+        Node::open_in(&self.dir, &self.passphrase()?, vault, network).await
     }
 
     /// The passphrase for a folder that is about to be made: nobody can check it against anything, so it is asked twice.

@@ -131,6 +131,28 @@ pub(crate) fn copy_tree(from: &Path, to: &Path, without: &[&str]) -> Result<(), 
     sync_folder(to)
 }
 
+/// Permissions of others than the owner.
+pub(crate) const NOBODY_ELSE: u32 = 0o077;
+/// Permissions of others than the owner and the group.
+pub(crate) const NO_STRANGER: u32 = 0o007;
+
+/// Nobody may have the `denied` permissions; `wanted` are those to give instead.
+#[cfg(unix)]
+pub(crate) fn require_private(path: &Path, denied: u32, wanted: &str) -> Result<(), Failure> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let found = std::fs::metadata(path).map_err(|error| Failure::io("look at", path, &error))?;
+    if found.permissions().mode() & denied == 0 {
+        return Ok(());
+    }
+    let said = format!("others may use `{}`", path.display());
+    Err(Failure::new("permissions", said).hint(format!("chmod {wanted} {}", path.display())))
+}
+
+#[cfg(not(unix))]
+pub(crate) fn require_private(_: &Path, _: u32, _: &str) -> Result<(), Failure> {
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -30,6 +30,7 @@ mod sign;
 mod succession;
 mod system;
 mod tamper;
+mod vault;
 mod verbs;
 mod witness;
 

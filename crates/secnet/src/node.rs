@@ -8,6 +8,7 @@
 //! DIR/closed/        the ledgers of the networks before
 //! DIR/votes/         what a validator voted for
 //! DIR/vault/         encrypted segments
+//! DIR/vault.place    where these are, if they are elsewhere
 //! DIR/archive/       encrypted details, packets, facts
 //! DIR/keys/          passphrase-protected keys, public cards
 //! DIR/passphrase     only in demo folders: the published passphrase
@@ -38,6 +39,7 @@ use crate::keystore::{Identity, Keystore, open_key_file};
 use crate::ledger::Ledger;
 use crate::network::{Part, is_network, take_part};
 use crate::system::{SystemClock, SystemEntropy, random, rng};
+use crate::vault::{self, Where};
 
 /// The ledger, in a data folder.
 pub(crate) const LEDGER: &str = "ledger";
@@ -72,6 +74,8 @@ pub(crate) struct Node {
     /// How it takes part in a network, if it does.
     pub part: Option<Part>,
     pub vault: SegmentVault,
+    /// Where the segments are.
+    pub place: Where,
     pub archive: PrivateArchive,
     storage: Zeroizing<[u8; 32]>,
     passphrase: Zeroizing<String>,
@@ -85,12 +89,31 @@ impl Node {
         Self::create_at_cost(dir, name, passphrase, KeyFileParams::DEFAULT).await
     }
 
+    /// As [`Node::create`], with the segments where the configuration says.
+    pub(crate) async fn create_with(
+        dir: &Path,
+        name: &str,
+        passphrase: &str,
+        place: &Where,
+    ) -> Result<Self, Failure> {
+        Self::make(dir, name, passphrase, (KeyFileParams::DEFAULT, place)).await
+    }
+
     /// As [`Node::create`], with another cost of stretching the passphrase.
     pub(crate) async fn create_at_cost(
         dir: &Path,
         name: &str,
         passphrase: &str,
         cost: KeyFileParams,
+    ) -> Result<Self, Failure> {
+        Self::make(dir, name, passphrase, (cost, &Where::Folder)).await
+    }
+
+    async fn make(
+        dir: &Path,
+        name: &str,
+        passphrase: &str,
+        (cost, place): (KeyFileParams, &Where),
     ) -> Result<Self, Failure> {
         if dir.join("genesis.cbor").exists() {
             return Err(Failure::new(
@@ -101,6 +124,8 @@ impl Node {
         }
         crate::output::check_plain("name", name)?;
         files::make_private_dir(dir)?;
+        // What may not answer comes first: so far there is nothing that would have to go again.
+        let vault = vault::begin(dir, place).await?;
         let keystore = Keystore::at(&dir.join("keys"));
         let governor = Identity::generate(GOVERNOR, MemberKind::Organisation)?;
         keystore.save(&governor, passphrase, cost)?;
@@ -129,24 +154,28 @@ impl Node {
         format::write(dir, format::FORMAT)?;
         // Last, because its presence says that the folder is complete.
         files::write_private(&dir.join("genesis.cbor"), &encode(&genesis))?;
-        let mut node = Self::assemble(dir, (solo(dir, chain)?, None), keys, passphrase).await?;
+        let ledger = (solo(dir, chain)?, None);
+        let vault = (vault, place.clone());
+        let mut node = Self::assemble(dir, ledger, keys, passphrase, vault).await?;
         node.cost = cost;
         node.pdc.keep_sealing_key(&governor.sealing.public).await.map_err(access_failure)?;
         Ok(node)
     }
 
     /// Open a data folder that has a sequencer of its own.
-    pub(crate) async fn open(dir: &Path, passphrase: &str) -> Result<Self, Failure> {
-        Self::open_in(dir, passphrase, None).await
+    pub(crate) async fn open(dir: &Path, passphrase: &str, place: &Where) -> Result<Self, Failure> {
+        Self::open_in(dir, passphrase, place, None).await
     }
 
     /// Open a data folder; that of a network is opened only to take part in it.
     pub(crate) async fn open_in(
         dir: &Path,
         passphrase: &str,
+        place: &Where,
         network: Option<&Network>,
     ) -> Result<Self, Failure> {
         require(dir)?;
+        vault::agrees(dir, place)?;
         let keys = NodeKeys::load(&dir.join("keys"), passphrase)?;
         let store = Store::open(&dir.join(LEDGER), store_options(false))
             .map_err(|error| store_failure(&error))?;
@@ -165,7 +194,8 @@ impl Node {
                 .map_err(|error| ledger_failure(&error))?;
             (solo(dir, chain)?, None)
         };
-        let node = Self::assemble(dir, ledger, keys, passphrase).await?;
+        let vault = (vault::open(dir, place).await?, place.clone());
+        let node = Self::assemble(dir, ledger, keys, passphrase, vault).await?;
         // Whoever takes the disk finds no key that is past its date, even if no backup was made since.
         node.epochs()?.expire(SystemClock.now()).map_err(|error| backup_failure(&error))?;
         crate::rotate::settle(&node)?;
@@ -177,11 +207,10 @@ impl Node {
         (ledger, part): (Arc<dyn Ledger>, Option<Part>),
         keys: NodeKeys,
         passphrase: &str,
+        (vault, place): (SegmentVault, Where),
     ) -> Result<Self, Failure> {
         let clock = Arc::new(SystemClock);
         let entropy = Arc::new(SystemEntropy);
-        let vault = SegmentVault::local(&dir.join("vault"))
-            .map_err(|error| Failure::new("vault", "cannot open the vault").because(&error))?;
         let archive =
             PrivateArchive::open(&dir.join("archive"), StorageKey::from_bytes(*keys.storage))
                 .map_err(|error| {
@@ -216,6 +245,7 @@ impl Node {
             ledger,
             part,
             vault,
+            place,
             archive,
             storage,
             passphrase,
@@ -403,7 +433,13 @@ pub(crate) fn backup_failure(error: &BackupError) -> Failure {
         }
         _ => Exit::Failed,
     };
-    Failure::new("backup", "the backup cannot be used").because(error).exit(exit)
+    let failure = Failure::new("backup", "the backup cannot be used").because(error).exit(exit);
+    match error {
+        BackupError::Vault(_) | BackupError::Open(_) => {
+            failure.hint("`secnet doctor` looks whether the vault can be used")
+        }
+        _ => failure,
+    }
 }
 
 /// What went wrong when the ledger's folder was opened, for people.

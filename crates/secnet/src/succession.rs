@@ -21,6 +21,7 @@ use crate::kept;
 use crate::node::{GOVERNOR, NODE_KEYS, Node, NodeKeys, ledger_failure, require, store_failure};
 use crate::sample;
 use crate::system::{SystemClock, random};
+use crate::vault::{self, Where};
 
 /// The ledgers of the networks before, in a data folder and in a backup.
 pub(crate) const CLOSED: &str = "closed";
@@ -30,7 +31,7 @@ const CONFIGURATION: &str = "configuration.cbor";
 /// where it was.
 pub(crate) async fn succeed(
     old: &Path,
-    dir: &Path,
+    (dir, place): (&Path, &Where),
     name: Option<&str>,
     passphrase: &str,
 ) -> Result<Node, Failure> {
@@ -39,7 +40,7 @@ pub(crate) async fn succeed(
         return Err(Failure::new("exists", format!("`{}` already holds a network", dir.display()))
             .hint("give another folder with --dir"));
     }
-    let node = Node::open(old, passphrase).await?;
+    let node = Node::open(old, passphrase, place).await?;
     let prepared = prepare(&node, dir, name, passphrase).await;
     let closed = node.close().await;
     let (configuration, keys) = prepared?;
@@ -64,7 +65,7 @@ pub(crate) async fn succeed(
     // Last, because its presence says that the folder is complete.
     files::write_private(&dir.join("genesis.cbor"), &encode(&genesis))?;
     files::remove(&dir.join(CONFIGURATION))?;
-    Node::open(dir, passphrase).await
+    Node::open(dir, passphrase, place).await
 }
 
 /// The configuration and the new keys, durable before the old chain is closed for them; then the old chain, closed.
@@ -147,7 +148,9 @@ fn configuration(node: &Node, keys: &NodeKeys, name: Option<&str>) -> Result<Gen
 fn take_along(old: &Path, dir: &Path, store: &Store, before: &Genesis) -> Result<(), Failure> {
     files::copy_tree(&old.join("keys"), &dir.join("keys"), &[NODE_KEYS])?;
     kept::forget_all(&dir.join("keys"))?;
-    for part in ["vault", "archive", CLOSED] {
+    // Segments that are elsewhere stay there: the old folder is closed, and nothing of it writes to them.
+    let apart = vault::take_over(old, dir)?;
+    for part in ["vault", "archive", CLOSED].into_iter().filter(|part| !apart || *part != "vault") {
         let (from, to) = (old.join(part), dir.join(part));
         if to.exists() {
             std::fs::remove_dir_all(&to).map_err(|error| Failure::io("remove", &to, &error))?;

@@ -61,6 +61,7 @@ fn settings(endpoint: String) -> S3Settings {
         access_key: "access".into(),
         secret_key: "secret".into(),
         allow_http: true,
+        retries: 1,
     }
 }
 
@@ -86,4 +87,47 @@ async fn a_wrong_secret_is_refused() {
     let refused = vault.put_segment(b"x".as_slice().into()).await;
     assert!(matches!(refused, Err(VaultError::Storage(_))));
     assert!(!format!("{settings:?}").contains("another"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whose_a_place_is_and_why_it_cannot_be_used_is_told() {
+    use secnet_vault::{OwnerId, PlaceError};
+    let folder = tempfile::tempdir().unwrap();
+    let endpoint = serve(folder.path()).await;
+    let good = settings(endpoint.clone());
+    let vault = SegmentVault::s3(&good).unwrap();
+    let (mine, another) = (OwnerId::random(), OwnerId::random());
+    assert_eq!(vault.owner().await, Ok(None));
+    vault.claim(mine).await.unwrap();
+    assert_eq!(vault.owner().await, Ok(Some(mine)));
+    assert_eq!(vault.claim(another).await, Err(PlaceError::Taken));
+    vault.try_writing().await.unwrap();
+    assert_eq!(vault.clear_staging().await, Ok(0));
+    // Beside it there is room for others, and a name that only begins alike is another place.
+    let beside = SegmentVault::s3(&S3Settings { prefix: "pd".into(), ..good.clone() }).unwrap();
+    beside.claim(another).await.unwrap();
+    vault.give_up(mine).await.unwrap();
+    assert_eq!((vault.owner().await, beside.owner().await), (Ok(None), Ok(Some(another))));
+
+    let refused = |wrong: S3Settings| async move {
+        let vault = SegmentVault::s3(&wrong).unwrap();
+        vault.owner().await.unwrap_err()
+    };
+    let other = |change: fn(&mut S3Settings)| {
+        let mut settings = good.clone();
+        change(&mut settings);
+        settings
+    };
+    assert_eq!(refused(other(|s| s.bucket = "nowhere".into())).await, PlaceError::NoBucket);
+    assert_eq!(refused(other(|s| s.secret_key = "another".into())).await, PlaceError::Refused);
+    assert_eq!(refused(other(|s| s.access_key = "nobody".into())).await, PlaceError::Refused);
+    // Nobody listens there: it was given back.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let nowhere = Some(format!("http://{port}"));
+    let nowhere = S3Settings { endpoint: nowhere, retries: 0, ..good.clone() };
+    let unreachable = refused(nowhere).await;
+    assert!(matches!(unreachable, PlaceError::Unreachable(_)), "{unreachable}");
+    let wrong = S3Settings { secret_key: "another".into(), endpoint: Some(endpoint), ..good };
+    let written = SegmentVault::s3(&wrong).unwrap().try_writing().await;
+    assert_eq!(written, Err(PlaceError::Refused));
 }

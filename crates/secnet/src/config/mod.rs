@@ -3,6 +3,7 @@
 
 mod file;
 mod page;
+mod storage;
 mod table;
 
 pub(crate) use page::page;
@@ -18,6 +19,7 @@ use secnet_types::MemberId;
 
 use crate::failure::{Exit, Failure};
 use crate::files;
+use crate::vault::Where;
 use table::{SETTINGS, Setting, peer};
 
 /// Longest configuration file, in bytes.
@@ -43,10 +45,10 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ConfigArgs {
     /// The configuration file, in place of `secnet.toml` here.
-    #[arg(long, env = "SECNET_CONFIG", hide_env_values = true, value_name = "FILE")]
+    #[arg(long, global = true, env = "SECNET_CONFIG", hide_env_values = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Set one setting; docs/reference/configuration.md lists them. Can be given several times.
-    #[arg(long = "set", value_name = "KEY=VALUE")]
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE")]
     set: Vec<String>,
 }
 
@@ -109,6 +111,8 @@ pub(crate) struct Settings {
     pub backup: Option<(PathBuf, Duration)>,
     /// How the node takes part in a network, if it does.
     pub network: Option<Network>,
+    /// Where segments are.
+    pub vault: Where,
 }
 
 /// How a node takes part in a network.
@@ -252,6 +256,7 @@ impl Config {
                     .into(),
             );
         }
+        self.check_vault(wrong);
     }
 
     /// Each setting: key, values, origin.
@@ -303,6 +308,7 @@ impl Config {
             check_every: (check > 0).then(|| HOUR.saturating_mul(check)),
             backup: path("backup.folder").map(|folder| (folder, HOUR.saturating_mul(hours))),
             network,
+            vault: self.vault(),
         })
     }
 }

@@ -4,6 +4,9 @@ use std::net::SocketAddr;
 
 use secnet_types::MemberId;
 
+/// Longest beginning of objects' names: S3 has 1,024 bytes for a whole one.
+const MAX_PREFIX_BYTES: usize = 512;
+
 /// One setting.
 #[derive(Debug)]
 pub(crate) struct Setting {
@@ -31,6 +34,14 @@ pub(crate) enum Form {
     Members,
     /// A file or folder.
     Path,
+    /// A bucket's name.
+    Bucket,
+    /// Beginning of objects' names.
+    Prefix,
+    /// Address of an S3 server.
+    Endpoint,
+    /// Name of a region.
+    Region,
     /// A whole number in this range.
     Number(u32, u32),
     /// One of these words.
@@ -147,6 +158,48 @@ pub(crate) const SETTINGS: &[Setting] = &[
         what: "Hours from one backup to the next.",
     },
     Setting {
+        key: "vault.place",
+        form: Form::Word(&["folder", "s3"]),
+        default: "folder",
+        what: "Where segments, which are ciphertext, are kept: in the data folder, or in a bucket of an S3 server, which needs the feature `s3`. Every verb that opens the folder looks here; a folder whose segments are elsewhere is refused.",
+    },
+    Setting {
+        key: "vault.bucket",
+        form: Form::Bucket,
+        default: "",
+        what: "The bucket. It must be there.",
+    },
+    Setting {
+        key: "vault.prefix",
+        form: Form::Prefix,
+        default: "secnet",
+        what: "What the names of all objects begin with. Each data folder has its own, in which nothing else is.",
+    },
+    Setting {
+        key: "vault.endpoint",
+        form: Form::Endpoint,
+        default: "",
+        what: "The S3 server. Default: that of Amazon in `vault.region`.",
+    },
+    Setting {
+        key: "vault.region",
+        form: Form::Region,
+        default: "us-east-1",
+        what: "The region that calls are signed for.",
+    },
+    Setting {
+        key: "vault.credentials",
+        form: Form::Path,
+        default: "",
+        what: "File with the lines `AWS_ACCESS_KEY_ID = ...` and `AWS_SECRET_ACCESS_KEY = ...`, which only its owner may read (mode 600). Default: the variables of these names.",
+    },
+    Setting {
+        key: "vault.http",
+        form: Form::Word(&["yes", "no"]),
+        default: "no",
+        what: "Whether a server on another machine may be called without TLS. Who listens then learns what the storage learns.",
+    },
+    Setting {
         key: "network.listen",
         form: Form::Address,
         default: "",
@@ -192,6 +245,10 @@ impl Form {
             Self::Urls => is_url(text),
             Self::Members => text.parse::<MemberId>().is_ok(),
             Self::Path => !text.is_empty() && !text.contains('\0'),
+            Self::Bucket => is_bucket(text),
+            Self::Prefix => is_prefix(text),
+            Self::Endpoint => is_endpoint(text),
+            Self::Region => !text.is_empty() && text.bytes().all(is_plain),
             Self::Number(least, most) => {
                 text.parse::<u32>().is_ok_and(|number| (least..=most).contains(&number))
             }
@@ -209,6 +266,12 @@ impl Form {
             Self::Urls => "an address such as https://alerts.example/secnet".into(),
             Self::Members => "a member's id, such as `secnet id show NAME` prints".into(),
             Self::Path => "a path".into(),
+            Self::Bucket => {
+                "a bucket's name: 3 to 63 lower-case letters, digits, points and hyphens".into()
+            }
+            Self::Prefix => "a name, or several with `/` between them, such as clinic/data".into(),
+            Self::Endpoint => "an address such as https://s3.example.org, without a path".into(),
+            Self::Region => "a region, such as eu-central-1".into(),
             Self::Number(least, most) => format!("a whole number from {least} to {most}"),
             Self::Word(words) => format!("one of {}", words.join(", ")),
         }
@@ -231,6 +294,34 @@ fn is_authority(text: &str) -> bool {
 pub(crate) fn peer(text: &str) -> Option<(MemberId, SocketAddr)> {
     let (validator, address) = text.split_once('@')?;
     Some((validator.parse().ok()?, address.parse().ok()?))
+}
+
+/// Lower-case letters, digits and hyphens.
+const fn is_plain(byte: u8) -> bool {
+    matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-')
+}
+
+fn is_bucket(text: &str) -> bool {
+    let at_ends = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    (3..=63).contains(&text.len())
+        && text.bytes().all(|byte| is_plain(byte) || byte == b'.')
+        && text.starts_with(at_ends)
+        && text.ends_with(at_ends)
+}
+
+fn is_prefix(text: &str) -> bool {
+    let sign = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+    let name =
+        |part: &str| !part.is_empty() && part.chars().all(sign) && part != "." && part != "..";
+    text.len() <= MAX_PREFIX_BYTES && text.split('/').all(name)
+}
+
+fn is_endpoint(text: &str) -> bool {
+    reqwest::Url::parse(text).is_ok_and(|url| {
+        let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+        let named = !url.username().is_empty() || url.password().is_some();
+        matches!(url.scheme(), "http" | "https") && url.has_host() && bare && !named
+    })
 }
 
 fn is_url(text: &str) -> bool {

@@ -18,7 +18,9 @@ pub(crate) enum Kind {
     NoReserve,
     /// The ledger cannot write: nothing is released.
     Failing,
-    /// What one of the two above said is over.
+    /// The vault does not answer: nothing is released.
+    VaultUnreachable,
+    /// What disk-full, failing or vault-unreachable said is over.
     Recovered,
     /// Something stored is not what was written.
     Damaged,
@@ -34,6 +36,7 @@ impl Kind {
             Self::DiskFull => "disk-full",
             Self::NoReserve => "no-reserve",
             Self::Failing => "failing",
+            Self::VaultUnreachable => "vault-unreachable",
             Self::Recovered => "recovered",
             Self::Damaged => "damaged",
             Self::NoBackup => "no-backup",
@@ -51,6 +54,9 @@ impl Kind {
                 "make room on the ledger's disk: without a reserve, a full one stops revocations too"
             }
             Self::Failing => "look at the disk; when it is mended, start the node again",
+            Self::VaultUnreachable => {
+                "look at the vault's storage, its credentials and the network; the node goes on by itself"
+            }
             Self::Recovered => "nothing",
             Self::Damaged => {
                 "`secnet fsck` names all that is wrong; restore a backup into another folder"

@@ -25,7 +25,7 @@ use crate::system::SystemClock;
 const LOOK: Duration = Duration::from_secs(1);
 /// After so many looks without it a reserve is missed.
 const LOOKS_FOR_RESERVE: u32 = 10;
-/// How often it is looked for segments in quarantine, and at the certificate.
+/// How often it is looked whether the vault answers, for segments in quarantine, and at the certificate.
 const LOOK_AROUND: Duration = Duration::from_secs(60);
 /// How long a certificate must hold on.
 const CERTIFICATE_DAYS: u64 = 14;
@@ -37,7 +37,7 @@ const MAX_PEM_BYTES: u64 = 1024 * 1024;
 pub(crate) async fn run(node: &Node, settings: &Settings, alerts: &Alerts) {
     tokio::join!(
         standing(node, settings.reserve, alerts),
-        quarantine(node, alerts),
+        vault(node, alerts),
         certificate(settings, alerts),
         checking(node, settings.check_every, alerts),
     );
@@ -67,21 +67,24 @@ async fn standing(node: &Node, reserve: u64, alerts: &Alerts) {
     }
 }
 
-async fn quarantine(node: &Node, alerts: &Alerts) {
+/// Does the vault answer, and what has it found to be damaged?
+async fn vault(node: &Node, alerts: &Alerts) {
     let mut times = every(LOOK_AROUND);
-    let mut known = BTreeSet::new();
+    let (mut known, mut answers) = (BTreeSet::new(), true);
     loop {
         times.tick().await;
-        match node.vault.quarantined().await {
-            Ok(found) => {
-                for segment in found {
-                    if known.insert(segment) {
-                        let said = format!("segment {segment} is damaged and in quarantine");
-                        alerts.tell(Kind::Damaged, said);
-                    }
-                }
+        let answered = node.vault.quarantined().await;
+        match (&answered, answers) {
+            (Err(error), true) => alerts.tell(Kind::VaultUnreachable, error.to_string()),
+            (Ok(_), false) => alerts.tell(Kind::Recovered, "the vault answers again"),
+            _ => {}
+        }
+        answers = answered.is_ok();
+        for segment in answered.unwrap_or_default() {
+            if known.insert(segment) {
+                let said = format!("segment {segment} is damaged and in quarantine");
+                alerts.tell(Kind::Damaged, said);
             }
-            Err(error) => tracing::warn!(why = %error, "the vault's quarantine cannot be read"),
         }
     }
 }

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use crate::config::ConfigArgs;
+use crate::cli::Globals;
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -16,15 +16,15 @@ pub(crate) struct ConfigVerbArgs {
 #[derive(Debug, Subcommand)]
 enum What {
     /// Say what holds and where it comes from.
-    Show(ConfigArgs),
+    Show,
     /// Say whether a node could start with it.
-    Check(ConfigArgs),
+    Check,
 }
 
-pub(crate) fn run(out: Output, args: &ConfigVerbArgs) -> Result<(), Failure> {
+pub(crate) fn run(globals: &Globals, out: Output, args: &ConfigVerbArgs) -> Result<(), Failure> {
     match &args.what {
-        What::Show(config) => {
-            let config = config.load(&[])?;
+        What::Show => {
+            let config = globals.config.load(&[])?;
             let settings: Vec<Value> = config.entries().map(|(key, values, origin)| {
                 json!({ "key": key, "value": values.join(","), "from": origin.to_string() })
             }).collect();
@@ -35,11 +35,12 @@ pub(crate) fn run(out: Output, args: &ConfigVerbArgs) -> Result<(), Failure> {
                 lines.collect::<Vec<_>>().join("\n")
             });
         }
-        What::Check(config) => {
-            let settings = config.load(&[])?.settings()?;
+        What::Check => {
+            let settings = globals.config.load(&[])?.settings()?;
             if let Some((certificate, key)) = &settings.tls {
                 crate::service::tls::read(certificate, key)?;
             }
+            crate::vault::check_settings(&settings.vault)?;
             out.result(&json!({ "ok": true }), |_| "a node can start with this".into());
         }
     }

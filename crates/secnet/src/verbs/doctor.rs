@@ -11,13 +11,15 @@ use secnet_types::Timestamp;
 use serde_json::json;
 
 use crate::cli::Globals;
-use crate::config::{ConfigArgs, MEBIBYTE, Settings};
+use crate::config::{MEBIBYTE, Settings};
 use crate::evidence;
 use crate::failure::{Exit, Failure};
+use crate::files::{NO_STRANGER, NOBODY_ELSE, require_private};
 use crate::node::{LEDGER, Node, own_keys, require};
 use crate::output::Output;
 use crate::service::{tls, watching};
 use crate::system::SystemClock;
+use crate::vault;
 use crate::verbs::backup;
 
 /// A clock further behind the ledger than this is wrong, in milliseconds.
@@ -28,11 +30,21 @@ const LATE: u32 = 2;
 const ROOM_BYTES: usize = 64 * 1024 * 1024;
 const ROOM_PIECE: usize = 1024 * 1024;
 
+/// Failures to open the folder that only say that its vault cannot be used where the configuration says.
+const VAULT_CODES: [&str; 9] = [
+    "config",
+    "needs-feature",
+    "no-bucket",
+    "no-credentials",
+    "other-vault",
+    "permissions",
+    "vault-refused",
+    "vault-taken",
+    "vault-unreachable",
+];
+
 #[derive(Debug, Args)]
-pub(crate) struct DoctorArgs {
-    #[command(flatten)]
-    config: ConfigArgs,
-}
+pub(crate) struct DoctorArgs {}
 
 /// One thing that was looked at.
 struct Finding {
@@ -54,9 +66,9 @@ impl Finding {
     }
 }
 
-pub(crate) async fn run(globals: &Globals, out: Output, args: DoctorArgs) -> Result<(), Failure> {
+pub(crate) async fn run(globals: &Globals, out: Output, _: DoctorArgs) -> Result<(), Failure> {
     let mut findings = Vec::new();
-    let config = args.config.load(&[]).and_then(|config| config.settings());
+    let config = globals.config.load(&[]).and_then(|config| config.settings());
     let settings = config.as_ref().ok().cloned();
     findings.push(Finding::of("configuration", config.map(drop)));
     findings.push(Finding::of("folder", require(&globals.dir)));
@@ -64,6 +76,8 @@ pub(crate) async fn run(globals: &Globals, out: Output, args: DoctorArgs) -> Res
     findings.push(Finding::of("room on the disk", room(&globals.dir)));
     if let Some(settings) = &settings {
         findings.push(Finding::of("reserve", reserve(&globals.dir, settings.reserve)));
+        let vault = vault::try_out(&globals.dir, &settings.vault).await;
+        findings.push(Finding::of("vault", vault));
     }
     findings.extend(opened(globals).await);
     if let Some(settings) = &settings {
@@ -93,41 +107,20 @@ fn text(findings: &[Finding]) -> String {
 /// Only the owner may read keys.
 fn permissions(globals: &Globals, settings: Option<&Settings>) -> Result<(), Failure> {
     let keys = globals.dir.join("keys");
-    private(&globals.dir, NOBODY_ELSE, "700")?;
-    private(&keys, NOBODY_ELSE, "700")?;
+    require_private(&globals.dir, NOBODY_ELSE, "700")?;
+    require_private(&keys, NOBODY_ELSE, "700")?;
     let files = std::fs::read_dir(&keys).map_err(|error| Failure::io("read", &keys, &error))?;
     for file in files.filter_map(Result::ok) {
-        private(&file.path(), NOBODY_ELSE, "600")?;
+        require_private(&file.path(), NOBODY_ELSE, "600")?;
     }
     // These may be shared with the group that the node runs as. A descriptor has the permissions of whatever it is.
     if let Some(file) = globals.passphrase_file.as_deref().filter(|file| file.is_file()) {
-        private(file, NO_STRANGER, "640")?;
+        require_private(file, NO_STRANGER, "640")?;
     }
     match settings.and_then(|settings| settings.tls.as_ref()) {
-        Some((_, key)) if key.exists() => private(key, NO_STRANGER, "640"),
+        Some((_, key)) if key.exists() => require_private(key, NO_STRANGER, "640"),
         _ => Ok(()),
     }
-}
-
-/// Permissions of others than the owner.
-const NOBODY_ELSE: u32 = 0o077;
-/// Permissions of others than the owner and the group.
-const NO_STRANGER: u32 = 0o007;
-
-#[cfg(unix)]
-fn private(path: &Path, denied: u32, wanted: &str) -> Result<(), Failure> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let found = std::fs::metadata(path).map_err(|error| Failure::io("look at", path, &error))?;
-    if found.permissions().mode() & denied == 0 {
-        return Ok(());
-    }
-    let said = format!("others may use `{}`", path.display());
-    Err(Failure::new("permissions", said).hint(format!("chmod {wanted} {}", path.display())))
-}
-
-#[cfg(not(unix))]
-fn private(_: &Path, _: u32, _: &str) -> Result<(), Failure> {
-    Ok(())
 }
 
 /// Is there, or could there be, what keeps revocations going on a full disk?
@@ -160,8 +153,11 @@ fn room(dir: &Path) -> Result<(), Failure> {
 async fn opened(globals: &Globals) -> Vec<Finding> {
     let node = match globals.open().await {
         Ok(node) => node,
-        // Its ledger is opened only to agree on it with others: what shows without that is whether the keys open.
-        Err(failure) if failure.code == "network-folder" => {
+        // Its ledger is opened only to agree on it with others, or only with its vault, of which the doctor has told: what
+        // shows without that is whether the keys open.
+        Err(failure)
+            if failure.code == "network-folder" || VAULT_CODES.contains(&failure.code.as_ref()) =>
+        {
             let opens = globals.passphrase().and_then(|given| own_keys(&globals.dir, &given));
             return vec![Finding::of("passphrase", opens.map(drop))];
         }

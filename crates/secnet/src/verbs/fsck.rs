@@ -11,7 +11,6 @@ use secnet_crypto::Address;
 use secnet_node::store::{Finding, Store, StoreError};
 use secnet_node::{Against, Chain, check_chain_from, store_options, stored_genesis};
 use secnet_types::{Genesis, limits};
-use secnet_vault::SegmentVault;
 use serde::Serialize;
 use serde_json::json;
 
@@ -24,6 +23,7 @@ use crate::node::{NODE_KEYS, OwnKeys, own_keys, store_failure};
 use crate::output::Output;
 use crate::show;
 use crate::succession;
+use crate::vault::{self, Where};
 
 /// Findings that are named; the rest are counted.
 const MAX_NAMED: usize = 1000;
@@ -82,6 +82,8 @@ impl Findings {
 pub(crate) async fn run(globals: &Globals, out: Output, args: FsckArgs) -> Result<(), Failure> {
     let dir = &globals.dir;
     crate::node::require(dir)?;
+    let place = globals.vault()?;
+    vault::agrees(dir, &place)?;
     let against =
         args.against.iter().map(|file| evidence::read(file)).collect::<Result<Vec<_>, _>>()?;
     let passphrase = globals.passphrase()?;
@@ -100,7 +102,7 @@ pub(crate) async fn run(globals: &Globals, out: Output, args: FsckArgs) -> Resul
             None
         }
     };
-    vault(&dir.join("vault"), out, referenced.as_ref(), &mut findings).await?;
+    segments(dir, (&place, out), referenced.as_ref(), &mut findings).await?;
     report(out, &findings)
 }
 
@@ -265,20 +267,26 @@ fn same_genesis(dir: &Path, stored: &Genesis) -> Result<(), String> {
 }
 
 /// Every segment is there and matches its address.
-async fn vault(
-    folder: &Path,
-    out: Output,
+async fn segments(
+    dir: &Path,
+    (place, out): (&Where, Output),
     referenced: Option<&BTreeSet<Address>>,
     findings: &mut Findings,
 ) -> Result<(), Failure> {
-    if !folder.exists() {
+    let Some(vault) = vault::inspect(dir, place)? else {
         findings.add("vault", "the folder", "it is missing");
         return Ok(());
+    };
+    match vault::look(dir, place).await {
+        // What is there is checked all the same.
+        Err(failure) if matches!(&*failure.code, "vault-taken" | "vault-lost") => {
+            findings.add("vault", "the place", failure.message);
+        }
+        looked => looked?,
     }
     let unreachable = |error: &dyn std::error::Error| {
         Failure::new("vault", "cannot read the vault").because(error).exit(Exit::Unreachable)
     };
-    let vault = SegmentVault::local(folder).map_err(|error| unreachable(&error))?;
     let nothing = BTreeSet::new();
     let bar = out.progress(0, "vault");
     let report = secnet_vault::inspect(&vault, referenced.unwrap_or(&nothing), |done, total| {

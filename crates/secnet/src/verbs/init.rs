@@ -10,6 +10,7 @@ use crate::cli::Globals;
 use crate::failure::Failure;
 use crate::node::Node;
 use crate::output::Output;
+use crate::vault::{self, Where};
 use crate::{sign, succession};
 
 #[derive(Debug, Args)]
@@ -26,19 +27,26 @@ pub(crate) struct InitArgs {
 pub(crate) async fn run(globals: &Globals, out: Output, args: InitArgs) -> Result<(), Failure> {
     let dir = &globals.dir;
     let name = args.name.as_deref();
+    let place = globals.vault()?;
     let node = match &args.successor_of {
-        Some(old) if globals.dry_run => return foresee(globals, out, old, name).await,
+        Some(old) if globals.dry_run => return foresee(globals, out, (old, &place), name).await,
         Some(old) => {
             let passphrase = globals.passphrase_of(old)?;
-            succession::succeed(old, dir, name, &passphrase).await?
+            succession::succeed(old, (dir, &place), name, &passphrase).await?
         }
         None => {
             let name = name.unwrap_or("my-network");
             if globals.dry_run {
-                out.would(&format!("make a network `{name}` in `{}`", dir.display()));
+                out.would(&format!(
+                    "make a network `{name}` in `{}`{}",
+                    dir.display(),
+                    apart(&place)
+                ));
                 return Ok(());
             }
-            Node::create(dir, name, &globals.new_passphrase()?).await?
+            // Before anybody has typed a passphrase, twice.
+            vault::check_settings(&place)?;
+            Node::create_with(dir, name, &globals.new_passphrase()?, &place).await?
         }
     };
     let genesis = node.pdc.log.genesis().clone();
@@ -58,7 +66,7 @@ pub(crate) async fn run(globals: &Globals, out: Output, args: InitArgs) -> Resul
             genesis.name,
             old.display()
         ),
-        None => format!("made the network `{}` in `{dir}`", genesis.name),
+        None => format!("made the network `{}` in `{dir}`{}", genesis.name, apart(&place)),
     });
     let has_passphrase = |dir: &Path| dir.join("passphrase").exists();
     if args.successor_of.as_deref().is_some_and(has_passphrase) && !has_passphrase(&globals.dir) {
@@ -71,14 +79,22 @@ pub(crate) async fn run(globals: &Globals, out: Output, args: InitArgs) -> Resul
     Ok(())
 }
 
+/// Where segments are, if that is elsewhere.
+fn apart(place: &Where) -> String {
+    match place {
+        Where::Folder => String::new(),
+        elsewhere => format!("; its segments are in {elsewhere}"),
+    }
+}
+
 /// What the old network's governor would sign, and what its ledger would say.
 async fn foresee(
     globals: &Globals,
     out: Output,
-    old: &Path,
+    (old, place): (&Path, &Where),
     name: Option<&str>,
 ) -> Result<(), Failure> {
-    let node = Node::open(old, &globals.passphrase_of(old)?).await?;
+    let node = Node::open(old, &globals.passphrase_of(old)?, place).await?;
     let command = node.proposed(succession::closing(&node, name)?)?;
     let foreseen = sign::foresee(&node, &command, &Enclosures::default());
     let (old, dir) = (old.display(), globals.dir.display());

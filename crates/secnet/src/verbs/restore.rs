@@ -29,6 +29,7 @@ use crate::output::Output;
 use crate::show;
 use crate::succession::{self, CLOSED};
 use crate::system::SystemClock;
+use crate::vault::{self, Where};
 use secnet_app::ports::Clock as _;
 
 #[derive(Debug, Args)]
@@ -61,9 +62,11 @@ pub(crate) async fn run(globals: &Globals, out: Output, args: RestoreArgs) -> Re
         .exit(Exit::Usage));
     }
     format::check(&args.from)?;
+    let place = globals.vault()?;
+    vault::check_settings(&place)?;
     let evidence = end::evidence(&args)?;
     if globals.dry_run {
-        return foresee(dir, out, &args, &evidence);
+        return foresee((dir, &place), out, &args, &evidence).await;
     }
     let passphrase = globals.passphrase_of(&args.from)?;
     // Aside first: a folder under its name is a verified one.
@@ -71,10 +74,11 @@ pub(crate) async fn run(globals: &Globals, out: Output, args: RestoreArgs) -> Re
     require_empty(&aside).map_err(|failure| {
         failure.hint("an earlier restore was cut off there; remove that folder, and restore again")
     })?;
-    let restored = restore(&args, &aside, (&passphrase, &evidence), out).await;
+    let restored = restore(&args, (&aside, &place), (&passphrase, &evidence), out).await;
     let (value, end) = match restored {
         Ok(restored) => restored,
         Err(failure) => {
+            vault::give_up(&aside, &place).await;
             drop(std::fs::remove_dir_all(&aside));
             return Err(failure);
         }
@@ -100,12 +104,13 @@ pub(crate) async fn run(globals: &Globals, out: Output, args: RestoreArgs) -> Re
 }
 
 /// Where the backup ends, without the checks that take long.
-fn foresee(
-    dir: &Path,
+async fn foresee(
+    (dir, place): (&Path, &Where),
     out: Output,
     args: &RestoreArgs,
     evidence: &[Evidence],
 ) -> Result<(), Failure> {
+    vault::try_out(dir, place).await?;
     let damaged = "the backup's ledger is damaged";
     let store = Store::inspect(&newest_ledger(&args.from)?, store_options(false))
         .map_err(|error| wrong(damaged).because(&error))?;
@@ -128,12 +133,13 @@ fn newest_ledger(from: &Path) -> Result<PathBuf, Failure> {
 
 async fn restore(
     args: &RestoreArgs,
-    dir: &Path,
+    (dir, place): (&Path, &Where),
     (passphrase, evidence): (&str, &[Evidence]),
     out: Output,
 ) -> Result<(Map<String, Value>, End), Failure> {
     let from = &args.from;
     files::make_private_dir(dir)?;
+    let vault = vault::begin(dir, place).await?;
     files::copy_tree(&from.join("keys"), &dir.join("keys"), &[])?;
     if from.join(CLOSED).exists() {
         files::copy_tree(&from.join(CLOSED), &dir.join(CLOSED), &[])?;
@@ -145,13 +151,13 @@ async fn restore(
     }
 
     let (events, end) = restore_ledger(args, dir, evidence, out)?;
-    let (report, erased) = restore_vault(args, dir, passphrase).await?;
+    let (report, erased) = restore_vault(args, (dir, &vault), passphrase).await?;
     if let Some(address) = report.damaged.first() {
         return Err(wrong(&format!("segment {address} of the backup is damaged")));
     }
     copy_file(&from.join("genesis.cbor"), &dir.join("genesis.cbor"))?;
     let own = own_keys(dir, passphrase)?;
-    let node = Node::open(dir, passphrase).await?;
+    let node = Node::open(dir, passphrase, place).await?;
     let done = match verify_keys(&node, passphrase, &own) {
         Ok(()) => finish(&node, &erased).await,
         Err(failure) => Err(failure),
@@ -209,7 +215,7 @@ fn restore_ledger(
 
 async fn restore_vault(
     args: &RestoreArgs,
-    dir: &Path,
+    (dir, vault): (&Path, &SegmentVault),
     passphrase: &str,
 ) -> Result<(secnet_vault::RestoreReport, Vec<Erasure>), Failure> {
     let unusable = |error: &dyn std::error::Error| {
@@ -221,14 +227,13 @@ async fn restore_vault(
     // The date that an erasure's receipt names holds for every copy of the keys, however old.
     epochs.expire(SystemClock.now()).map_err(|e| backup_failure(&e))?;
     let erased = erased::noted(&epochs)?;
-    let vault = SegmentVault::local(&dir.join("vault")).map_err(|error| unusable(&error))?;
     let archive =
         PrivateArchive::open(&dir.join("archive"), storage).map_err(|error| unusable(&error))?;
     // Erasures are carried out on the restored archive, because they may concern a part of an entry only.
     let report = secnet_vault::restore(
         &args.from.join("vault"),
         &epochs,
-        &vault,
+        vault,
         &archive,
         &BTreeSet::new(),
         &mut |_, _, _, value| Some(value),

@@ -10,6 +10,7 @@ use crate::node::Node;
 use crate::output::Output;
 use crate::remote::{RemoteArgs, text};
 use crate::show;
+use crate::vault::{self, Where};
 
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
@@ -53,6 +54,8 @@ pub(crate) async fn run_remote(out: Output, args: &StatusArgs) -> Result<(), Fai
 pub(crate) async fn run(node: &Node, out: Output) -> Result<(), Failure> {
     let standing = node.ledger.standing();
     let trouble = standing.trouble.as_ref().map(ToString::to_string);
+    let looked = vault::look(&node.dir, &node.place).await.err();
+    let vault_trouble = looked.as_ref().map(|failure| &failure.message);
     let value = node.pdc.view(|view| {
         let (members, datasets, grants) = view.state.sizes();
         let conserved = view.state.audit().is_some_and(|(totals, sum)| totals.supply == sum);
@@ -72,6 +75,8 @@ pub(crate) async fn run(node: &Node, out: Output) -> Result<(), Failure> {
             "free_bytes": standing.free,
             "reserve_bytes": standing.reserve,
             "trouble": trouble,
+            "vault": node.place.to_string(),
+            "vault_trouble": vault_trouble,
         })
     });
     let value = value.unwrap_or_default();
@@ -86,13 +91,21 @@ pub(crate) async fn run(node: &Node, out: Output) -> Result<(), Failure> {
         let money = if whole { "not a millionth is missing" } else { "they do not add up" };
         let closed = if word("closed") == "true" { ", closed" } else { "" };
         format!(
-            "network   {} ({}){closed}\nledger    block {}, {}, last block {}\nholds     {}, {}, {}\nmoney     {} issued, {} in the treasury; {money}\ndisk      {}",
+            "network   {} ({}){closed}\nledger    block {}, {}, last block {}\nholds     {}, {}, {}\nmoney     {} issued, {} in the treasury; {money}\ndisk      {}\nvault     {}",
             word("name"), word("network"), word("height"), count("events", "event"), word("time"),
             count("members", "member"), count("datasets", "dataset"), count("grants", "grant"),
-            word("supply"), word("treasury"), disk(&standing),
+            word("supply"), word("treasury"), disk(&standing), vault_line(&node.place, looked.as_ref()),
         )
     });
     Ok(())
+}
+
+/// Where segments are, and whether they can be reached.
+fn vault_line(place: &Where, trouble: Option<&Failure>) -> String {
+    match trouble {
+        Some(trouble) => trouble.message.clone(),
+        None => place.to_string(),
+    }
 }
 
 /// How much room there is, in words.

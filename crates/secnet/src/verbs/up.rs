@@ -6,27 +6,29 @@ use clap::Args;
 use serde_json::json;
 
 use crate::cli::Globals;
-use crate::config::ConfigArgs;
 use crate::failure::Failure;
+use crate::node::Node;
 use crate::output::Output;
 use crate::service::{Service, log};
+use crate::vault;
 
 #[derive(Debug, Args)]
 pub(crate) struct UpArgs {
     /// Where to listen; the setting `listen`.
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
-    #[command(flatten)]
-    config: ConfigArgs,
 }
 
 /// Serve until somebody interrupts.
 pub(crate) async fn run(globals: &Globals, out: Output, args: UpArgs) -> Result<(), Failure> {
     let flags: Vec<_> = args.listen.iter().map(|listen| ("listen", listen.to_string())).collect();
-    let settings = args.config.load(&flags)?.settings()?;
+    let settings = globals.config.load(&flags)?.settings()?;
     log::begin(&settings);
-    let node = globals.open_in(settings.network.as_ref()).await?;
-    let service = Service::bind(settings).await;
+    let node = globals.open_in(&settings).await?;
+    let service = match vault_answers(&node).await {
+        Ok(()) => Service::bind(settings).await,
+        Err(failure) => Err(failure),
+    };
     let served = match service {
         Ok(service) => {
             let (url, metrics) = (service.url(), service.metrics_url());
@@ -45,4 +47,13 @@ pub(crate) async fn run(globals: &Globals, out: Output, args: UpArgs) -> Result<
     };
     let closed = node.close().await;
     served.and(closed)
+}
+
+/// A vault that is not this folder's, or takes nothing, is told of before anything is served. One that does not answer may do
+/// so later: until then nothing is released, and what ends rights is still ordered. Administrators are told.
+async fn vault_answers(node: &Node) -> Result<(), Failure> {
+    match vault::look(&node.dir, &node.place).await {
+        Err(failure) if failure.code == "vault-unreachable" => Ok(()),
+        looked => looked,
+    }
 }

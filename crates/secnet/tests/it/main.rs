@@ -10,6 +10,10 @@
 )]
 
 mod bad_input;
+#[cfg(feature = "s3")]
+mod bucket;
+#[cfg(not(feature = "s3"))]
+mod bucketless;
 mod contract;
 mod cut_off;
 mod demo;

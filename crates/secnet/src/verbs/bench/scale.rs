@@ -17,6 +17,7 @@ use crate::failure::Failure;
 use crate::keystore::Identity;
 use crate::node::Node;
 use crate::output::Output;
+use crate::vault::Where;
 
 const OWNERS: usize = 64;
 const GRANTEES: usize = 1000;
@@ -184,7 +185,7 @@ fn on_disk(dir: &Path) -> f64 {
 /// Open a folder as a restarted program does. Not closed: publishing the log takes minutes and is no part of the measure.
 pub(super) async fn restart(place: &Place) -> Result<Value, Failure> {
     let start = Instant::now();
-    let node = Node::open(&place.dir, PASSPHRASE).await?;
+    let node = Node::open(&place.dir, PASSPHRASE, &Where::Folder).await?;
     let opened = start.elapsed();
     drop(node);
     Ok(json!({ "open_s": opened.as_secs_f64() }))
@@ -193,7 +194,7 @@ pub(super) async fn restart(place: &Place) -> Result<Value, Failure> {
 /// Open a folder, let requests be decided on, then let doctors read.
 pub(super) async fn child(place: &Place) -> Result<Value, Failure> {
     let (doctors, each) = (place.amount(60, 20), 4);
-    let node = Node::open(&place.dir, PASSPHRASE).await?;
+    let node = Node::open(&place.dir, PASSPHRASE, &Where::Folder).await?;
     let (_, resident) = machine::memory();
     let sizes = node.pdc.view(|view| view.state.sizes());
     let (_, datasets, grants) = sizes.ok_or_else(|| wrong("the ledger cannot be read"))?;

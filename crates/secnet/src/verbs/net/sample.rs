@@ -34,7 +34,8 @@ pub(super) fn dataset(net: &Local) -> Option<DatasetId> {
 pub(super) async fn make(globals: &Globals, out: Output, net: &Local) -> Result<(), Failure> {
     let here = net.node(1)?;
     let passphrase = globals.passphrase_of(&here.dir)?;
-    let node = Node::open_in(&here.dir, &passphrase, here.settings.network.as_ref()).await?;
+    let (place, network) = (&here.settings.vault, here.settings.network.as_ref());
+    let node = Node::open_in(&here.dir, &passphrase, place, network).await?;
     let made = at(&node, out).await;
     let closed = node.close().await;
     let dataset = made?;
