@@ -158,6 +158,8 @@ pub(crate) async fn give_up(dir: &Path, at: &Where) {
     let claimed: Option<OwnerId> = note::claimed(dir);
     if let (Some(owner), Ok(vault)) = (claimed, bucket.connect(LOOK_RETRIES))
         && let Err(error) = vault.give_up(owner).await
+        // It was another's all the time.
+        && error != PlaceError::Taken
     {
         tracing::warn!(why = %error, place = %bucket, "what was put there stays");
     }

@@ -75,7 +75,14 @@ impl Run {
 pub(crate) fn command(cwd: &Path) -> Command {
     let mut command = Command::new(SECNET);
     command.current_dir(cwd).stdin(std::process::Stdio::null());
-    for name in ["SECNET_DIR", "SECNET_PASSPHRASE_FILE", "SECNET_URL", "SECNET_KEYS", "SECNET_CA"] {
+    for name in [
+        "SECNET_CONFIG",
+        "SECNET_DIR",
+        "SECNET_PASSPHRASE_FILE",
+        "SECNET_URL",
+        "SECNET_KEYS",
+        "SECNET_CA",
+    ] {
         command.env_remove(name);
     }
     command
