@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::response::Response;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -37,6 +38,8 @@ struct Liar {
 impl Liar {
     /// Dr. Bo has been granted laboratory results for treatment, and Rita for research.
     fn start() -> Self {
+        // Whoever installed one first has installed the same.
+        drop(rustls::crypto::ring::default_provider().install_default());
         let place = Place::demo();
         let dataset = place.dataset();
         place.run(&["wallet", "issue", "dr-bo", "10"]).ok();
@@ -95,17 +98,26 @@ impl Liar {
     }
 }
 
-async fn answer(State(told): State<Arc<Told>>, call: Request) -> Response {
-    let (head, body) = call.into_parts();
-    let path = head.uri.path_and_query().unwrap().to_string();
+async fn honest(node: SocketAddr, path: &str, head: Parts, body: Body) -> (u16, Value) {
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let sent = http
-        .request(head.method, format!("http://{}{path}", told.node))
+        .request(head.method, format!("http://{node}{path}"))
         .headers(head.headers)
         .body(to_bytes(body, usize::MAX).await.unwrap());
     let honest = sent.send().await.unwrap();
-    let (mut status, body) = (honest.status().as_u16(), honest.bytes().await.unwrap());
-    let mut said = serde_json::from_slice(&body).unwrap_or(Value::Null);
+    let (status, body) = (honest.status().as_u16(), honest.bytes().await.unwrap());
+    (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
+}
+
+async fn answer(State(told): State<Arc<Told>>, call: Request) -> Response {
+    let (head, body) = call.into_parts();
+    let path = head.uri.path_and_query().unwrap().to_string();
+    // Long lists are made up whole.
+    let (mut status, mut said) =
+        match path.starts_with("/v1/history?") || path.starts_with("/v1/rules?") {
+            true => (200, Value::Null),
+            false => honest(told.node, &path, head, body).await,
+        };
     let lie = *told.lie.lock().unwrap();
     lie(&path, &mut status, &mut said);
     Response::builder().status(status).body(Body::from(said.to_string())).unwrap()
