@@ -126,8 +126,8 @@ pub enum StartError {
     Thread(std::io::Error),
 }
 
-/// The validators that there is a connection to.
-type Peers = Arc<Mutex<Vec<ValidatorKey>>>;
+/// The validators that there is a connection to, and the bytes that were sent.
+type Peers = Arc<Mutex<(Vec<ValidatorKey>, u64)>>;
 
 /// The ledger of a network behind the [`Log`] port.
 #[derive(Debug)]
@@ -194,7 +194,13 @@ impl Bft {
     /// The validators that this node was connected to within the last second or two, ascending.
     #[must_use]
     pub fn peers(&self) -> Vec<ValidatorKey> {
-        self.peers.lock().clone()
+        self.peers.lock().0.clone()
+    }
+
+    /// Bytes that this node had sent to other validators since its start, a second or two ago.
+    #[must_use]
+    pub fn sent_bytes(&self) -> u64 {
+        self.peers.lock().1
     }
 }
 
@@ -319,8 +325,8 @@ impl Engine {
         net.start();
         runtime.child("peers").spawn(move |context| async move {
             loop {
-                let connected = peers::connected(&context.encode());
-                *peers.lock() = connected;
+                let metrics = context.encode();
+                *peers.lock() = (peers::connected(&metrics), peers::sent_bytes(&metrics));
                 context.sleep(LOOK_FOR_PEERS).await;
             }
         });
