@@ -315,12 +315,12 @@ impl Engine {
         let addresses = addresses.map(|(key, address)| (key, (*address).into()));
         oracle.track(0, Map::from_iter_dedup(addresses));
         let channels = Channels {
-            votes: net.register(0, quota()),
-            certificates: net.register(1, quota()),
-            resolver: net.register(2, quota()),
-            blocks: net.register(3, quota()),
-            backfill: net.register(4, quota()),
-            commands: net.register(5, quota()),
+            votes: net.register(0, quota(0)),
+            certificates: net.register(1, quota(1)),
+            resolver: net.register(2, quota(2)),
+            blocks: net.register(3, quota(3)),
+            backfill: net.register(4, quota(4)),
+            commands: net.register(5, quota(5)),
         };
         net.start();
         runtime.child("peers").spawn(move |context| async move {

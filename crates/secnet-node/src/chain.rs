@@ -22,6 +22,7 @@ use crate::check::Closed;
 use crate::cose_receipt::cose_receipt;
 use crate::recent::{RecentBlock, RecentBlocks};
 use crate::store::{BlockRecord, Commit, EntryKey, Leaf, Options, Store, StoreError, proof};
+use crate::tried::TriedBlocks;
 
 /// Meta value: the genesis, canonically encoded.
 const META_GENESIS: &str = "genesis";
@@ -49,6 +50,8 @@ pub struct Chain {
     pub(crate) store: Store,
     key: Option<Arc<SigningKey>>,
     recent: Mutex<RecentBlocks>,
+    /// Blocks of a network that are not durable. Whoever locks it has the executor.
+    pub(crate) tried: Mutex<TriedBlocks>,
     /// A write has failed, and what is durable could not be read: memory may be behind it.
     pub(crate) unsure: AtomicBool,
 }
@@ -118,6 +121,7 @@ impl Chain {
             store,
             key,
             recent: Mutex::default(),
+            tried: Mutex::default(),
             unsure: AtomicBool::new(false),
         })
     }
@@ -139,6 +143,7 @@ impl Chain {
             store,
             key,
             recent: Mutex::default(),
+            tried: Mutex::default(),
             unsure: AtomicBool::new(false),
         })
     }
@@ -161,6 +166,19 @@ impl Chain {
     /// The [`Rejection`] that it would meet.
     pub fn forecast(&self, command: &Verified, now: Timestamp) -> Result<Vec<Effect>, Rejection> {
         self.executor.write().forecast(command, now)
+    }
+
+    /// The same of each of these by itself. Blocks wait once for all of them.
+    pub fn forecast_each(
+        &self,
+        commands: &[Verified],
+        now: Timestamp,
+    ) -> Vec<Result<(), Rejection>> {
+        if commands.is_empty() {
+            return Vec::new();
+        }
+        let mut executor = self.executor.write();
+        commands.iter().map(|command| executor.forecast(command, now).map(drop)).collect()
     }
 
     /// The executor at what is durable, for reading. Holding it holds up the next block.
@@ -234,6 +252,16 @@ impl Chain {
         position: &Resume,
         prepared: Prepared,
     ) -> Result<(), ChainError> {
+        self.complete_by(blocks, position, |executor| executor.adopt(prepared))
+    }
+
+    /// The same, with the executor let there in this way.
+    pub(crate) fn complete_by(
+        &self,
+        blocks: impl IntoIterator<Item = (ExecutedBlock, Option<Certificate>)>,
+        position: &Resume,
+        adopt: impl FnOnce(&mut Executor) -> bool,
+    ) -> Result<(), ChainError> {
         let (commit, fresh) = commit_of(blocks, position);
         let written = self.store.commit(commit);
         let mut executor = self.executor.write();
@@ -244,7 +272,7 @@ impl Chain {
             return Err(error.into());
         }
         // What is durable counts, should anybody have made blocks meanwhile.
-        if !executor.adopt(prepared) {
+        if !adopt(&mut executor) {
             self.go_back(&mut executor)?;
         }
         self.keep(fresh);
@@ -269,6 +297,7 @@ impl Chain {
         self.unsure.store(true, Ordering::Release);
         *executor = load(&self.store)?;
         *self.recent.lock() = RecentBlocks::default();
+        self.tried.lock().clear();
         self.unsure.store(false, Ordering::Release);
         Ok(())
     }
