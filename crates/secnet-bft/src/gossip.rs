@@ -57,7 +57,7 @@ pub(crate) async fn hear(runtime: impl Clock, ledger: Arc<Ledger>, mut others: i
                 next = others.recv().now_or_never().and_then(Result::ok);
             }
         }
-        for (peer, valid) in peers.into_iter().zip(ledger.hear(all)) {
+        for (peer, valid) in peers.into_iter().zip(ledger.hear(&all)) {
             if !valid {
                 tracing::warn!(?peer, "a command that is not valid was dropped");
             }

@@ -116,8 +116,8 @@ impl Ledger {
     }
 
     /// Take commands that other nodes told of. Which of them are valid: an honest node tells of no others.
-    pub(crate) fn hear(&self, commands: Vec<Vec<u8>>) -> Vec<bool> {
-        let results = self.verify(&commands);
+    pub(crate) fn hear(&self, commands: &[Vec<u8>]) -> Vec<bool> {
+        let results = self.verify(commands);
         let executor = self.chain.executor();
         let mut pool = self.pool.lock();
         let mut came = false;

@@ -10,11 +10,12 @@ use super::{Answer, Doubted, Ledger};
 use crate::limits::{MAX_DOUBTED, MAX_JUDGED_AT_ONCE, MAX_POOL_BYTES, MAX_UNJUDGED};
 
 type Reply = oneshot::Sender<Answer>;
+type Command = (Vec<u8>, Reply);
 
 /// Commands that nobody has looked at yet.
 #[derive(Debug, Default)]
 pub(super) struct Unjudged {
-    waiting: Vec<(Vec<u8>, Reply)>,
+    waiting: Vec<Command>,
     /// Of their bytes, so many.
     bytes: usize,
     /// Somebody is judging.
@@ -52,21 +53,21 @@ impl Ledger {
     }
 
     /// Commands to be judged now, unless somebody is at it, who will see to them.
-    fn to_be_judged(&self) -> Option<(Vec<(Vec<u8>, Reply)>, Judging<'_>)> {
+    fn to_be_judged(&self) -> Option<(Vec<Command>, Judging<'_>)> {
         let mut unjudged = self.unjudged.lock();
         if unjudged.busy || unjudged.waiting.is_empty() {
             return None;
         }
         unjudged.busy = true;
         let count = unjudged.waiting.len().min(MAX_JUDGED_AT_ONCE);
-        let commands: Vec<(Vec<u8>, Reply)> = unjudged.waiting.drain(..count).collect();
+        let commands: Vec<Command> = unjudged.waiting.drain(..count).collect();
         let bytes = commands.iter().map(|(command, _)| command.len()).sum();
         unjudged.bytes = unjudged.bytes.saturating_sub(bytes);
         Some((commands, Judging(self)))
     }
 
     /// Judge commands before anybody else hears of them: what is refused here has never left this node.
-    fn judge(&self, commands: Vec<(Vec<u8>, Reply)>) {
+    fn judge(&self, commands: Vec<Command>) {
         let (commands, replies): (Vec<_>, Vec<_>) = commands.into_iter().unzip();
         if let Some(trouble) = self.trouble() {
             let answer = Err(SubmitError::Unavailable(trouble.to_string()));

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use secnet_crypto::{BatchItem, Signature, SigningKey, verify_batch};
 use secnet_types::{
-    AccessRequest, Amount, DatasetId, Decision, Digest, Grant, GrantId, NetworkId, Operation, Party,
-    RequestId, ServiceLevel, Signed, SignedCommand, Terms, Timestamp, Verdict, Window,
+    AccessRequest, Amount, DatasetId, Decision, Digest, Grant, GrantId, NetworkId, Operation,
+    Party, RequestId, ServiceLevel, Signed, SignedCommand, Terms, Timestamp, Verdict, Window,
 };
 
 use super::net::{self, CALLERS, LIFETIME_MS, Net, id, submit_all};

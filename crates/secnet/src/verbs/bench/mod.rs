@@ -27,6 +27,8 @@ use crate::cli::Globals;
 use crate::failure::Failure;
 use crate::files;
 use crate::output::Output;
+#[cfg(feature = "bft")]
+use network::{node::child as net_node, run as network};
 use row::{Row, table};
 
 #[derive(Debug, Args)]
@@ -144,7 +146,10 @@ struct Place {
     dir: PathBuf,
     quick: bool,
     /// How long a load on a network lasts.
-    #[cfg_attr(not(feature = "bft"), expect(dead_code, reason = "only networks are asked so long"))]
+    #[cfg_attr(
+        not(feature = "bft"),
+        expect(dead_code, reason = "only networks are asked so long")
+    )]
     seconds: u64,
     /// Decisions to catch up with.
     #[cfg_attr(not(feature = "bft"), expect(dead_code, reason = "only networks catch up"))]
@@ -235,9 +240,6 @@ async fn measure(place: &Place, out: Output, names: &[Measure]) -> Result<Vec<Ro
     }
     Ok(rows)
 }
-
-#[cfg(feature = "bft")]
-use network::{node::child as net_node, run as network};
 
 #[cfg(not(feature = "bft"))]
 async fn network(_: Measure, _: &Place, _: Output) -> Result<Vec<Row>, Failure> {

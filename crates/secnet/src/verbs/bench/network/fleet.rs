@@ -15,18 +15,29 @@ use serde_json::Value;
 use super::super::row::{Times, per_second};
 use super::super::{Place, Said, broken, wrong};
 use super::VALIDATORS;
-use super::orders::{Kind, Order, PLAN, Plan, Seen, Sent};
-use super::world::{MEMBERS, World};
+use super::orders::{Kind, LEDGER, Order, PLAN, Plan, Seen, Sent, VOTES};
+use super::world::MEMBERS;
 use crate::failure::Failure;
 use crate::files;
 use crate::system::{SystemClock, random};
 
+/// How the names of the engine's folders begin that hold what is recent: votes, and blocks before they are archived.
+const PRUNED: [&str; 2] = ["engine-votes", "engine-marshal-cache"];
 /// Callers that prepare the ledger.
 const PREPARERS: usize = 256;
 
+/// Bytes of a node's files.
+#[derive(Clone, Copy)]
+pub(super) struct Files {
+    pub ledger: u64,
+    /// Of the engine: what it archives.
+    pub kept: u64,
+    /// Of the engine: what it prunes.
+    pub pruned: u64,
+}
+
 /// Four nodes, each a process.
 pub(super) struct Fleet {
-    pub world: World,
     dir: PathBuf,
     begun: Timestamp,
     seed: [u8; 32],
@@ -50,6 +61,9 @@ pub(super) struct Load {
     pub times: Times,
     pub refused: u64,
     pub why: Option<String>,
+    /// Blocks of the first node, and seconds of processor time of all, meanwhile.
+    pub blocks: u64,
+    pub busy_s: f64,
 }
 
 impl Load {
@@ -74,15 +88,8 @@ impl Fleet {
         let ports: std::io::Result<Vec<u16>> = ports.collect();
         let ports = ports.map_err(|error| broken("a port", &error))?;
         drop(held);
-        let mut fleet = Self {
-            world: World::new(seed, begun, true),
-            dir: place.dir.clone(),
-            begun,
-            seed,
-            ports,
-            nodes: Vec::new(),
-            next: MEMBERS,
-        };
+        let mut fleet =
+            Self { dir: place.dir.clone(), begun, seed, ports, nodes: Vec::new(), next: MEMBERS };
         for index in 0..VALIDATORS {
             let node = fleet.spawn(index, true)?;
             fleet.nodes.push(Some(node));
@@ -120,15 +127,17 @@ impl Fleet {
         let step = VALIDATORS as u64;
         let first = self.next;
         self.next += each * step;
-        let sign = |index: usize| Order::Sign { kind, first: first + index as u64, step, count: each };
+        let sign =
+            |index: usize| Order::Sign { kind, first: first + index as u64, step, count: each };
         self.tell_each(here, sign)?;
         let order = match pace {
             Pace::Closed { callers } => Order::Closed { callers },
             Pace::Open { rate } => Order::Open { rate: rate / here.len() as f64 },
         };
+        let before = self.look()?;
         let sent: Result<Vec<Sent>, Failure> =
             self.tell_each(here, |_| order)?.into_iter().map(parse).collect();
-        Ok(summed(sent?))
+        Ok(summed(sent?, &before, &self.look()?))
     }
 
     /// The nodes that are there.
@@ -190,8 +199,13 @@ impl Fleet {
     }
 
     /// Bytes of the files of each node.
-    pub(super) fn on_disk(&self) -> Vec<u64> {
-        (0..VALIDATORS).map(|index| bytes_of(&self.folder(index))).collect()
+    pub(super) fn on_disk(&self) -> Vec<Files> {
+        let files = |index| {
+            let (ledger, _) = bytes_of(&self.folder(index).join(LEDGER));
+            let (kept, pruned) = bytes_of(&self.folder(index).join(VOTES));
+            Files { ledger, kept, pruned }
+        };
+        (0..VALIDATORS).map(files).collect()
     }
 
     fn folder(&self, index: usize) -> PathBuf {
@@ -229,7 +243,7 @@ pub(super) enum Pace {
     Open { rate: f64 },
 }
 
-fn summed(sent: Vec<Sent>) -> Load {
+fn summed(sent: Vec<Sent>, before: &[Seen], after: &[Seen]) -> Load {
     let from = sent.iter().map(|sent| sent.from_us).min().unwrap_or_default();
     let to = sent.iter().map(|sent| sent.to_us).max().unwrap_or_default();
     let refused = sent.iter().map(|sent| sent.refused).sum();
@@ -237,21 +251,30 @@ fn summed(sent: Vec<Sent>) -> Load {
     let times = sent.into_iter().flat_map(|sent| sent.micros);
     let times = Times::new(times.map(|us| Duration::from_micros(us.into())).collect());
     let took = Duration::from_micros(to.saturating_sub(from));
-    Load { rate: per_second(times.len(), took), times, refused, why }
+    let between = || after.iter().zip(before);
+    let blocks = between().next().map_or(0, |(after, before)| after.height - before.height);
+    let busy_s = between().map(|(after, before)| after.busy_s - before.busy_s).sum();
+    Load { rate: per_second(times.len(), took), times, refused, why, blocks, busy_s }
 }
 
 pub(super) fn parse<T: DeserializeOwned>(value: Value) -> Result<T, Failure> {
     serde_json::from_value(value).map_err(|error| broken("a node's answer", &error))
 }
 
-fn bytes_of(dir: &Path) -> u64 {
-    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
-    let bytes = entries.map(|entry| match entry.metadata() {
-        Ok(metadata) if metadata.is_dir() => bytes_of(&entry.path()),
-        Ok(metadata) => metadata.len(),
-        Err(_) => 0,
-    });
-    bytes.sum()
+fn bytes_of(dir: &Path) -> (u64, u64) {
+    let (mut kept, mut pruned) = (0, 0);
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let (of_kept, of_pruned) = match entry.metadata() {
+            Ok(metadata) if metadata.is_dir() => bytes_of(&entry.path()),
+            Ok(metadata) => (metadata.len(), 0),
+            Err(_) => (0, 0),
+        };
+        let is_pruned = PRUNED.iter().any(|begin| name.to_string_lossy().starts_with(begin));
+        kept += if is_pruned { 0 } else { of_kept };
+        pruned += of_pruned + if is_pruned { of_kept } else { 0 };
+    }
+    (kept, pruned)
 }
 
 impl Node {

@@ -58,13 +58,8 @@ fn of(
     let count = counted(bar, seconds);
     out.say(&format!("  {what}: {count} by {} callers ...", CALLERS * VALIDATORS));
     let here = fleet.here();
-    let before = fleet.look()?;
     let closed = fleet.send(&here, kind, count, Pace::Closed { callers: CALLERS })?;
-    let after = fleet.look()?;
-    let blocks = match (before.first(), after.first()) {
-        (Some(before), Some(after)) => after.height.saturating_sub(before.height).max(1),
-        _ => 1,
-    };
+    let blocks = closed.blocks.max(1);
     let ceilings = Ceilings::of(place, kind, (count, blocks))?;
     out.say(&format!("  {what}: {bar} a second for {seconds} s ..."));
     let open = fleet.send(&here, kind, count, Pace::Open { rate: bar })?;
@@ -72,51 +67,49 @@ fn of(
     out.say(&format!("  {what}: {part:.0} a second for {seconds} s ..."));
     let eased = fleet.send(&here, kind, counted(part, seconds), Pace::Open { rate: part })?;
 
-    let workload = format!(
-        "{} {what}, of {MEMBERS} owners, {:.0} bytes each, handed in at all {VALIDATORS} nodes by {CALLERS} callers each, closed loop; a command is committed when its block is final and durable at the node that it was handed in at",
-        figure(count as f64),
-        ceilings.bytes,
-    );
-    let busy: f64 = after.iter().zip(&before).map(|(after, before)| after.busy_s - before.busy_s).sum();
-    let rate_row = Row::new(
+    let rate = Row::new(
         format!("network: {what}, committed with finality"),
         (closed.rate, "/s"),
         Some(ceilings.signatures),
         Bar::AtLeast(bar),
     )
-    .workload(workload)
-    .detail(format!(
-        "{}; {}; {} blocks of {} commands",
-        spread(&closed),
-        closed.losses(),
-        blocks,
-        figure(count as f64 / blocks as f64)
+    .workload(format!(
+        "{} {what}, of {MEMBERS} owners, {:.0} bytes each, handed in at all {VALIDATORS} nodes by {CALLERS} callers each, closed loop; a command is committed when its block is final and durable at the node that it was handed in at",
+        figure(count as f64),
+        ceilings.bytes,
+    ));
+    Ok(vec![
+        detailed(rate, &closed, &ceilings),
+        late(what, &open, (bar, seconds), Bar::AtMost(BAR_P99_MS)),
+        late(what, &eased, (part, seconds), Bar::None),
+    ])
+}
+
+fn detailed(row: Row, load: &Load, ceilings: &Ceilings) -> Row {
+    let (count, blocks) = (load.times.len() as f64, load.blocks.max(1) as f64);
+    row.detail(format!(
+        "{}; {}; {blocks} blocks of {} commands",
+        spread(load),
+        load.losses(),
+        figure(count / blocks)
     ))
     .detail(format!(
         "processor time of all four nodes, their clients included: {} us for each command",
-        figure(busy / count as f64 * 1e6)
+        figure(load.busy_s / count * 1e6)
     ))
     .detail("ceiling: the signatures of the same commands alone, each checked once by four validators, in batches on two threads")
     .detail(format!(
         "the same commands through solo's ledger: {}/s; as many bytes in as many blocks written and synced by four at once: {} commands/s",
         figure(ceilings.solo),
         figure(ceilings.disk)
-    ));
-    let late = |load: &Load, rate: f64, bar: Bar| {
-        Row::new(
-            format!("network: {what} at {}/s, p99", figure(rate)),
-            (ms(load.times.p99()), "ms"),
-            None,
-            bar,
-        )
+    ))
+}
+
+fn late(what: &str, load: &Load, (rate, seconds): (f64, u64), bar: Bar) -> Row {
+    let name = format!("network: {what} at {}/s, p99", figure(rate));
+    Row::new(name, (ms(load.times.p99()), "ms"), None, bar)
         .workload(format!("open loop for {seconds} s, from when each was due"))
         .detail(format!("{}; {}/s; {}", spread(load), figure(load.rate), load.losses()))
-    };
-    Ok(vec![
-        rate_row,
-        late(&open, bar, Bar::AtMost(BAR_P99_MS)),
-        late(&eased, part, Bar::None),
-    ])
 }
 
 fn spread(load: &Load) -> String {

@@ -19,7 +19,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 
 use super::super::{Place, broken, machine, wrong};
-use super::orders::{Answered, Kind, Order, PLAN, Plan, Seen, Sent};
+use super::orders::{Answered, Kind, LEDGER, Order, PLAN, Plan, Seen, Sent, VOTES};
 use super::world::World;
 use crate::failure::Failure;
 use crate::system::SystemClock;
@@ -80,15 +80,14 @@ impl Node {
         let me = key.verifying_key();
         let listen = validators.get(&ValidatorKey(*me.as_bytes())).copied();
         let listen = listen.ok_or_else(|| wrong("a node has no port"))?;
-        let chain = chain(&dir.join("ledger"), &world)?;
-        let folder = dir.join("votes");
+        let chain = chain(&dir.join(LEDGER), &world)?;
+        let folder = dir.join(VOTES);
         if plan.votes && chain.executor().height() == 0 {
             secnet_bft::begin_to_vote(&folder, world.genesis.network(), MemberId::from_key(&me))
                 .map_err(|error| broken("the votes", &error))?;
         }
         let votes = plan.votes;
-        let settings =
-            Settings { key, votes, listen, validators, folder, private_addresses: true };
+        let settings = Settings { key, votes, listen, validators, folder, private_addresses: true };
         let ledger = Bft::start(chain, settings, Arc::new(SystemClock))
             .map_err(|error| broken("a node", &error))?;
         let (begun, others) = (Instant::now(), world.validators.len().saturating_sub(1));
@@ -183,12 +182,17 @@ impl Node {
     }
 
     fn look(&self) -> Seen {
-        let position = self.ledger.chain().executor().position();
+        let chain = self.ledger.chain();
+        let height = chain.executor().height();
+        let last = chain.store().block(height).ok().flatten();
+        let block_bytes = last.map_or(0, |record| {
+            (record.header.len() + record.body.len() + record.certificate.len()) as u64
+        });
         let (resident_mib, busy_s) =
             machine::process(std::process::id()).unwrap_or((f64::NAN, f64::NAN));
         Seen {
-            height: position.height,
-            events: position.log_size,
+            height,
+            block_bytes,
             resident_mib,
             busy_s,
             sent_bytes: self.ledger.sent_bytes(),

@@ -44,6 +44,9 @@ pub(super) struct Plan {
     pub votes: bool,
 }
 
+/// In the folder of a node: its ledger, its engine's files.
+pub(super) const LEDGER: &str = "ledger";
+pub(super) const VOTES: &str = "votes";
 /// The plan's file in the folder of a node.
 pub(super) const PLAN: &str = "plan.json";
 
@@ -73,7 +76,8 @@ pub(super) struct Answered {
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) struct Seen {
     pub height: u64,
-    pub events: u64,
+    /// Of the last block, with its certificate, as it is stored.
+    pub block_bytes: u64,
     pub resident_mib: f64,
     /// Of processor time.
     pub busy_s: f64,

@@ -3,8 +3,8 @@
 use secnet_crypto::SigningKey;
 use secnet_types::{
     Amount, Change, Command, CommandId, DatasetId, Digest, Founder, Genesis, GovernorApproval,
-    GrantId, MemberId, MemberKind, Operation, Parameters, Party, Proposal, Reason, SignedCommand,
-    Timestamp, ValidatorKey,
+    GrantId, MemberId, MemberKind, NetworkId, Operation, Parameters, Party, Proposal, Reason,
+    SignedCommand, Timestamp, ValidatorKey,
 };
 
 use super::super::commands::{decision, grant, register};
@@ -20,6 +20,7 @@ const MONEY: Amount = Amount(1_000_000_000);
 
 pub(super) struct World {
     seed: [u8; 32],
+    network: NetworkId,
     pub genesis: Genesis,
     pub validators: Vec<SigningKey>,
     pub sequencer: SigningKey,
@@ -30,7 +31,7 @@ pub(super) struct World {
 
 impl World {
     /// Of a network, or of a solo ledger with the same members.
-    pub(super) fn new(seed: [u8; 32], begun: Timestamp, network: bool) -> Self {
+    pub(super) fn new(seed: [u8; 32], begun: Timestamp, agreed: bool) -> Self {
         let key = |kind: &str, number: u64| SigningKey::from_seed(secret(&seed, kind, number).0);
         let keys = |kind: &str, count: u64| (0..count).map(|n| key(kind, n)).collect::<Vec<_>>();
         let count = VALIDATORS as u64;
@@ -49,7 +50,7 @@ impl World {
             let keys = validators.iter().map(|key| ValidatorKey(*key.verifying_key().as_bytes()));
             keys.collect::<Vec<_>>()
         };
-        let first = if network { validators.first() } else { None };
+        let first = if agreed { validators.first() } else { None };
         let genesis = Genesis {
             version: Genesis::VERSION,
             name: "bench".into(),
@@ -61,9 +62,10 @@ impl World {
             sequencer: *first.unwrap_or(&sequencer).verifying_key().as_bytes(),
             parameters: Parameters::default(),
             predecessor: None,
-            validators: network.then(named),
+            validators: agreed.then(named),
         };
-        Self { seed, genesis, validators, sequencer, governor, centres, members }
+        let network = genesis.network();
+        Self { seed, network, genesis, validators, sequencer, governor, centres, members }
     }
 
     /// The signed command of this kind and number. None only if there are no members.
@@ -75,7 +77,7 @@ impl World {
             Kind::Grant => (owner, grant(self.dataset(number)?, Party::Member(id(next)))),
             Kind::Decide => {
                 let (dataset, grant) = (self.dataset(number)?, self.grant(number % MEMBERS)?);
-                let decision = decision(self.genesis.network(), next, dataset, grant);
+                let decision = decision(self.network, next, dataset, grant);
                 (self.centre(number)?, Operation::RecordDecision { decision })
             }
             Kind::Revoke => {
@@ -84,7 +86,7 @@ impl World {
             }
         };
         let command = Command {
-            network: self.genesis.network(),
+            network: self.network,
             author: id(author),
             id: self.command_id(kind, number),
             expires: expiry(),
@@ -100,7 +102,7 @@ impl World {
 
     fn issue(&self, to: MemberId, number: u64) -> Operation {
         let proposal = Proposal {
-            network: self.genesis.network(),
+            network: self.network,
             id: self.command_id(Kind::Issue, number),
             expires: expiry(),
             change: Change::Issue { to, amount: MONEY },
