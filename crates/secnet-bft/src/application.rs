@@ -1,5 +1,6 @@
 //! What the engine asks of the ledger: what to propose, whether to vote for it, and to take what is final.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,8 +15,9 @@ use commonware_runtime::Clock;
 use commonware_utils::acknowledgement::Exact;
 use futures::StreamExt as _;
 use futures::future::{Either, select};
-use secnet_ledger::{Agreement, Candidate, ExecutedBlock, Outcome, Verified};
-use secnet_types::{Header, Timestamp, limits::MAX_BLOCK_COMMANDS};
+use secnet_ledger::{Agreement, Candidate, Outcome, Verified};
+use secnet_node::Tried;
+use secnet_types::{Digest, Header, Timestamp, limits::MAX_BLOCK_COMMANDS};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::block::NetworkBlock;
@@ -59,27 +61,23 @@ impl LedgerApplication {
         durable: u64,
         path: &Path<A>,
         (time, agreement, commands): (Timestamp, Agreement, &[Verified]),
-    ) -> Tried {
+    ) -> TriedOut {
         let mut below = Vec::new();
         for block in path.pending() {
-            let Some(commands) = self.ledger.check(block) else { return Tried::Impossible };
+            let Some(commands) = self.ledger.check(block) else { return TriedOut::Impossible };
             below.push((block.header(), commands));
         }
-        let candidates: Vec<Candidate<'_>> = below
+        let below: Vec<Candidate<'_>> = below
             .iter()
             .map(|(header, commands)| Candidate {
                 time: header.time,
                 agreement: agreement_of(header),
                 commands,
             })
-            .chain([Candidate { time, agreement, commands }])
             .collect();
-        match self.ledger.chain().trial(durable, &candidates) {
-            Some(mut blocks) => {
-                blocks.pop().map_or(Tried::Impossible, |b| Tried::Block(Box::new(b)))
-            }
-            None => Tried::Moved,
-        }
+        let block = Candidate { time, agreement, commands };
+        let tried = self.ledger.chain().trial(durable, &below, &block);
+        tried.map_or(TriedOut::Moved, TriedOut::Block)
     }
 
     fn build<A: Ancestry<NetworkBlock>>(
@@ -92,13 +90,15 @@ impl LedgerApplication {
         let now = self.ledger.now().max(parent.time);
         let agreement =
             Agreement { epoch: context.epoch().get(), context: context.encode().to_vec() };
-        let waiting = self.ledger.waiting(MAX_BUILT_COMMANDS, MAX_BUILT_BYTES);
-        let mut block = match self.try_out(durable, path, (now, agreement, &waiting)) {
-            Tried::Block(block) => *block,
-            Tried::Moved => return Build::Moved,
-            Tried::Impossible => return Build::Impossible,
-        };
-        let outcomes = core::mem::take(&mut block.outcomes);
+        let pending = path.pending().filter_map(|block| self.ledger.check(block));
+        let pending: BTreeSet<Digest> = pending.flat_map(|commands| digests(&commands)).collect();
+        let waiting = self.ledger.waiting(MAX_BUILT_COMMANDS, MAX_BUILT_BYTES, &pending);
+        let Tried { block, outcomes, .. } =
+            match self.try_out(durable, path, (now, agreement, &waiting)) {
+                TriedOut::Block(tried) => tried,
+                TriedOut::Moved => return Build::Moved,
+                TriedOut::Impossible => return Build::Impossible,
+            };
         let refused = waiting
             .iter()
             .zip(outcomes)
@@ -110,9 +110,9 @@ impl LedgerApplication {
         if block.commands.is_empty() && block.events.is_empty() && !covers && now < next {
             return Build::Idle(Duration::from_millis(next.0.saturating_sub(now.0)));
         }
-        let commands = block.commands.into_iter().map(Bytes::from).collect();
+        let commands = block.commands.iter().map(|bytes| Bytes::copy_from_slice(bytes)).collect();
         // INVARIANT: the executor has counted and hashed these very commands.
-        let block = NetworkBlock::new(block.header, commands);
+        let block = NetworkBlock::new(block.header.clone(), commands);
         block.map_or(Build::Impossible, |block| Build::Block(Box::new(block)))
     }
 
@@ -126,9 +126,9 @@ impl LedgerApplication {
     ) -> Option<bool> {
         let header = block.header();
         match self.try_out(durable, path, (header.time, agreement_of(header), commands)) {
-            Tried::Block(executed) => Some(is_same(&executed, block)),
-            Tried::Moved => None,
-            Tried::Impossible => Some(false),
+            TriedOut::Block(tried) => Some(is_same(&tried, block)),
+            TriedOut::Moved => None,
+            TriedOut::Impossible => Some(false),
         }
     }
 
@@ -149,10 +149,14 @@ impl LedgerApplication {
     }
 }
 
-enum Tried {
-    Block(Box<ExecutedBlock>),
+enum TriedOut {
+    Block(Tried),
     Moved,
     Impossible,
+}
+
+fn digests(commands: &[Verified]) -> Vec<Digest> {
+    commands.iter().map(Verified::digest).collect()
 }
 
 fn agreement_of(header: &Header) -> Agreement {
@@ -160,10 +164,10 @@ fn agreement_of(header: &Header) -> Agreement {
 }
 
 /// The same header, from the same commands in the same order, none of them repeated or refused.
-fn is_same(executed: &ExecutedBlock, block: &NetworkBlock) -> bool {
+fn is_same(Tried { block: executed, outcomes, .. }: &Tried, block: &NetworkBlock) -> bool {
     executed.header == *block.header()
         && executed.commands.iter().eq(block.commands())
-        && executed.outcomes.iter().all(|outcome| matches!(outcome, Outcome::Applied { .. }))
+        && outcomes.iter().all(|outcome| matches!(outcome, Outcome::Applied { .. }))
 }
 
 /// What can be said of a block from itself, its parent and the view it was proposed in.

@@ -6,42 +6,68 @@ use commonware_codec::Encode as _;
 use commonware_consensus::marshal::{Identifier, core::Mailbox, standard::Standard};
 use commonware_consensus::simplex::scheme::ed25519::Scheme;
 use commonware_consensus::types::Height;
+use commonware_cryptography::Digested;
 use secnet_types::{Certificate, SIMPLEX_ED25519};
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::{Receiver, Sender, UnboundedReceiver};
 
 use crate::application::Final;
 use crate::block::NetworkBlock;
-use crate::ledger::{Ledger, Trouble};
+use crate::ledger::{FinalisedBlock, Ledger, Trouble};
+use crate::limits::{MAX_APPLIED_AT_ONCE, MAX_APPLIED_BYTES};
 
 pub(crate) type Marshal = Mailbox<Scheme, Standard<NetworkBlock>>;
 
-/// Apply what the engine delivers, in order and at least once, until it ends or something fails. After a failure nothing
-/// is acknowledged any more, so that the engine stops and delivers again after a restart.
-pub(crate) async fn run(
+/// Check the signatures of what the engine delivers while the blocks before are being applied.
+pub(crate) async fn check_ahead(
     ledger: Arc<Ledger>,
     mut finals: UnboundedReceiver<Final>,
-    marshal: Marshal,
+    checked: Sender<Final>,
 ) {
+    while let Some(delivered) = finals.recv().await {
+        // A block that does not hold is found out when it is applied.
+        drop(ledger.check(delivered.0.inner()));
+        if checked.send(delivered).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Apply what the engine delivers, in order and at least once, until it ends or something fails. What has been delivered
+/// meanwhile becomes durable together. After a failure nothing is acknowledged any more, so that the engine stops and
+/// delivers again after a restart.
+pub(crate) async fn run(ledger: Arc<Ledger>, mut finals: Receiver<Final>, marshal: Marshal) {
     while let Some((block, done)) = finals.recv().await {
-        if let Err(trouble) = apply_up_to(&ledger, block.inner(), &marshal).await {
+        let mut bytes = size_of(block.inner());
+        let (mut blocks, mut acknowledgements) = (vec![block], vec![done]);
+        while bytes < MAX_APPLIED_BYTES && blocks.len() < MAX_APPLIED_AT_ONCE {
+            let Ok((block, done)) = finals.try_recv() else { break };
+            bytes = bytes.saturating_add(size_of(block.inner()));
+            blocks.push(block);
+            acknowledgements.push(done);
+        }
+        if let Err(trouble) = apply_up_to(&ledger, blocks, &marshal).await {
             tracing::error!(%trouble, "the ledger stops");
             ledger.fail(trouble);
             return;
         }
-        commonware_utils::Acknowledgement::acknowledge(done);
+        acknowledgements.into_iter().for_each(commonware_utils::Acknowledgement::acknowledge);
     }
+}
+
+fn size_of(block: &NetworkBlock) -> usize {
+    block.commands().iter().map(bytes::Bytes::len).sum()
 }
 
 /// Blocks that the engine delivered to a store which has been lost since come from the engine's own archive.
 async fn apply_up_to(
     ledger: &Ledger,
-    block: &NetworkBlock,
+    blocks: Vec<Digested<NetworkBlock>>,
     marshal: &Marshal,
 ) -> Result<(), Trouble> {
-    let height = block.header().height;
+    let first = blocks.first().map_or(0, |block| block.inner().header().height);
     loop {
         let next = ledger.tip().0.saturating_add(1);
-        if next >= height {
+        if next >= first {
             break;
         }
         let missing = marshal.get_block(Identifier::Height(Height::new(next))).await;
@@ -50,17 +76,21 @@ async fn apply_up_to(
             why: "neither the store nor the engine's archive holds it; empty the engine's folder"
                 .into(),
         })?;
-        apply(ledger, missing.inner(), marshal).await?;
+        ledger.apply(&[certified(missing.inner(), marshal).await])?;
     }
-    apply(ledger, block, marshal).await
+    let mut finals = Vec::with_capacity(blocks.len());
+    for block in &blocks {
+        finals.push(certified(block.inner(), marshal).await);
+    }
+    ledger.apply(&finals)
 }
 
-async fn apply(ledger: &Ledger, block: &NetworkBlock, marshal: &Marshal) -> Result<(), Trouble> {
+async fn certified(block: &NetworkBlock, marshal: &Marshal) -> FinalisedBlock {
     // A block that became final with one above it has no certificate of its own.
     let finalization = marshal.get_finalization(Height::new(block.header().height)).await;
     let certificate = finalization
         .filter(|found| found.proposal.payload.0 == block.header_digest().0)
         .map(|found| found.encode().to_vec())
         .map(|bytes| Certificate::Quorum { scheme: SIMPLEX_ED25519, bytes });
-    ledger.apply(block, certificate)
+    (block.clone(), certificate)
 }

@@ -1,14 +1,14 @@
 //! The ledger that a node's parts share: the durable chain, the commands that wait, and the clients that wait for them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
 use parking_lot::Mutex;
 use secnet_app::ports::{Clock, Committed, SubmitError};
-use secnet_ledger::{Outcome, Verified, VerifyingPool};
-use secnet_node::Chain;
-use secnet_types::{Certificate, Digest, Timestamp};
+use secnet_ledger::{Outcome, Verified};
+use secnet_node::{Chain, FinalBlock};
+use secnet_types::{Certificate, Digest, Header, Timestamp};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::block::NetworkBlock;
@@ -17,6 +17,7 @@ use crate::mempool::Mempool;
 
 mod checked;
 mod clients;
+mod judged;
 
 /// Why a node no longer takes part. It has to be started again.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -60,6 +61,9 @@ struct Doubted {
 /// The commands of blocks that are not final, checked, by height and digest.
 type Checked = BTreeMap<(u64, Digest), Arc<Vec<Verified>>>;
 
+/// A final block, and its certificate if it has one of its own.
+pub(crate) type FinalisedBlock = (NetworkBlock, Option<Certificate>);
+
 /// The chain of a node of a network, with what waits to be put on top of it.
 pub struct Ledger {
     chain: Chain,
@@ -68,6 +72,8 @@ pub struct Ledger {
     clients: Mutex<BTreeMap<Digest, Client>>,
     doubted: Mutex<Vec<Doubted>>,
     checked: Mutex<Checked>,
+    known: Mutex<checked::Known>,
+    unjudged: Mutex<judged::Unjudged>,
     untold: mpsc::Sender<Vec<u8>>,
     progress: watch::Sender<Progress>,
     /// When a block was applied last since the start, and how old it was then by this machine's clock, in milliseconds.
@@ -94,6 +100,8 @@ impl Ledger {
             clients: Mutex::default(),
             doubted: Mutex::default(),
             checked: Mutex::default(),
+            known: Mutex::default(),
+            unjudged: Mutex::default(),
             untold,
             progress,
             applied: Mutex::default(),
@@ -107,39 +115,34 @@ impl Ledger {
         &self.chain
     }
 
-    /// Take commands that another node told of. How many of them are no commands: an honest node tells of none such.
-    pub(crate) fn hear(&self, commands: Vec<Vec<u8>>) -> usize {
-        let new: Vec<Vec<u8>> = {
-            let pool = self.pool.lock();
-            let known = |bytes: &Vec<u8>| pool.find(&Digest::of(bytes)).is_some();
-            commands.into_iter().filter(|bytes| !known(bytes)).collect()
-        };
-        let results = VerifyingPool::verify(new, &mut rng());
+    /// Take commands that other nodes told of. Which of them are valid: an honest node tells of no others.
+    pub(crate) fn hear(&self, commands: &[Vec<u8>]) -> Vec<bool> {
+        let results = self.verify(commands);
         let executor = self.chain.executor();
-        let applied = |command: &Verified| {
-            let value = &command.command().value;
-            executor.state().applied(value.author, value.id).is_some()
-        };
-        let (mut invalid, mut came) = (0_usize, false);
         let mut pool = self.pool.lock();
-        for result in results {
-            match result {
-                Ok(command) if applied(&command) => {}
+        let mut came = false;
+        for command in results.iter().flatten() {
+            let value = &command.command().value;
+            if executor.state().applied(value.author, value.id).is_none() {
                 // What has no room here waits at the node that it came to first.
-                Ok(command) => came |= pool.insert(command).unwrap_or(false),
-                Err(_) => invalid = invalid.saturating_add(1),
+                came |= pool.insert(command.clone()).unwrap_or(false);
             }
         }
         drop((pool, executor));
         if came {
             self.more_came();
         }
-        invalid
+        results.iter().map(Result::is_ok).collect()
     }
 
-    /// The first commands that wait, within these limits.
-    pub(crate) fn waiting(&self, commands: usize, bytes: usize) -> Vec<Verified> {
-        self.pool.lock().first(commands, bytes)
+    /// The first commands that wait, within these limits, without those of pending blocks.
+    pub(crate) fn waiting(
+        &self,
+        commands: usize,
+        bytes: usize,
+        pending: &BTreeSet<Digest>,
+    ) -> Vec<Verified> {
+        self.pool.lock().first(commands, bytes, pending)
     }
 
     /// These were refused on top of blocks that may not become final. Those of clients of this node stay: whether they
@@ -187,35 +190,50 @@ impl Ledger {
         }
     }
 
-    /// Apply a final block, make it durable, and answer whoever waits for its commands.
-    pub(crate) fn apply(
-        &self,
-        block: &NetworkBlock,
-        certificate: Option<Certificate>,
-    ) -> Result<(), Trouble> {
-        let height = block.header().height;
-        let trouble = |why: String| Trouble { height, why };
-        let commands =
-            self.check(block).ok_or_else(|| trouble("a signature in it does not hold".into()))?;
-        let processed = self
+    /// Apply final blocks, one on the other, make them durable together, and answer whoever waits for their commands.
+    pub(crate) fn apply(&self, blocks: &[FinalisedBlock]) -> Result<(), Trouble> {
+        let trouble = |height, why: String| Trouble { height, why };
+        let mut checked = Vec::with_capacity(blocks.len());
+        for (block, _) in blocks {
+            let commands = self.check(block).ok_or_else(|| {
+                trouble(block.header().height, "a signature in it does not hold".into())
+            })?;
+            checked.push(commands);
+        }
+        let finals = blocks.iter().zip(&checked).map(|((block, certificate), commands)| {
+            let certificate = certificate.clone();
+            FinalBlock { header: block.header(), commands, certificate }
+        });
+        let appended = self
             .chain
-            .append(block.header(), &commands, certificate)
-            .map_err(|error| trouble(error.to_string()))?;
-        for (command, outcome) in commands.iter().zip(processed.outcomes) {
-            let digest = command.digest();
-            self.pool.lock().remove(&digest);
-            if let Outcome::Applied { event } = outcome {
-                self.answer(&digest, &Ok(Committed { event, height, repeated: false }));
+            .append_all(finals.collect())
+            .map_err(|error| trouble(self.tip().0.saturating_add(1), error.to_string()))?;
+        // Those that were durable before come first, and were answered before.
+        let before = blocks.len().saturating_sub(appended.len());
+        for (commands, processed) in checked.iter().skip(before).zip(appended) {
+            for (command, outcome) in commands.iter().zip(processed.outcomes) {
+                let (digest, height) = (command.digest(), processed.height);
+                self.pool.lock().remove(&digest);
+                if let Outcome::Applied { event } = outcome {
+                    self.answer(&digest, &Ok(Committed { event, height, repeated: false }));
+                }
             }
         }
-        self.pool.lock().forget_expired(block.header().time);
-        self.checked.lock().retain(|(of, _), _| *of > height);
-        self.look_at_passed_over(height);
-        self.look_at_doubted(block.header().time);
-        let age_ms = self.clock.now().since_ms(block.header().time);
-        *self.applied.lock() = Some((Instant::now(), age_ms));
-        self.progress.send_modify(|progress| progress.height = processed.height);
+        if let Some((block, _)) = blocks.last() {
+            self.go_on_after(block.header());
+        }
         Ok(())
+    }
+
+    fn go_on_after(&self, header: &Header) {
+        self.pool.lock().forget_expired(header.time);
+        self.checked.lock().retain(|(of, _), _| *of > header.height);
+        self.look_at_passed_over(header.height);
+        self.look_at_doubted(header.time);
+        let age_ms = self.clock.now().since_ms(header.time);
+        *self.applied.lock() = Some((Instant::now(), age_ms));
+        let height = self.tip().0;
+        self.progress.send_modify(|progress| progress.height = height);
     }
 
     /// Why nothing goes on, if that is so.

@@ -23,16 +23,34 @@ pub const HEARTBEAT_MS: u64 = 1000;
 
 /// Blocks between the last durable one and one that is looked at. When there are more, it waits.
 pub const MAX_PENDING_BLOCKS: usize = 32;
+/// Final blocks that become durable together, when so many have been delivered.
+pub const MAX_APPLIED_AT_ONCE: usize = 16;
+/// Bytes of commands after which no more blocks become durable together.
+pub const MAX_APPLIED_BYTES: usize = 2 * 1024 * 1024;
 /// Blocks whose checked commands are kept until they are final or overtaken.
 pub const MAX_CHECKED_BLOCKS: usize = 64;
 /// A command of a client that has not been taken by so many blocks is looked at again: it may be refused by now.
 pub const MAX_PASSED_OVER: u64 = 3;
+
+/// Commands that came lately, whose signatures are not checked again.
+pub const MAX_KNOWN_COMMANDS: usize = 8192;
+/// The same, in bytes.
+pub const MAX_KNOWN_BYTES: usize = 16 * 1024 * 1024;
+
+/// Commands of clients that are judged together.
+pub const MAX_JUDGED_AT_ONCE: usize = 512;
+/// Commands of clients that wait to be judged.
+pub const MAX_UNJUDGED: usize = 16_384;
 
 /// Commands that would be refused here, and wait for a block that tells for sure.
 pub const MAX_DOUBTED: usize = 1024;
 
 /// Commands in one message to other validators, in bytes.
 pub const MAX_GOSSIP_BYTES: usize = 256 * 1024;
+/// Pause after a message was sent, and after some were taken, so that under load many commands share the next one.
+pub const GOSSIP_PAUSE: Duration = Duration::from_millis(20);
+/// Commands of others after which those are checked that have come.
+pub const MAX_HEARD_AT_ONCE: usize = 1024;
 /// Commands that wait to be told to others.
 pub const MAX_UNTOLD: usize = 4096;
 
@@ -49,7 +67,8 @@ pub const FETCH_TIMEOUT: Duration = Duration::from_secs(2);
 /// Pause before a question is asked again.
 pub const FETCH_RETRY: Duration = Duration::from_millis(100);
 
-/// Messages a second that one peer may send on one channel.
-pub const MESSAGES_PER_SECOND: u32 = 4096;
+/// Messages a second that one peer may send on each channel, in the order of their numbers: votes, certificates, questions for
+/// certificates, proposed blocks, questions for final blocks, commands. The engine reserves memory for so many of each peer.
+pub const MESSAGES_PER_SECOND: [u32; 6] = [1024, 1024, 512, 512, 2048, 512];
 /// Messages that wait inside of the node.
 pub const MAILBOX: usize = 1024;

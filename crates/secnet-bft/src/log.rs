@@ -126,8 +126,8 @@ pub enum StartError {
     Thread(std::io::Error),
 }
 
-/// The validators that there is a connection to.
-type Peers = Arc<Mutex<Vec<ValidatorKey>>>;
+/// The validators that there is a connection to, and the bytes that were sent.
+type Peers = Arc<Mutex<(Vec<ValidatorKey>, u64)>>;
 
 /// The ledger of a network behind the [`Log`] port.
 #[derive(Debug)]
@@ -194,7 +194,13 @@ impl Bft {
     /// The validators that this node was connected to within the last second or two, ascending.
     #[must_use]
     pub fn peers(&self) -> Vec<ValidatorKey> {
-        self.peers.lock().clone()
+        self.peers.lock().0.clone()
+    }
+
+    /// Bytes that this node had sent to other validators since its start, a second or two ago.
+    #[must_use]
+    pub fn sent_bytes(&self) -> u64 {
+        self.peers.lock().1
     }
 }
 
@@ -309,18 +315,18 @@ impl Engine {
         let addresses = addresses.map(|(key, address)| (key, (*address).into()));
         oracle.track(0, Map::from_iter_dedup(addresses));
         let channels = Channels {
-            votes: net.register(0, quota()),
-            certificates: net.register(1, quota()),
-            resolver: net.register(2, quota()),
-            blocks: net.register(3, quota()),
-            backfill: net.register(4, quota()),
-            commands: net.register(5, quota()),
+            votes: net.register(0, quota(0)),
+            certificates: net.register(1, quota(1)),
+            resolver: net.register(2, quota(2)),
+            blocks: net.register(3, quota(3)),
+            backfill: net.register(4, quota(4)),
+            commands: net.register(5, quota(5)),
         };
         net.start();
         runtime.child("peers").spawn(move |context| async move {
             loop {
-                let connected = peers::connected(&context.encode());
-                *peers.lock() = connected;
+                let metrics = context.encode();
+                *peers.lock() = (peers::connected(&metrics), peers::sent_bytes(&metrics));
                 context.sleep(LOOK_FOR_PEERS).await;
             }
         });

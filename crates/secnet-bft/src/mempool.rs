@@ -1,6 +1,6 @@
 //! Commands that wait to be put into a block, in the order they came, within limits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use secnet_ledger::Verified;
 use secnet_types::{Digest, MemberId, Timestamp};
@@ -78,12 +78,18 @@ impl Mempool {
         self.by_digest.is_empty()
     }
 
-    /// The first ones, within these limits.
+    /// The first ones, within these limits, without those that are elsewhere.
     #[must_use]
-    pub fn first(&self, commands: usize, bytes: usize) -> Vec<Verified> {
+    pub fn first(
+        &self,
+        commands: usize,
+        bytes: usize,
+        elsewhere: &BTreeSet<Digest>,
+    ) -> Vec<Verified> {
         let mut left = bytes;
         self.in_order
             .values()
+            .filter(|digest| !elsewhere.contains(*digest))
             .filter_map(|digest| self.find(digest))
             .take(commands)
             .map_while(|command| {

@@ -49,7 +49,7 @@ const BLOCKS_PER_PEER: usize = 16;
 /// Blocks that are fetched at a time.
 const MAX_REPAIR: usize = 20;
 /// Final blocks that are given to the ledger before the first of them is durable.
-const MAX_UNAPPLIED: usize = 16;
+const MAX_UNAPPLIED: usize = 32;
 /// Bytes that are gathered before they are written or while they are read.
 const BUFFER_BYTES: usize = 1024 * 1024;
 /// Entries that an archive's table begins with; it grows.
@@ -78,11 +78,12 @@ pub struct Channels<S, R> {
 /// How many channels there are.
 pub const CHANNELS: u64 = 6;
 
-/// How many messages a second each channel takes from each peer.
+/// How many messages a second this channel takes from each peer.
 #[must_use]
-pub fn quota() -> Quota {
-    // INVARIANT: the limit is not zero.
-    Quota::per_second(NonZeroU32::new(MESSAGES_PER_SECOND).unwrap_or(NonZeroU32::MIN))
+pub fn quota(channel: usize) -> Quota {
+    let limit = MESSAGES_PER_SECOND.get(channel).copied().unwrap_or_default();
+    // INVARIANT: there is such a channel, and the limit is not zero.
+    Quota::per_second(NonZeroU32::new(limit).unwrap_or(NonZeroU32::MIN))
 }
 
 /// Longest message that a node of a network of so many validators sends on any channel.
@@ -179,7 +180,8 @@ where
         marshal_config(scheme.clone(), genesis, (&cache, &partition), limits),
     )
     .await;
-    let (finals, to_apply) = mpsc::unbounded_channel();
+    let (finals, to_check) = mpsc::unbounded_channel();
+    let (checked, to_apply) = mpsc::channel(MAX_UNAPPLIED);
     let application = LedgerApplication::new(Arc::clone(&ledger), finals);
     let wrapped =
         Inline::new(runtime.child("application"), application.clone(), marshal.clone(), epochs());
@@ -189,8 +191,13 @@ where
     );
     let (tellers, hearers) = channels.commands;
     let hearing = Arc::clone(&ledger);
-    runtime.child("tell").spawn(move |_| gossip::tell(untold, tellers));
-    runtime.child("hear").spawn(move |_| gossip::hear(hearing, hearers));
+    runtime.child("tell").spawn(move |runtime| gossip::tell(runtime, untold, tellers));
+    runtime.child("hear").spawn(move |runtime| gossip::hear(runtime, hearing, hearers));
+    let checking = Arc::clone(&ledger);
+    runtime
+        .child("check")
+        .dedicated()
+        .spawn(move |_| apply::check_ahead(checking, to_check, checked));
     // Waits for the disk, so it has a thread of its own.
     runtime.child("apply").dedicated().spawn(move |_| apply::run(ledger, to_apply, marshal));
     buffer.start(channels.blocks);

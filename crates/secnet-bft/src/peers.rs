@@ -1,9 +1,11 @@
-//! Which validators a node is connected to. The engine's network tells that in its metrics alone, as the time since when, by key.
+//! What the engine's network tells in its metrics alone: which validators a node is connected to, as the time since when, by
+//! key, and how many bytes it has sent.
 
 use secnet_types::ValidatorKey;
 
 /// What the lines begin with, after the names of the parts that the metric belongs to.
 const CONNECTED: &str = "directory_connected{";
+const SENT: &str = "outbound_bandwidth";
 const PEER: &str = "peer=\"";
 
 /// The validators that these metrics say there is a connection to.
@@ -15,6 +17,12 @@ pub(crate) fn connected(metrics: &str) -> Vec<ValidatorKey> {
         .collect();
     peers.sort();
     peers
+}
+
+/// The bytes that these metrics say were sent to all peers together.
+pub(crate) fn sent_bytes(metrics: &str) -> u64 {
+    let counted = metrics.lines().filter(|line| !line.starts_with('#') && line.contains(SENT));
+    counted.filter_map(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok()).sum()
 }
 
 fn key(hex: &str) -> Option<ValidatorKey> {
@@ -45,5 +53,8 @@ mod tests {
         );
         assert_eq!(connected(&metrics), [ValidatorKey([1; 32]), ValidatorKey([0xfe; 32])]);
         assert!(connected("").is_empty());
+        let metrics = "# TYPE runtime_outbound_bandwidth counter\n\
+                       runtime_outbound_bandwidth_total 1234\nruntime_inbound_bandwidth_total 9\n";
+        assert_eq!((sent_bytes(metrics), sent_bytes("")), (1234, 0));
     }
 }

@@ -220,7 +220,7 @@ impl Executor {
         for (position, command) in others.into_iter().chain(uses) {
             let outcome = apply_one(&mut self.state, command, &mut events);
             if matches!(outcome, Outcome::Applied { .. }) {
-                included.push(command.bytes.clone());
+                included.push(command.bytes.to_vec());
             }
             if let Some(slot) = outcomes.get_mut(position) {
                 *slot = outcome;

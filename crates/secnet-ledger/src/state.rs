@@ -87,6 +87,14 @@ macro_rules! tables {
                 });)*
             }
 
+            /// Go where these changes lead, or back from there, without telling the caches. Returns the way back.
+            pub(crate) fn exchange(&mut self, untold: Untold) -> Untold {
+                let index = &mut self.index;
+                Untold {
+                    $($field: self.$field.swap(untold.$field, |key, before, after| reindex(key, before, after, index)),)*
+                }
+            }
+
             /// The command failed: nothing of it stays.
             pub(crate) fn roll_back(&mut self) {
                 $(self.$field.roll_back();)*

@@ -151,6 +151,15 @@ impl<K: Key, V: Clone> Table<K, V> {
         self.exchange(taken.0, changed);
     }
 
+    /// As [`Self::redo`], with the way back.
+    pub(crate) fn swap(
+        &mut self,
+        taken: TakenBack<K, V>,
+        changed: impl FnMut(&K, Option<&V>, Option<&V>),
+    ) -> TakenBack<K, V> {
+        TakenBack(self.exchange(taken.0, changed))
+    }
+
     /// Put the values in, the last one first, and return those that were there, in the order that puts them back.
     fn exchange(
         &mut self,

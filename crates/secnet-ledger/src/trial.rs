@@ -53,6 +53,18 @@ impl Executor {
         (made, Prepared { from, changes })
     }
 
+    /// As [`Self::prepare`], on top of blocks that were prepared one on the other, the first of them here. They are as they
+    /// were afterwards. None, and nothing is made, if they do not follow one another.
+    pub fn prepare_on<T>(
+        &mut self,
+        below: &mut [&mut Prepared],
+        make: impl FnOnce(&mut Self) -> T,
+    ) -> Option<(T, Prepared)> {
+        let mut climb = Climb { executor: self, below, height: 0 };
+        climb.up()?;
+        Some(climb.executor.prepare(make))
+    }
+
     /// Go where these blocks lead. False, and nothing is changed, if other blocks were made since they were prepared.
     #[must_use]
     pub fn adopt(&mut self, prepared: Prepared) -> bool {
@@ -86,6 +98,48 @@ struct Stand {
     height: u64,
     parent: Digest,
     time: Timestamp,
+}
+
+/// On top of prepared blocks, for as long as it lives: whatever happens, the executor is as it was.
+struct Climb<'a, 'b, 'p> {
+    executor: &'a mut Executor,
+    below: &'b mut [&'p mut Prepared],
+    /// How many of them the executor is above.
+    height: usize,
+}
+
+impl Climb<'_, '_, '_> {
+    /// Up to the last one. None if one does not follow where the executor is.
+    fn up(&mut self) -> Option<()> {
+        for prepared in self.below.iter_mut() {
+            if prepared.from != (self.executor.height, self.executor.parent) {
+                return None;
+            }
+            prepared.exchange(self.executor)?;
+            self.height = self.height.saturating_add(1);
+        }
+        Some(())
+    }
+}
+
+impl Drop for Climb<'_, '_, '_> {
+    fn drop(&mut self) {
+        for prepared in self.below.iter_mut().take(self.height).rev() {
+            // INVARIANT: it has been exchanged once.
+            let back = prepared.exchange(self.executor);
+            debug_assert!(back.is_some(), "there is no way back");
+        }
+    }
+}
+
+impl Prepared {
+    /// Go there, or back again. None if it leads nowhere.
+    fn exchange(&mut self, executor: &mut Executor) -> Option<()> {
+        let (untold, to) = self.changes.take()?;
+        let back = executor.state.exchange(untold);
+        self.changes = Some((back, executor.exchange(to)));
+        Some(())
+    }
 }
 
 /// Whatever happens to it, the executor is as it was.

@@ -1,13 +1,15 @@
 //! Commands whose signatures have been checked: the only kind that can be applied.
 
+use std::sync::Arc;
+
 use secnet_crypto::{BatchItem, CryptoRng, Signature, verify_batch};
 use secnet_types::{CoseError, Digest, Namespace, Operation, SignedCommand};
 
 /// A command all of whose signatures, those inside it included, hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified {
-    pub(crate) command: SignedCommand,
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) command: Arc<SignedCommand>,
+    pub(crate) bytes: Arc<[u8]>,
     pub(crate) digest: Digest,
 }
 
@@ -95,7 +97,7 @@ impl VerifyingPool {
                 Ok(_) if bad => Err(Invalid::Signature),
                 Ok((command, bytes)) => {
                     let digest = Digest::of(&bytes);
-                    Ok(Verified { command, bytes, digest })
+                    Ok(Verified { command: Arc::new(command), bytes: bytes.into(), digest })
                 }
             })
             .collect()

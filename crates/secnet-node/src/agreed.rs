@@ -3,11 +3,23 @@
 use std::sync::atomic::Ordering;
 
 use secnet_ledger::{Agreement, Candidate, ExecutedBlock, Executor, Outcome, Verified};
-use secnet_types::{Certificate, Genesis, GenesisError, Header};
+use secnet_types::{Certificate, Digest, Genesis, GenesisError, Header};
 
 use crate::chain::{Chain, Processed};
 use crate::chain_error::ChainError;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
+use crate::tried::Tried;
+
+/// A block that validators agreed on.
+#[derive(Debug)]
+pub struct FinalBlock<'a> {
+    /// Its header.
+    pub header: &'a Header,
+    /// The commands that the header commits to, in order.
+    pub commands: &'a [Verified],
+    /// What certifies the header, unless the block is final through a later one alone.
+    pub certificate: Option<Certificate>,
+}
 
 impl Chain {
     /// Begin the chain of a network in an empty store.
@@ -37,43 +49,92 @@ impl Chain {
         Ok(chain)
     }
 
-    /// What these blocks would be on top of the last durable one; nothing of it stays, and no reader sees it. None if the
-    /// last durable block is not `height` any more. Blocks and readers wait meanwhile.
-    pub fn trial(&self, height: u64, blocks: &[Candidate<'_>]) -> Option<Vec<ExecutedBlock>> {
+    /// What a block would be on top of these, which follow the last durable one; no reader sees anything of it. Each is
+    /// executed once, however often it is asked for. None if the last durable block is not `height` any more. Blocks and
+    /// readers wait meanwhile.
+    pub fn trial(
+        &self,
+        height: u64,
+        below: &[Candidate<'_>],
+        block: &Candidate<'_>,
+    ) -> Option<Tried> {
         let mut executor = self.executor.write();
-        let here = executor.height() == height && !self.unsure.load(Ordering::Acquire);
-        here.then(|| executor.trial(blocks))
+        if executor.height() != height || self.unsure.load(Ordering::Acquire) {
+            return None;
+        }
+        let mut tried = self.tried.lock();
+        let made = tried.execute(&mut executor, below, block);
+        if made.is_none() {
+            // What is kept leads from somewhere else: next time all is executed.
+            tried.clear();
+        }
+        made
     }
 
     /// Apply a block that is final, and make it durable. One that is durable already is left alone.
     ///
     /// # Errors
-    /// [`ChainError::Gap`], [`ChainError::Diverged`], or the store failed: the executor is at what is durable.
+    /// As [`Self::append_all`].
     pub fn append(
         &self,
         header: &Header,
         commands: &[Verified],
         certificate: Option<Certificate>,
     ) -> Result<Processed, ChainError> {
-        let last = self.executor().height();
-        if header.height <= last {
-            return Ok(Processed { outcomes: Vec::new(), height: last, wrote: false });
-        }
-        if header.height > last.saturating_add(1) {
-            return Err(ChainError::Gap { last, given: header.height });
-        }
-        let agreement = Agreement { epoch: header.epoch, context: header.context.clone() };
-        let ((mut block, position), prepared) = self.prepare(|executor| {
-            let block = executor.execute_agreed(header.time, agreement, commands);
-            (block, executor.position())
-        })?;
-        let outcomes = core::mem::take(&mut block.outcomes);
-        let all_applied = outcomes.iter().all(|o| matches!(o, Outcome::Applied { .. }));
-        let height = block.header.height;
-        if block.header != *header || !all_applied {
-            return Err(ChainError::Diverged(height));
-        }
-        self.complete([(block, certificate)], &position, prepared)?;
-        Ok(Processed { outcomes, height, wrote: true })
+        let appended = self.append_all(vec![FinalBlock { header, commands, certificate }])?;
+        let height = self.executor().height();
+        let left_alone = Processed { outcomes: Vec::new(), height, wrote: false };
+        Ok(appended.into_iter().next().unwrap_or(left_alone))
     }
+
+    /// Apply blocks that are final, one on the other, and make them durable together. Those that are durable already are
+    /// left alone, and have no part in the answer.
+    ///
+    /// # Errors
+    /// [`ChainError::Gap`], [`ChainError::Diverged`], or the store failed: the executor is at what is durable.
+    pub fn append_all(&self, blocks: Vec<FinalBlock<'_>>) -> Result<Vec<Processed>, ChainError> {
+        let last = self.executor().height();
+        let (mut below, mut appended, mut durable) = (Vec::new(), Vec::new(), Vec::new());
+        let mut end = None;
+        for FinalBlock { header, commands, certificate } in blocks {
+            if header.height <= last {
+                continue;
+            }
+            let before = last.saturating_add(below.len() as u64);
+            if header.height > before.saturating_add(1) {
+                return Err(ChainError::Gap { last: before, given: header.height });
+            }
+            let agreement = Agreement { epoch: header.epoch, context: header.context.clone() };
+            let candidate = Candidate { time: header.time, agreement, commands };
+            let Tried { block, outcomes, position } =
+                self.trial(last, &below, &candidate).ok_or(StoreError::Poisoned)?;
+            below.push(candidate);
+            let all_applied = outcomes.iter().all(|o| matches!(o, Outcome::Applied { .. }));
+            if block.header != *header || !all_applied {
+                return Err(ChainError::Diverged(header.height));
+            }
+            appended.push(Processed { outcomes, height: header.height, wrote: true });
+            durable.push((ExecutedBlock::clone(&block), certificate));
+            end = Some(position);
+        }
+        let Some(position) = end else { return Ok(appended) };
+        let digests: Vec<Digest> = durable.iter().map(|(block, _)| block.digest).collect();
+        // They stay among those that were tried while the disk works, for blocks above them are looked at meanwhile.
+        self.complete_by(durable, &position, |executor| {
+            let mut tried = self.tried.lock();
+            let adopted = digests.iter().zip(&below).all(|(digest, block)| {
+                let ready = tried.take(*digest);
+                // It may have had to make room for others.
+                ready.is_some_and(|prepared| executor.adopt(prepared))
+                    || execute(executor, block).digest == *digest
+            });
+            tried.forget_up_to(position.height);
+            adopted
+        })?;
+        Ok(appended)
+    }
+}
+
+fn execute(executor: &mut Executor, block: &Candidate<'_>) -> ExecutedBlock {
+    executor.execute_agreed(block.time, block.agreement.clone(), block.commands)
 }

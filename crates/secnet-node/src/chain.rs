@@ -23,6 +23,7 @@ use crate::checkpoint::{by_sequencer, by_validators, origin};
 use crate::cose_receipt::cose_receipt;
 use crate::recent::{RecentBlock, RecentBlocks};
 use crate::store::{BlockRecord, Commit, EntryKey, Leaf, Options, Store, StoreError, proof};
+use crate::tried::TriedBlocks;
 
 /// Meta value: the genesis, canonically encoded.
 const META_GENESIS: &str = "genesis";
@@ -50,6 +51,8 @@ pub struct Chain {
     pub(crate) store: Store,
     key: Option<Arc<SigningKey>>,
     recent: Mutex<RecentBlocks>,
+    /// Blocks of a network that are not durable. Whoever locks it has the executor.
+    pub(crate) tried: Mutex<TriedBlocks>,
     /// A write has failed, and what is durable could not be read: memory may be behind it.
     pub(crate) unsure: AtomicBool,
 }
@@ -119,6 +122,7 @@ impl Chain {
             store,
             key,
             recent: Mutex::default(),
+            tried: Mutex::default(),
             unsure: AtomicBool::new(false),
         })
     }
@@ -140,6 +144,7 @@ impl Chain {
             store,
             key,
             recent: Mutex::default(),
+            tried: Mutex::default(),
             unsure: AtomicBool::new(false),
         })
     }
@@ -162,6 +167,19 @@ impl Chain {
     /// The [`Rejection`] that it would meet.
     pub fn forecast(&self, command: &Verified, now: Timestamp) -> Result<Vec<Effect>, Rejection> {
         self.executor.write().forecast(command, now)
+    }
+
+    /// The same of each of these by itself. Blocks wait once for all of them.
+    pub fn forecast_each(
+        &self,
+        commands: &[Verified],
+        now: Timestamp,
+    ) -> Vec<Result<(), Rejection>> {
+        if commands.is_empty() {
+            return Vec::new();
+        }
+        let mut executor = self.executor.write();
+        commands.iter().map(|command| executor.forecast(command, now).map(drop)).collect()
     }
 
     /// The executor at what is durable, for reading. Holding it holds up the next block.
@@ -235,6 +253,16 @@ impl Chain {
         position: &Resume,
         prepared: Prepared,
     ) -> Result<(), ChainError> {
+        self.complete_by(blocks, position, |executor| executor.adopt(prepared))
+    }
+
+    /// The same, with the executor let there in this way.
+    pub(crate) fn complete_by(
+        &self,
+        blocks: impl IntoIterator<Item = (ExecutedBlock, Option<Certificate>)>,
+        position: &Resume,
+        adopt: impl FnOnce(&mut Executor) -> bool,
+    ) -> Result<(), ChainError> {
         let (commit, fresh) = commit_of(blocks, position);
         let written = self.store.commit(commit);
         let mut executor = self.executor.write();
@@ -245,7 +273,7 @@ impl Chain {
             return Err(error.into());
         }
         // What is durable counts, should anybody have made blocks meanwhile.
-        if !executor.adopt(prepared) {
+        if !adopt(&mut executor) {
             self.go_back(&mut executor)?;
         }
         self.keep(fresh);
@@ -270,6 +298,7 @@ impl Chain {
         self.unsure.store(true, Ordering::Release);
         *executor = load(&self.store)?;
         *self.recent.lock() = RecentBlocks::default();
+        self.tried.lock().clear();
         self.unsure.store(false, Ordering::Release);
         Ok(())
     }

@@ -32,7 +32,9 @@ mod room;
 mod solo;
 mod steady;
 pub mod store;
+mod tried;
 
+pub use agreed::FinalBlock;
 pub use chain::{Chain, Processed, store_options, stored_genesis};
 pub use chain_error::ChainError;
 pub use check::{Closed, NotClosed, check_chain, check_chain_from};
@@ -40,6 +42,7 @@ pub use checkpoint::{open_checkpoint, origin};
 pub use kept::{Against, Disagreement, agrees};
 pub use room::{LOW_BYTES, RESERVE_FILE, Reserve, Room, Unwatched, free_bytes};
 pub use solo::Solo;
+pub use tried::Tried;
 
 #[cfg(feature = "faults")]
 pub mod faults;

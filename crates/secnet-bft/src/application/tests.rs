@@ -130,7 +130,7 @@ fn nothing_is_proposed_that_changes_nothing_before_the_heartbeat() {
     deterministic::Runner::default().start(|runtime| async move {
         let (ledger, clock) = ledger();
         let first = proposed(&runtime).await;
-        ledger.apply(&first, None).unwrap();
+        ledger.apply(&[(first.clone(), None)]).unwrap();
         let propose = |runtime| {
             let mut application = application(Arc::clone(&ledger));
             let below = ancestry::from_iter([digested(first.clone())]);
@@ -139,7 +139,7 @@ fn nothing_is_proposed_that_changes_nothing_before_the_heartbeat() {
         // The first block's event waits for a header that covers it.
         let cover = propose(runtime.child("cover")).now_or_never().flatten().unwrap();
         assert_eq!(cover.inner().header().log_size, 1);
-        ledger.apply(cover.inner(), None).unwrap();
+        ledger.apply(&[(cover.inner().clone(), None)]).unwrap();
         let propose = |runtime| {
             let mut application = application(Arc::clone(&ledger));
             let below = ancestry::from_iter([cover.clone()]);
@@ -188,7 +188,7 @@ fn a_view_is_as_old_as_its_last_block_however_late_that_came() {
         let (ledger, clock) = ledger();
         assert_eq!(ledger.age_ms(), u64::MAX, "nothing has come since the start");
         clock.set(START.plus_ms(60_000));
-        ledger.apply(&block, None).unwrap();
+        ledger.apply(&[(block.clone(), None)]).unwrap();
         assert!((60_000..70_000).contains(&ledger.age_ms()), "caught up, but an old block");
         ledger.stop("the test ends it".into());
         assert_eq!(ledger.age_ms(), u64::MAX);

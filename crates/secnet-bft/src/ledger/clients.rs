@@ -1,65 +1,14 @@
-//! Clients: their commands are judged here before anybody else hears of them, and answered when they are durable.
+//! Clients: their commands wait here until they are durable, or refused.
 
 use secnet_app::ports::{Committed, SubmitError};
-use secnet_ledger::{Executor, Invalid, Rejection, Verified, VerifyingPool};
-use secnet_types::{Digest, Timestamp, limits};
+use secnet_ledger::{Executor, Rejection, Verified};
+use secnet_types::{Digest, Timestamp};
 use tokio::sync::oneshot;
 
-use super::{Answer, Client, Doubted, Ledger, rng};
-use crate::limits::{MAX_DOUBTED, MAX_PASSED_OVER};
-
-enum Admitted {
-    /// It was applied before.
-    Done(Committed),
-    Waits(Verified),
-    /// It would be refused here and now.
-    Doubted(Verified),
-}
+use super::{Answer, Client, Doubted, Ledger};
+use crate::limits::MAX_PASSED_OVER;
 
 impl Ledger {
-    /// Take a client's command. The answer comes when its block is durable here, or when it is refused.
-    #[must_use]
-    pub fn submit(&self, command: Vec<u8>) -> oneshot::Receiver<Answer> {
-        let (reply, answer) = oneshot::channel();
-        match self.admit(command) {
-            Ok(Admitted::Done(committed)) => drop(reply.send(Ok(committed))),
-            Ok(Admitted::Waits(command)) => self.wait_for(command, reply),
-            Ok(Admitted::Doubted(command)) => self.doubt(command, reply),
-            Err(error) => drop(reply.send(Err(error))),
-        }
-        answer
-    }
-
-    /// Judge a command before anybody else hears of it: what is refused here has never left this node.
-    fn admit(&self, command: Vec<u8>) -> Result<Admitted, SubmitError> {
-        if let Some(trouble) = self.trouble() {
-            return Err(SubmitError::Unavailable(trouble.to_string()));
-        }
-        let command = verify_one(command).map_err(|why| SubmitError::Invalid(why.to_string()))?;
-        let executor = self.chain.executor();
-        if let Some(answer) = known(&executor, &command) {
-            return answer.map(Admitted::Done);
-        }
-        drop(executor);
-        match self.chain.forecast(&command, self.clock.now()) {
-            Ok(_) => Ok(Admitted::Waits(command)),
-            Err(_) => Ok(Admitted::Doubted(command)),
-        }
-    }
-
-    /// It would be refused here, but this node may be a block behind the others: it is judged after the next block that
-    /// was proposed after it came.
-    fn doubt(&self, command: Verified, reply: oneshot::Sender<Answer>) {
-        let mut doubted = self.doubted.lock();
-        if doubted.len() >= MAX_DOUBTED {
-            drop(doubted);
-            return drop(reply.send(Err(SubmitError::Busy)));
-        }
-        doubted.push(Doubted { command, reply, came: self.clock.now() });
-        drop(doubted);
-        self.answer_all_if_stopped();
-    }
-
     pub(super) fn look_at_doubted(&self, time: Timestamp) {
         let judged: Vec<Doubted> =
             self.doubted.lock().extract_if(.., |doubted| doubted.came <= time).collect();
@@ -71,7 +20,7 @@ impl Ledger {
         }
     }
 
-    fn wait_for(&self, command: Verified, reply: oneshot::Sender<Answer>) {
+    pub(super) fn wait_for(&self, command: Verified, reply: oneshot::Sender<Answer>) {
         let (digest, bytes) = (command.digest(), command.bytes().to_vec());
         // Blocks wait for it, so none can apply the command before its client waits.
         let executor = self.chain.executor();
@@ -122,18 +71,22 @@ impl Ledger {
                 passed_over.push((*digest, client.expires));
             }
         }
+        let (mut waiting, now) = (Vec::with_capacity(passed_over.len()), self.clock.now());
         for (digest, expires) in passed_over {
-            let (command, now) = (self.pool.lock().find(&digest).cloned(), self.clock.now());
-            let refused = match &command {
-                Some(command) => self.chain.forecast(command, now).err(),
+            match self.pool.lock().find(&digest).cloned() {
+                Some(command) => waiting.push(command),
                 // What waits is forgotten only when it is applied, and then its client has its answer, or expired.
-                None => Some(Rejection::Expired { expires, now }),
-            };
-            if let Some(rejection) = refused {
-                self.pool.lock().remove(&digest);
-                self.answer(&digest, &Err(rejection.into()));
-            } else if let Some(command) = command {
-                self.tell(command.bytes().to_vec());
+                None => self.answer(&digest, &Err(Rejection::Expired { expires, now }.into())),
+            }
+        }
+        let forecasts = self.chain.forecast_each(&waiting, now);
+        for (command, forecast) in waiting.iter().zip(forecasts) {
+            match forecast {
+                Ok(()) => self.tell(command.bytes().to_vec()),
+                Err(rejection) => {
+                    self.pool.lock().remove(&command.digest());
+                    self.answer(&command.digest(), &Err(rejection.into()));
+                }
             }
         }
     }
@@ -153,7 +106,7 @@ impl Ledger {
 }
 
 /// The answer to a command whose author has used its id already.
-fn known(executor: &Executor, command: &Verified) -> Option<Answer> {
+pub(super) fn known(executor: &Executor, command: &Verified) -> Option<Answer> {
     let value = &command.command().value;
     let before = executor.state().applied(value.author, value.id)?;
     Some(if before.digest == command.digest() {
@@ -161,11 +114,4 @@ fn known(executor: &Executor, command: &Verified) -> Option<Answer> {
     } else {
         Err(Rejection::IdReused.into())
     })
-}
-
-fn verify_one(command: Vec<u8>) -> Result<Verified, Invalid> {
-    debug_assert!(command.len() <= limits::MAX_COMMAND_BYTES);
-    let mut results = VerifyingPool::verify(vec![command], &mut rng());
-    // INVARIANT: one result for each command.
-    results.pop().unwrap_or(Err(Invalid::Signature))
 }

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use super::{Mempool, PoolError};
 use crate::limits::MAX_POOL_OF_MEMBER;
 use crate::testing::{START, pay, verified};
@@ -11,12 +13,15 @@ fn commands_wait_in_the_order_they_came_within_limits() {
         assert_eq!(pool.insert(command.clone()), Ok(false), "it waits once");
     }
     let bytes = commands[0].bytes().len();
-    assert_eq!(pool.first(9, 99 * bytes), commands);
-    assert_eq!(pool.first(2, 99 * bytes), commands[..2]);
-    assert_eq!(pool.first(9, 3 * bytes), commands[..3]);
+    let none = BTreeSet::new();
+    assert_eq!(pool.first(9, 99 * bytes, &none), commands);
+    let elsewhere = BTreeSet::from([commands[0].digest(), commands[3].digest()]);
+    assert_eq!(pool.first(2, 99 * bytes, &elsewhere), commands[1..3]);
+    assert_eq!(pool.first(2, 99 * bytes, &none), commands[..2]);
+    assert_eq!(pool.first(9, 3 * bytes, &none), commands[..3]);
     assert_eq!(pool.remove(&commands[1].digest()), Some(commands[1].clone()));
     assert_eq!(pool.remove(&commands[1].digest()), None);
-    assert_eq!(pool.first(2, 99 * bytes), [commands[0].clone(), commands[2].clone()]);
+    assert_eq!(pool.first(2, 99 * bytes, &none), [commands[0].clone(), commands[2].clone()]);
     pool.forget_expired(START);
     assert_eq!(pool.len(), 4);
     pool.forget_expired(START.plus_ms(300_000));
@@ -33,7 +38,7 @@ fn no_member_crowds_out_the_others() {
     let one_more = verified(pay(u64::MAX, "ada", "bo"));
     assert_eq!(pool.insert(one_more.clone()), Err(PoolError::MemberFull));
     assert_eq!(pool.insert(verified(pay(0, "bo", "ada"))), Ok(true));
-    let first = pool.first(1, usize::MAX).remove(0);
+    let first = pool.first(1, usize::MAX, &BTreeSet::new()).remove(0);
     pool.remove(&first.digest());
     assert_eq!(pool.insert(one_more), Ok(true));
 }

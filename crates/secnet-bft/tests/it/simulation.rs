@@ -154,12 +154,12 @@ impl Network {
     ) -> Channels<simulated::Sender<PublicKey, Context>, simulated::Receiver<PublicKey>> {
         let control = self.oracle.control(me.clone());
         Channels {
-            votes: control.register(0, quota()).await.unwrap(),
-            certificates: control.register(1, quota()).await.unwrap(),
-            resolver: control.register(2, quota()).await.unwrap(),
-            blocks: control.register(3, quota()).await.unwrap(),
-            backfill: control.register(4, quota()).await.unwrap(),
-            commands: control.register(5, quota()).await.unwrap(),
+            votes: control.register(0, quota(0)).await.unwrap(),
+            certificates: control.register(1, quota(1)).await.unwrap(),
+            resolver: control.register(2, quota(2)).await.unwrap(),
+            blocks: control.register(3, quota(3)).await.unwrap(),
+            backfill: control.register(4, quota(4)).await.unwrap(),
+            commands: control.register(5, quota(5)).await.unwrap(),
         }
     }
 

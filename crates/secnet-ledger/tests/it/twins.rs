@@ -1,6 +1,6 @@
 //! P10 across restarts and batchings, and what a damaged snapshot is told.
 
-use secnet_ledger::{Executor, LoadError, TableId};
+use secnet_ledger::{Executor, LoadError, Prepared, TableId};
 use secnet_types::*;
 
 use crate::support::*;
@@ -75,6 +75,40 @@ fn a_prepared_block_is_seen_when_it_is_adopted_and_no_sooner() {
 
     assert!(!prepared.adopt(second), "a block was made since it was prepared");
     assert_eq!(prepared.position(), position);
+}
+
+#[test]
+fn blocks_that_were_prepared_one_on_the_other_are_what_they_are_when_made() {
+    let (mut w, dataset, grant) = busy();
+    let decision = w.allowed("bo", dataset, grant);
+    let decide = verified(vec![signed("pdc", w.command("pdc", decision))]);
+    let operation = Operation::Revoke { grant, reason: Reason::Unstated };
+    let revoke = verified(vec![signed("ada", w.command("ada", operation))]);
+    let (mut direct, mut tried) = (w.executor.clone(), w.executor.clone());
+    let seen = |executor: &Executor| (format!("{:?}", executor.state()), executor.position());
+    let before = seen(&tried);
+
+    let blocks =
+        [(w.at(1), decide.clone()), (w.at(2), revoke), (w.at(3), decide), (w.at(DAY), vec![])];
+    let mut prepared: Vec<Prepared> = Vec::new();
+    for (time, commands) in &blocks {
+        let made = direct.execute(*time, commands);
+        let mut below: Vec<&mut Prepared> = prepared.iter_mut().collect();
+        let make = |executor: &mut Executor| executor.execute(*time, commands);
+        let (same, next) = tried.prepare_on(&mut below, make).unwrap();
+        assert_eq!((same.header, same.events), (made.header, made.events));
+        assert_eq!((same.changes, same.outcomes), (made.changes, made.outcomes));
+        assert_eq!(seen(&tried), before, "nothing is seen");
+        prepared.push(next);
+    }
+    // One that is missing in between, or comes too early, is no way up.
+    let [first, _, third, _] = &mut prepared[..] else { panic!("four were prepared") };
+    assert!(tried.prepare_on(&mut [&mut *first, third], |_| ()).is_none());
+    assert_eq!(seen(&tried), before);
+    for next in prepared {
+        assert!(tried.adopt(next));
+    }
+    assert_eq!(seen(&tried), seen(&direct));
 }
 
 #[test]

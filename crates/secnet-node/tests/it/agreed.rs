@@ -5,7 +5,8 @@ use secnet_ledger::{Agreement, Candidate, Verified, VerifyingPool};
 use secnet_node::faults::{FaultyDisk, Plan};
 use secnet_node::store::{Options, Store};
 use secnet_node::{
-    Against, Chain, ChainError, agrees, check_chain, open_checkpoint, origin, store_options,
+    Against, Chain, ChainError, FinalBlock, agrees, check_chain, open_checkpoint, origin,
+    store_options,
 };
 use secnet_types::{
     Amount, Certificate, Digest, Genesis, Header, SIMPLEX_ED25519, ValidatorKey, engine_namespace,
@@ -34,7 +35,7 @@ fn header(chain: &Chain, commands: &[Verified]) -> Header {
     let height = chain.executor().height();
     let agreement = Agreement { epoch: 0, context: vec![1, 2, 3] };
     let candidate = Candidate { time: START.plus_ms(height), agreement, commands };
-    chain.trial(height, &[candidate]).unwrap().remove(0).header
+    chain.trial(height, &[], &candidate).unwrap().block.header.clone()
 }
 
 fn certificate(header: &Header, key: &SigningKey) -> Certificate {
@@ -78,6 +79,61 @@ fn what_is_agreed_on_is_applied_once_and_proved_after_the_next_certificate() {
 }
 
 #[test]
+fn blocks_that_were_tried_become_durable_together_as_they_do_one_by_one() {
+    let disks = [FaultyDisk::new(Plan::default()), FaultyDisk::new(Plan::default())];
+    let [one_by_one, together] =
+        disks.each_ref().map(|disk| Chain::create_agreed(store(disk, true), genesis()).unwrap());
+    let bodies = [issue(1), issue(2), Vec::new(), issue(3)];
+    let mut headers = Vec::new();
+    for commands in &bodies {
+        let header = header(&one_by_one, commands);
+        assert!(one_by_one.append(&header, commands, None).unwrap().wrote);
+        headers.push(header);
+    }
+
+    // The other looks at all of them before the first is durable, and at more on other ways than it keeps.
+    let before = together.executor().position();
+    let candidates: Vec<Candidate<'_>> = headers
+        .iter()
+        .zip(&bodies)
+        .map(|(header, commands)| Candidate {
+            time: header.time,
+            agreement: Agreement { epoch: header.epoch, context: header.context.clone() },
+            commands,
+        })
+        .collect();
+    let look = |height: usize, block: &Candidate<'_>| {
+        together.trial(0, &candidates[..height], block).unwrap().block.header.clone()
+    };
+    for (height, block) in candidates.iter().enumerate() {
+        assert_eq!(look(height, block), headers[height]);
+        assert_eq!(look(height, block), headers[height], "looked at again");
+    }
+    for later in 0..100 {
+        let time = START.plus_ms(1000 + later);
+        let fork = Candidate { time, ..candidates[1].clone() };
+        assert_ne!(look(1, &fork), headers[1]);
+    }
+    assert_eq!(together.executor().position(), before);
+
+    let finals = || {
+        let blocks = headers.iter().zip(&bodies);
+        let blocks =
+            blocks.map(|(header, commands)| FinalBlock { header, commands, certificate: None });
+        blocks.collect::<Vec<_>>()
+    };
+    assert_eq!(together.append_all(finals()).unwrap().len(), bodies.len());
+    assert_eq!(together.append_all(finals()).unwrap().len(), 0, "delivered again");
+    assert_eq!(together.executor().position(), one_by_one.executor().position());
+    drop((one_by_one, together));
+    let again = disks.each_ref().map(|disk| Chain::open_agreed(store(disk, false)).unwrap());
+    assert_eq!(again[0].executor().position(), again[1].executor().position());
+    for height in 1..=bodies.len() as u64 {
+        assert_eq!(again[0].block(height).unwrap(), again[1].block(height).unwrap());
+    }
+}
+
+#[test]
 fn what_does_not_follow_or_does_not_come_out_changes_nothing() {
     let disk = FaultyDisk::new(Plan::default());
     let chain = Chain::create_agreed(store(&disk, true), genesis()).unwrap();
@@ -94,7 +150,8 @@ fn what_does_not_follow_or_does_not_come_out_changes_nothing() {
         assert!(matches!(diverged, Err(ChainError::Diverged(1))), "{diverged:?}");
         assert_eq!(chain.executor().position(), before);
     }
-    assert!(chain.trial(1, &[]).is_none(), "another block is the last one");
+    let candidate = Candidate { time: START, agreement: Agreement::default(), commands: &commands };
+    assert!(chain.trial(1, &[], &candidate).is_none(), "another block is the last one");
     assert!(chain.append(&sound, &commands, None).unwrap().wrote);
 }
 

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use secnet_crypto::{BatchItem, Signature, SigningKey, verify_batch};
 use secnet_types::{
-    AccessRequest, Amount, DatasetId, Decision, Digest, Grant, GrantId, Operation, Party,
-    RequestId, ServiceLevel, Signed, SignedCommand, Terms, Timestamp, Verdict, Window,
+    AccessRequest, Amount, DatasetId, Decision, Digest, Grant, GrantId, NetworkId, Operation,
+    Party, RequestId, ServiceLevel, Signed, SignedCommand, Terms, Timestamp, Verdict, Window,
 };
 
 use super::net::{self, CALLERS, LIFETIME_MS, Net, id, submit_all};
@@ -20,7 +20,7 @@ const MEMBERS: usize = 1024;
 const BATCH: usize = 1024;
 const BAR: f64 = 0.25;
 
-type Check = ([u8; 32], Vec<u8>, Signature);
+pub(super) type Check = ([u8; 32], Vec<u8>, Signature);
 
 pub(super) async fn run(place: &Place) -> Result<Vec<Row>, Failure> {
     let net = Net::begin(&place.dir.join("ledger"), MEMBERS)?;
@@ -136,14 +136,19 @@ fn mixed(net: &Net, owned: &[(DatasetId, GrantId)], number: usize) -> Option<Sig
         1 => net.sign(owner, grant(dataset, id_of(other))),
         _ => net.sign(
             &net.pdc,
-            Operation::RecordDecision { decision: decision(net, other, dataset, granted) },
+            Operation::RecordDecision { decision: decision(net.network, other, dataset, granted) },
         ),
     })
 }
 
-fn decision(net: &Net, requester: &SigningKey, dataset: DatasetId, grant: GrantId) -> Decision {
+pub(super) fn decision(
+    network: NetworkId,
+    requester: &SigningKey,
+    dataset: DatasetId,
+    grant: GrantId,
+) -> Decision {
     let request = AccessRequest {
-        network: net.network,
+        network,
         requester: id(requester),
         dataset,
         id: RequestId(random()),
@@ -172,7 +177,7 @@ fn decision(net: &Net, requester: &SigningKey, dataset: DatasetId, grant: GrantI
 }
 
 /// The signatures that the ledger has to check.
-fn signatures(command: &SignedCommand) -> Vec<Check> {
+pub(super) fn signatures(command: &SignedCommand) -> Vec<Check> {
     let mut all = vec![command.to_check()];
     if let Operation::RecordDecision { decision } = &command.value.operation {
         all.push(decision.request.to_check());
@@ -181,7 +186,7 @@ fn signatures(command: &SignedCommand) -> Vec<Check> {
 }
 
 /// Commands a second of two threads that do nothing but check their signatures.
-fn ceiling(checks: &[Vec<Check>]) -> Result<f64, Failure> {
+pub(super) fn ceiling(checks: &[Vec<Check>]) -> Result<f64, Failure> {
     let (first, second) = checks.split_at(checks.len() / 2);
     let start = Instant::now();
     let good = std::thread::scope(|scope| {

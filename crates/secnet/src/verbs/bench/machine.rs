@@ -41,6 +41,12 @@ pub(super) fn process(id: u32) -> Option<(f64, f64)> {
     Some((resident / 1024.0, ticks / TICKS))
 }
 
+/// Bytes that this process has had written to disks so far; none where the system does not say.
+#[cfg(feature = "bft")]
+pub(super) fn written() -> u64 {
+    field("/proc/self/io", "write_bytes").and_then(|bytes| bytes.parse().ok()).unwrap_or_default()
+}
+
 fn read(path: &str) -> String {
     std::fs::read_to_string(path).unwrap_or_default()
 }

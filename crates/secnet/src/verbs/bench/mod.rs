@@ -11,6 +11,8 @@ mod http;
 mod log;
 mod machine;
 mod net;
+#[cfg(feature = "bft")]
+mod network;
 mod row;
 mod scale;
 mod vault;
@@ -25,6 +27,8 @@ use crate::cli::Globals;
 use crate::failure::Failure;
 use crate::files;
 use crate::output::Output;
+#[cfg(feature = "bft")]
+use network::{node::child as net_node, run as network};
 use row::{Row, table};
 
 #[derive(Debug, Args)]
@@ -41,6 +45,12 @@ pub(crate) struct BenchArgs {
     /// Where to work; a fresh folder is made in it and removed again. Default: the current folder.
     #[arg(long = "in", value_name = "DIR", default_value = ".")]
     within: PathBuf,
+    /// How long each load on a network lasts, and how long it is watched while it is idle.
+    #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    seconds: u64,
+    /// How many decisions a wiped node of a network catches up with.
+    #[arg(long, value_name = "COUNT", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    decisions: u64,
     /// The part of a measure that runs in a process of its own.
     #[arg(long, hide = true, value_name = "PART")]
     child: Option<Child>,
@@ -81,6 +91,16 @@ enum Measure {
     HttpCrowd,
     /// A node that nobody asks anything.
     HttpIdle,
+    /// All of the following: four validators on this machine, each a process. They need the feature `bft`.
+    Net,
+    /// Grants and decisions committed with finality, as many as there can be and so many a second.
+    NetLoad,
+    /// A network that nobody asks anything: blocks, bytes, processor.
+    NetIdle,
+    /// One command at a time: until its final receipt, and until every node refuses what it revokes.
+    NetQuiet,
+    /// A node that lost everything follows again, and what a node keeps in memory.
+    NetCatchUp,
 }
 
 impl Measure {
@@ -96,9 +116,16 @@ impl Measure {
         )
     }
 
+    const fn is_of_network(self) -> bool {
+        matches!(self, Self::NetLoad | Self::NetIdle | Self::NetQuiet | Self::NetCatchUp)
+    }
+
     fn is_wanted(self, names: &[Self]) -> bool {
-        let by_all = names.contains(&Self::Http) && self.is_over_http();
-        names.is_empty() || names.contains(&self) || by_all
+        let by_all = (names.contains(&Self::Http) && self.is_over_http())
+            || (names.contains(&Self::Net) && self.is_of_network());
+        // Who names none gets what this program can.
+        let by_default = names.is_empty() && (cfg!(feature = "bft") || !self.is_of_network());
+        by_default || names.contains(&self) || by_all
     }
 }
 
@@ -110,6 +137,7 @@ enum Child {
     Reopen,
     HttpLoad,
     HttpCrowd,
+    NetNode,
 }
 
 /// Where a measure works, and how much it does.
@@ -117,9 +145,22 @@ enum Child {
 struct Place {
     dir: PathBuf,
     quick: bool,
+    /// How long a load on a network lasts.
+    #[cfg_attr(
+        not(feature = "bft"),
+        expect(dead_code, reason = "only networks are asked so long")
+    )]
+    seconds: u64,
+    /// Decisions to catch up with.
+    #[cfg_attr(not(feature = "bft"), expect(dead_code, reason = "only networks catch up"))]
+    decisions: u64,
 }
 
 impl Place {
+    fn new(dir: PathBuf, args: &BenchArgs) -> Self {
+        Self { dir, quick: args.quick, seconds: args.seconds, decisions: args.decisions }
+    }
+
     /// `full`, or less when it has to be quick.
     fn amount(&self, full: usize, quick: usize) -> usize {
         if self.quick { quick } else { full }
@@ -128,7 +169,7 @@ impl Place {
 
 pub(crate) async fn run(globals: &Globals, out: Output, args: BenchArgs) -> Result<(), Failure> {
     if let Some(child) = args.child {
-        let place = Place { dir: globals.dir.clone(), quick: args.quick };
+        let place = Place::new(globals.dir.clone(), &args);
         let measured = match child {
             Child::Vault => vault::child(&place).await?,
             Child::VaultQuarter => vault::quarter(&place).await?,
@@ -136,13 +177,14 @@ pub(crate) async fn run(globals: &Globals, out: Output, args: BenchArgs) -> Resu
             Child::Reopen => scale::child(&place).await?,
             Child::HttpLoad => http::load::child(&place)?,
             Child::HttpCrowd => http::crowd::child(&place).await?,
+            Child::NetNode => net_node(&place).await?,
         };
         out.result(&measured, ToString::to_string);
         return Ok(());
     }
     let dir = args.within.join(format!("secnet-bench-{}", std::process::id()));
     files::make_private_dir(&dir)?;
-    let place = Place { dir: dir.clone(), quick: args.quick };
+    let place = Place::new(dir.clone(), &args);
     let measured = measure(&place, out, &args.names).await;
     let machine = machine::line(&dir);
     drop(std::fs::remove_dir_all(&dir));
@@ -161,7 +203,7 @@ pub(crate) async fn run(globals: &Globals, out: Output, args: BenchArgs) -> Resu
 async fn measure(place: &Place, out: Output, names: &[Measure]) -> Result<Vec<Row>, Failure> {
     let mut rows = Vec::new();
     for measure in Measure::value_variants() {
-        if !measure.is_wanted(names) || *measure == Measure::Http {
+        if !measure.is_wanted(names) || matches!(measure, Measure::Http | Measure::Net) {
             continue;
         }
         let name = measure.to_possible_value().map(|v| v.get_name().to_owned()).unwrap_or_default();
@@ -178,13 +220,16 @@ async fn measure(place: &Place, out: Output, names: &[Measure]) -> Result<Vec<Ro
             Measure::Ingest => bulk::run(&own).await,
             Measure::Scale => scale::run(&own, out).await,
             Measure::Access => flow::access(&own).await,
-            Measure::Http => Ok(Vec::new()),
+            Measure::Http | Measure::Net => Ok(Vec::new()),
             Measure::HttpDecisions => http::decisions::run(&own, out).await,
             Measure::HttpRevoke => http::revoke::run(&own, out).await,
             Measure::HttpCatalogue => http::catalogue::run(&own, out).await,
             Measure::HttpDownload => http::download::run(&own, out).await,
             Measure::HttpCrowd => http::crowd::run(&own, out).await,
             Measure::HttpIdle => http::idle::run(&own, out).await,
+            Measure::NetLoad | Measure::NetIdle | Measure::NetQuiet | Measure::NetCatchUp => {
+                network(*measure, &own, out).await
+            }
         };
         let measured = measured?;
         for row in &measured {
@@ -194,6 +239,18 @@ async fn measure(place: &Place, out: Output, names: &[Measure]) -> Result<Vec<Ro
         drop(std::fs::remove_dir_all(&own.dir));
     }
     Ok(rows)
+}
+
+#[cfg(not(feature = "bft"))]
+async fn network(_: Measure, _: &Place, _: Output) -> Result<Vec<Row>, Failure> {
+    crate::network::require_feature()?;
+    Ok(Vec::new())
+}
+
+#[cfg(not(feature = "bft"))]
+async fn net_node(_: &Place) -> Result<serde_json::Value, Failure> {
+    crate::network::require_feature()?;
+    Ok(serde_json::Value::Null)
 }
 
 /// Run a part of a measure in a process of its own, and take its figures.
