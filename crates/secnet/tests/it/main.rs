@@ -24,6 +24,7 @@ mod fsck;
 mod guard;
 mod identities;
 mod keep;
+mod models;
 #[cfg(feature = "bft")]
 mod network;
 #[cfg(not(feature = "bft"))]
