@@ -126,8 +126,11 @@ fn smallest(
             chosen.push(change);
         }
     }
-    if !milder(&apply(facts, chosen.iter().copied())) {
-        return Vec::new();
+    // What is harmless to the detector may not be to a learnt model: the last ones are left out until it is milder.
+    while !milder(&apply(facts, chosen.iter().copied())) {
+        if chosen.pop().is_none() {
+            return Vec::new();
+        }
     }
     for change in candidates.iter().rev() {
         let without: Vec<&Change> = chosen.iter().copied().filter(|c| *c != change).collect();

@@ -136,7 +136,7 @@ mod tests {
             let mut numbers: Vec<u32> = (0..400).collect();
             chance.shuffle(&mut numbers);
             let column = |by: u32, lacking: u32| -> Vec<Option<i64>> {
-                let value = |n: &u32| (n % lacking != 0).then(|| i64::from(n * by % 97));
+                let value = |n: &u32| (!n.is_multiple_of(lacking)).then(|| i64::from(n * by % 97));
                 numbers.iter().map(value).collect()
             };
             let columns = [column(1, 7), column(13, 1000), column(5, 3)];

@@ -399,3 +399,27 @@ fn the_reasons_read_well_and_the_address_is_the_recorded_one() {
         "sndigest16km3rrdq9jlgf87gj7z0m5r9gtrvzfyytn530rn333afpefps3us5x64p6"
     );
 }
+
+#[test]
+fn what_calms_the_detector_and_stirs_the_model_up_is_not_named() {
+    let node = |input, cut, left, right| Node { input, cut, absent_left: false, left, right };
+    let tree = |node| Tree { nodes: vec![node] };
+    let (plus, nothing, minus) = (Next::Leaf(1_000_000), Next::Leaf(0), Next::Leaf(-1_000_000));
+    let labels = node(4, 0, Next::Node(1), nothing);
+    let pace = node(0, 0, nothing, minus);
+    let mut parts = small();
+    // Nothing new is as good as misuse to the first tree, and to the detector the other way round.
+    parts.trees = vec![tree(node(3, 0, plus, nothing)), Tree { nodes: vec![labels, pace] }];
+    parts.hold_at = -500_000;
+    let model = Arc::new(Learnt::new(parts).unwrap());
+    let facts = ordinary().with(Feature::RequestsLastMinute, FeatureValue::Number(0)).unwrap();
+    let facts = facts.with(Feature::Labels, FeatureValue::Words(1)).unwrap();
+    let panel = panel(&[model]);
+    let none = RuleSet::new([]).unwrap();
+    let permitted = PermittedUse::default();
+    let said = explain_with(&Model::default(), &permitted, &facts, (&none, &context()), &panel);
+    assert_eq!((said.verdict.outcome.as_str(), said.decisive.len()), ("hold", 0));
+    let mut named: Vec<Feature> = said.together.iter().map(|change| change.feature).collect();
+    named.sort_unstable();
+    assert_eq!(named, [Feature::RequestsLastMinute, Feature::Labels]);
+}

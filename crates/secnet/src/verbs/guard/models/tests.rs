@@ -272,3 +272,18 @@ async fn a_file_that_is_lost_or_damaged_is_told_of_until_it_is_back() {
         assert!(unreadable(&node).await.unwrap().is_empty());
     }
 }
+
+#[test]
+fn a_slower_pace_that_was_reported_is_learnt_too() {
+    let mut ward = Ward::month(1);
+    for day in [21, 22] {
+        ward.day(day, Some((5, 100, 10 * SECOND, 9 * HOUR)));
+    }
+    let learnt = learn(&ward.rows).unwrap();
+    let passed = got_through(&learnt, 10 * SECOND);
+    println!("one every 10 s, after two hundred such reads were reported: {passed} of 2880");
+    assert!(passed <= 288, "{passed}");
+    let (recall, alarms) = elsewhere(&learnt, 2);
+    println!("  and in another month: recall {recall:.3}, false positives {alarms:.4}");
+    assert!(alarms <= 0.01, "{alarms}");
+}
