@@ -8,9 +8,13 @@ use secnet_crypto::{
     KeyFileParams, ObjectKey, Outboard, SealSecretKey, keyfile, merkle::note::verifier_key, seal,
     seal_object,
 };
-use secnet_guard::{Event, Guard, Model, Observed};
+use secnet_guard::learnt::{
+    HeldBack, Input, LearntCard, LearntFrom, LearntParts, Next, Node, OwnPast, Tree,
+};
+use secnet_guard::{Event, Guard, Learnt, Model, Observed};
 use secnet_types::{
-    Action, Amount, Category, Condition, DatasetId, Feature, Labels, MemberId, Party, Purpose,
+    Action, Amount, Category, Condition, DatasetId, Digest, Feature, FeatureValue, FeatureVector,
+    Labels, MemberId, Party, Purpose,
     Rule, RuleAction, RuleScope, Test, Timestamp, encode,
 };
 
@@ -37,6 +41,7 @@ pub const TARGETS: &[(&str, fn() -> Vec<Vec<u8>>)] = &[
     ("genesis", || vec![encode(&REAL.genesis)]),
     ("guard", guard),
     ("keyfile", || vec![key_file().into_bytes()]),
+    ("learnt", || vec![learnt().to_bytes()]),
     ("ledger", ledger),
     ("lock", lock),
     ("note", note),
@@ -137,6 +142,62 @@ fn guard() -> Vec<Vec<u8>> {
     }
     seeds.push(guard.snapshot());
     seeds
+}
+
+/// A model with a number and a word, two trees and every kind of node.
+pub fn learnt() -> Learnt {
+    let mut ordinary = FeatureVector::new();
+    for (feature, value) in [
+        (Feature::RequestsLastMinute, FeatureValue::Number(1)),
+        (Feature::Purpose, FeatureValue::Words(1)),
+    ] {
+        ordinary.set(feature, value).expect("a value of its kind");
+    }
+    let node = |input, cut, left, right| Node { input, cut, absent_left: input == 0, left, right };
+    let leaf = Next::Leaf;
+    let zero = Timestamp(0);
+    let parts = LearntParts {
+        inputs: vec![Input::Number(Feature::RequestsLastMinute), Input::Word(Feature::Purpose, 2)],
+        ordinary,
+        start: -500_000,
+        trees: vec![
+            Tree { nodes: vec![node(0, 3, leaf(-200_000), leaf(900_000))] },
+            Tree {
+                nodes: vec![
+                    node(1, 0, Next::Node(1), Next::Node(2)),
+                    node(0, 9, leaf(-100_000), leaf(300_000)),
+                    node(0, 5, leaf(10_000), leaf(700_000)),
+                ],
+            },
+        ],
+        hold_at: 400_000,
+        expires: Timestamp(2_000_000_000_000),
+        card: LearntCard {
+            at: zero,
+            from: LearntFrom {
+                data: Digest::ZERO,
+                requests: 60,
+                misuse: 30,
+                said_fine: 10,
+                presumed_fine: 20,
+                oldest: zero,
+                newest: zero,
+            },
+            held_back: HeldBack {
+                misuse_since: zero,
+                others_since: zero,
+                hits: 12,
+                misses: 0,
+                false_alarms: 0,
+                passes: 12,
+                precision: (7575, 10_000),
+                recall: (7575, 10_000),
+                false_positive_rate: (0, 2425),
+            },
+            past: OwnPast { days: 30, requests: 50, would_hold: 9, objected_to: 9, requesters: 1 },
+        },
+    };
+    Learnt::new(parts).expect("a model")
 }
 
 /// A key file that opens with [`PASSPHRASE`] and holds [`SECRET`].

@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use secnet_app::ports::EntryKind;
-use secnet_app::{Catalogue, DatasetManifest, FactsRecord, SummaryRecord, TermsDetail};
+use secnet_app::{Catalogue, DatasetManifest, FactsRecord, Standing, SummaryRecord, TermsDetail};
 use secnet_fuzz::same;
 use secnet_types::GrantDetail;
 
@@ -28,6 +28,7 @@ fuzz_target!(|input: &[u8]| {
         kind if kind == EntryKind::DenialSummary as u8 => {
             drop(same::<SummaryRecord>(value, LIMIT));
         }
+        kind if kind == EntryKind::ModelStanding as u8 => drop(same::<Standing>(value, LIMIT)),
         _ => {}
     }
 });

@@ -204,6 +204,7 @@ impl Pdc {
             obligations: BTreeSet::new(),
             max_price: request.max_price,
             fields: None,
+            learnt: judgement.learnt_record(),
         };
         let (verdict, objection) = match vetted {
             Ok(vetted) => {

@@ -27,7 +27,8 @@ pub struct Explained {
 pub struct Replayed {
     /// The verdict, its reasons, and which changes would have made it milder.
     pub explanation: Explanation,
-    /// With the model that the decision names. Otherwise with today's.
+    /// With the models that the decision names, the detector and the learnt ones. Otherwise with today's detector, or with what
+    /// was recorded of a learnt model that is not here any more.
     pub same_model: bool,
     /// With the rules that the decision names. Otherwise with those that its reasons name.
     pub same_rules: bool,
@@ -88,10 +89,12 @@ impl Pdc {
             emergency: facts.detail.purpose == Purpose::Emergency,
             released_by_owner: facts.lifts.is_some(),
         };
+        let (panel, whole) = self.panel_of(facts.learnt.as_deref().unwrap_or_default()).await?;
         let learning = self.learning.lock();
         let model = learning.guard.model();
-        let explanation = secnet_guard::explain(model, &permitted, &features, &rules, &context);
-        let same_model = recorded.model == model.digest();
+        let by = (&rules, &context);
+        let explanation = secnet_guard::explain_with(model, &permitted, &features, by, &panel);
+        let same_model = whole && recorded.model == panel.digest(model.digest());
         Ok(Some(Replayed { explanation, same_model, same_rules }))
     }
 

@@ -1,5 +1,6 @@
 //! Does the archive hold what the ledger commits to? For checks of a folder, which have no [`crate::Pdc`].
 
+use secnet_guard::Learnt;
 use secnet_ledger::{Dataset, DatasetStatus, GrantState, GrantStatus, State};
 use secnet_lock::{GrantWraps, HostingPacket};
 use secnet_types::{
@@ -153,9 +154,10 @@ pub async fn missing_of(archive: &dyn Archive, kept: &[Kept]) -> Result<Vec<Amis
     let mut amiss = Vec::new();
     for one in kept {
         let mut add = |problem| amiss.push(Amiss { what: one.what.clone(), problem });
-        match archive.get(&one.name).await {
+        let (kind, found) = found(archive, &one.name).await;
+        match found {
             Ok(None) => add(MISSING),
-            Ok(Some(bytes)) if commitment_to(one.name.kind, &bytes) != Some(one.commitment) => {
+            Ok(Some(bytes)) if commitment_to(kind, &bytes) != Some(one.commitment) => {
                 add(ANOTHER);
             }
             Ok(Some(bytes)) => {
@@ -168,6 +170,24 @@ pub async fn missing_of(archive: &dyn Archive, kept: &[Kept]) -> Result<Vec<Amis
         }
     }
     Ok(amiss)
+}
+
+/// An entry, and of what kind it is: what the ledger calls a rule may be a learnt model.
+async fn found(
+    archive: &dyn Archive,
+    name: &EntryName,
+) -> (EntryKind, Result<Option<Vec<u8>>, ArchiveError>) {
+    let found = archive.get(name).await;
+    let other = match name.kind {
+        EntryKind::Rule => EntryKind::LearntModel,
+        EntryKind::RuleCard => EntryKind::ModelStanding,
+        kind => return (kind, found),
+    };
+    if matches!(found, Ok(None)) {
+        let other_name = EntryName { kind: other, ..name.clone() };
+        return (other, archive.get(&other_name).await);
+    }
+    (name.kind, found)
 }
 
 /// The records of a dataset that are not those in the list of its uploads.
@@ -228,7 +248,8 @@ fn commitment_to(kind: EntryKind, bytes: &[u8]) -> Option<Digest> {
         }
         EntryKind::Facts => FactsRecord::from_bytes(bytes).ok().map(|facts| facts.commitment()),
         EntryKind::Rule => Rule::from_bytes(bytes).ok().map(|rule| Digest(rule.id().0)),
-        EntryKind::RuleCard => Some(Digest::of(bytes)),
+        EntryKind::LearntModel => Learnt::from_bytes(bytes).ok().map(|model| model.digest()),
+        EntryKind::RuleCard | EntryKind::ModelStanding => Some(Digest::of(bytes)),
         EntryKind::Wraps => GrantWraps::from_bytes(bytes).ok().map(|wraps| wraps.digest()),
         _ => None,
     }

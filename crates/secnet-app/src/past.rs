@@ -11,6 +11,7 @@ use secnet_types::{
 use crate::AccessError;
 use crate::feedback::Finding;
 use crate::history::Attempt;
+use crate::models::LearntRecord;
 use crate::pdc::Pdc;
 
 /// Longest recorded features, in bytes.
@@ -59,6 +60,8 @@ pub struct PastRequest {
     pub parties: Vec<Party>,
     /// What became known of it; nothing if nobody said anything.
     pub known: Option<Judged>,
+    /// What learnt models said of it then.
+    pub learnt: Vec<LearntRecord>,
 }
 
 impl PastRequest {
@@ -154,6 +157,7 @@ impl Pdc {
             features,
             parties: parties.unwrap_or_default(),
             known,
+            learnt: facts.learnt.unwrap_or_default(),
         }))
     }
 

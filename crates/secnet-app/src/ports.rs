@@ -360,6 +360,10 @@ pub enum EntryKind {
     Feedback = 20,
     /// The evidence for a rule that was learnt here; key: rule id.
     RuleCard = 21,
+    /// A model that was learnt here; key: its digest.
+    LearntModel = 22,
+    /// What is known of such a model without reading it; key: the model's digest.
+    ModelStanding = 23,
 }
 
 /// Why the archive did not do as asked.

@@ -8,6 +8,8 @@ use secnet_types::{
 };
 use std::collections::BTreeSet;
 
+use crate::models::LearntRecord;
+
 /// Longest facts record, in bytes.
 const MAX_FACTS_BYTES: usize = 16 * 1024 * 1024;
 
@@ -84,6 +86,9 @@ pub struct FactsRecord {
     /// Only these fields of the records are released; absent for whole records.
     #[n(21)]
     pub fields: Option<BTreeSet<String>>,
+    /// What learnt models said, those that only watch too; absent if none was asked.
+    #[n(22)]
+    pub learnt: Option<Vec<LearntRecord>>,
 }
 
 impl FactsRecord {

@@ -1,10 +1,12 @@
-//! The security rules that this data centre has installed: those that act, and those that only watch.
+//! The security rules and learnt models that this data centre has installed: those that act, and those that only watch.
 
 use std::sync::Arc;
 
-use secnet_types::{FeatureVector, Rule, RuleContext, RuleId, RuleMatch, RuleSet};
+use secnet_guard::Panel;
+use secnet_types::{Digest, FeatureVector, Rule, RuleContext, RuleId, RuleMatch, RuleSet};
 
 use crate::AccessError;
+use crate::models::seat;
 use crate::pdc::Pdc;
 use crate::ports::{EntryKind, EntryName};
 
@@ -16,6 +18,10 @@ pub(crate) struct RulesHere {
     /// Those that act.
     pub acting: RuleSet,
     watching: RuleSet,
+    /// The learnt models that act.
+    pub panel: Panel,
+    /// Those that only watch.
+    pub watchers: Panel,
 }
 
 impl RulesHere {
@@ -44,7 +50,17 @@ impl Pdc {
             return Ok(Arc::clone(kept));
         }
         let (mut acting, mut watching) = (Vec::new(), Vec::new());
+        let (mut panel, mut watchers, mut whole) = (Panel::empty(), Panel::empty(), true);
         for (id, only_watches) in installed {
+            if let Some(kept) = self.model_here(*id).await? {
+                whole &= kept.model.is_ok();
+                if !only_watches {
+                    seat(&mut panel, Digest(id.0), kept);
+                } else if kept.model.is_ok() {
+                    seat(&mut watchers, Digest(id.0), kept);
+                }
+                continue;
+            }
             match (self.rule_body(*id).await, only_watches) {
                 (Ok(rule), false) => acting.push(rule),
                 (Ok(rule), true) => watching.push(rule),
@@ -59,9 +75,18 @@ impl Pdc {
             installed: installed.to_vec(),
             acting: indexed(acting)?,
             watching: indexed(watching)?,
+            panel,
+            watchers,
         });
-        *self.rules.lock() = Some(Arc::clone(&rules));
+        // What cannot be read is looked for again each time, so that it is back as soon as it is repaired.
+        *self.rules.lock() = whole.then(|| Arc::clone(&rules));
         Ok(rules)
+    }
+
+    /// The learnt model that the ledger lists under this id; none if it is a rule.
+    async fn model_here(&self, id: RuleId) -> Result<Option<crate::KeptModel>, AccessError> {
+        let rule = self.archive.get(&EntryName::new(EntryKind::Rule, &[], &id.0)).await;
+        if matches!(rule, Ok(None)) { self.kept_model(Digest(id.0)).await } else { Ok(None) }
     }
 
     pub(crate) async fn rule_body(&self, id: RuleId) -> Result<Rule, AccessError> {

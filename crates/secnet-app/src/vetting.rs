@@ -1,17 +1,21 @@
 //! Steps 4 and 5: policy, rules and guard. Each takes the token of the step before; none can widen it.
 
-use secnet_guard::{Event, Guard, GuardVerdict, Outcome as GuardOutcome, PermittedUse};
+use secnet_guard::{
+    Event, Guard, GuardVerdict, Opinion, Outcome as GuardOutcome, Panel, PermittedUse,
+};
 use secnet_policy::{
     Audience, CompiledConsent, Explanation, Permitted as PermittedGrant, Question, ScopeVerdict,
     decide_all, explain,
 };
 use secnet_types::{
-    Amount, Digest, FeatureVector, Labels, Obligation, ReasonClass, RecordId, RecordMeta, RuleMatch,
+    Amount, Digest, FeatureVector, Labels, MemberId, Obligation, ReasonClass, RecordId, RecordMeta,
+    RuleMatch,
 };
 use std::collections::BTreeSet;
 
 use crate::call::Authenticated;
 use crate::facts::Facts;
+use crate::models::LearntRecord;
 use crate::pdc::Pdc;
 use crate::project::too_large;
 
@@ -65,8 +69,12 @@ pub(crate) struct Judgement {
     pub rules: Digest,
     pub model: Digest,
     pub reasons: Vec<String>,
-    /// What rules that only watch would have done.
+    /// What rules and models that only watch would have done.
     pub watched: Vec<String>,
+    /// What the learnt models in force say.
+    pub learnt: Vec<Opinion>,
+    /// What those that only watch say.
+    pub watchers: Vec<Opinion>,
 }
 
 /// Step 4. Default deny; an evaluation that errs is a hold, never an allow.
@@ -161,14 +169,14 @@ impl Pdc {
     /// this moment, so that requests made at once see each other; what became of it is learnt later.
     pub(crate) fn judge(&self, event: Event, facts: &Facts) -> (Judgement, Vec<RuleMatch>) {
         let mut learning = self.learning.lock();
-        let judged = judged(&learning.guard, event, facts);
+        let judged = judged(&learning.guard, event, facts, self.member);
         learning.guard.arrive(&judged.0.event);
         judged
     }
 
     /// The same, of a request that is only previewed: it leaves no trace.
     pub(crate) fn glance(&self, event: Event, facts: &Facts) -> (Judgement, Vec<RuleMatch>) {
-        judged(&self.learning.lock().guard, event, facts)
+        judged(&self.learning.lock().guard, event, facts, self.member)
     }
 
     /// Step 5. The outcome is the permitted use, a hold, or a denial: nothing the guard says adds a record.
@@ -185,8 +193,9 @@ impl Pdc {
             emergency: grant.emergency,
             released_by_owner,
         };
+        let (features, learnt) = (&judgement.features, &judgement.learnt);
         let verdict: GuardVerdict =
-            self.learning.lock().guard.model().vet(&use_, &judgement.features, matched);
+            self.learning.lock().guard.model().vet_with(&use_, features, matched, learnt);
         judgement.reasons = verdict.reasons.iter().map(ToString::to_string).collect();
         match &verdict.outcome {
             GuardOutcome::Allow { obligations } => {
@@ -205,18 +214,47 @@ impl Pdc {
     }
 }
 
-fn judged(guard: &Guard, event: Event, facts: &Facts) -> (Judgement, Vec<RuleMatch>) {
+impl Judgement {
+    /// What learnt models said, to be recorded; nothing if none was asked.
+    pub(crate) fn learnt_record(&self) -> Option<Vec<LearntRecord>> {
+        let acting = self.learnt.iter().map(|opinion| LearntRecord::of(opinion, false));
+        let watching = self.watchers.iter().map(|opinion| LearntRecord::of(opinion, true));
+        let all: Vec<LearntRecord> = acting.chain(watching).collect();
+        (!all.is_empty()).then_some(all)
+    }
+}
+
+/// Is the use one that learnt models have no say in: an owner's of her own data, or this data centre's?
+pub(crate) fn is_spared(requester: MemberId, owner: MemberId, pdc: MemberId) -> bool {
+    requester == owner || requester == pdc
+}
+
+fn judged(
+    guard: &Guard,
+    event: Event,
+    facts: &Facts,
+    pdc: MemberId,
+) -> (Judgement, Vec<RuleMatch>) {
     let features = guard.features(&event);
     let context = event.rule_context(&facts.parties);
     let rules = facts.grounds.as_ref().ok().map(|grounds| &grounds.rules);
     let matched = rules.map(|rules| rules.acting.matches(&features, &context));
-    let watched = rules.map(|rules| rules.watched(&features, &context));
+    let mut watched = rules.map(|rules| rules.watched(&features, &context)).unwrap_or_default();
+    let nobody = Panel::empty();
+    let asked = rules.filter(|_| !is_spared(event.requester, facts.owner, pdc));
+    let panel = asked.map_or(&nobody, |rules| &rules.panel);
+    let watchers = asked.map_or_else(Vec::new, |rules| rules.watchers.opinions(&features));
+    watched.extend(watchers.iter().filter(|opinion| opinion.holds).map(|opinion| {
+        format!("the learnt model {}, which only watches, would have held it", opinion.model)
+    }));
     let judgement = Judgement {
         score: guard.model().assess(&features).score.points(),
         rules: rules.map_or(Digest::ZERO, |rules| rules.acting.digest()),
-        model: guard.model().digest(),
+        model: panel.digest(guard.model().digest()),
         reasons: Vec::new(),
-        watched: watched.unwrap_or_default(),
+        watched,
+        learnt: panel.opinions(&features),
+        watchers,
         event,
         features,
     };

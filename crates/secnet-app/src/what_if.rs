@@ -17,6 +17,7 @@ use crate::history::Attempt;
 use crate::pdc::Pdc;
 use crate::record::FactsRecord;
 use crate::rules::RulesHere;
+use crate::vetting::is_spared;
 
 /// Longest features of a past request, in bytes.
 const MAX_FEATURES_BYTES: usize = 64 * 1024;
@@ -41,6 +42,7 @@ struct Replay {
     consent: CompiledConsent,
     rules: Arc<RulesHere>,
     index: RecordIndex,
+    owner: MemberId,
     now: Timestamp,
 }
 
@@ -82,6 +84,7 @@ impl Pdc {
             consent: CompiledConsent::compile(&slice).map_err(refused)?,
             rules: self.rules_here(&installed.unwrap_or_default()).await?,
             index,
+            owner,
             now,
         };
         let of = replay.index.len();
@@ -124,7 +127,11 @@ impl Pdc {
             emergency: permitted.emergency,
             released_by_owner: false,
         };
-        let verdict = self.learning.lock().guard.model().vet(&use_, &features, &matched);
+        let asked = !is_spared(attempt.requester, replay.owner, self.member);
+        let panel = &replay.rules.panel;
+        let learnt = if asked { panel.opinions(&features) } else { Vec::new() };
+        let learning = self.learning.lock();
+        let verdict = learning.guard.model().vet_with(&use_, &features, &matched, &learnt);
         matches!(verdict.outcome, Outcome::Allow { .. })
     }
 }

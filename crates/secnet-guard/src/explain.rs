@@ -4,7 +4,7 @@ use core::fmt;
 
 use secnet_types::{Feature, FeatureValue, FeatureVector, RuleContext, RuleSet};
 
-use crate::{Cause, GuardVerdict, Model, PermittedUse};
+use crate::{Cause, GuardVerdict, Model, Panel, PermittedUse};
 
 /// One feature with another value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,11 +41,27 @@ pub fn explain(
     rules: &RuleSet,
     context: &RuleContext<'_>,
 ) -> Explanation {
-    let judge = |facts: &FeatureVector| model.vet(permitted, facts, &rules.matches(facts, context));
+    explain_with(model, permitted, facts, (rules, context), &Panel::empty())
+}
+
+/// As [`explain`], with learnt models that were asked too.
+#[must_use]
+pub fn explain_with(
+    model: &Model,
+    permitted: &PermittedUse,
+    facts: &FeatureVector,
+    (rules, context): (&RuleSet, &RuleContext<'_>),
+    panel: &Panel,
+) -> Explanation {
+    let judge = |facts: &FeatureVector| {
+        let (matched, learnt) = (rules.matches(facts, context), panel.opinions(facts));
+        model.vet_with(permitted, facts, &matched, &learnt)
+    };
     let verdict = judge(facts);
     let severity = verdict.outcome.severity();
     let milder = |facts: &FeatureVector| judge(facts).outcome.severity() < severity;
-    let candidates = if severity == 0 { Vec::new() } else { candidates(&verdict, facts, rules) };
+    let candidates =
+        if severity == 0 { Vec::new() } else { candidates(&verdict, facts, rules, panel) };
     let decisive: Vec<Change> =
         candidates.iter().filter(|change| milder(&apply(facts, [*change]))).cloned().collect();
     let together = match decisive.first() {
@@ -54,17 +70,24 @@ pub fn explain(
     };
     let rules = verdict.reasons.iter().filter_map(|reason| match reason.cause {
         Cause::Rule(matched) => rules.rule(matched.rule).map(ToString::to_string),
-        Cause::Signal(_) => None,
+        _ => None,
     });
     let rules = rules.collect();
     Explanation { verdict, decisive, together, rules }
 }
 
 /// Harmless values for what the reasons name, heaviest first.
-fn candidates(verdict: &GuardVerdict, facts: &FeatureVector, rules: &RuleSet) -> Vec<Change> {
+fn candidates(
+    verdict: &GuardVerdict,
+    facts: &FeatureVector,
+    rules: &RuleSet,
+    panel: &Panel,
+) -> Vec<Change> {
     let mut all: Vec<Change> = Vec::new();
     let mut add = |feature: Feature, to: Option<FeatureValue>| {
-        if let (Some(from), Some(to)) = (facts.value(feature), to) {
+        if let (Some(from), Some(to)) = (facts.value(feature), to)
+            && *from != to
+        {
             let change = Change { feature, from: from.clone(), to };
             if !all.contains(&change) {
                 all.push(change);
@@ -72,14 +95,20 @@ fn candidates(verdict: &GuardVerdict, facts: &FeatureVector, rules: &RuleSet) ->
         }
     };
     for reason in &verdict.reasons {
-        match reason.cause {
-            Cause::Signal(signal) => add(signal.feature(), reason.baseline.clone()),
-            Cause::Rule(matched) => {
-                for condition in rules.rule(matched.rule).iter().flat_map(|r| r.conditions()) {
-                    let safe = facts.value(condition.feature());
-                    add(condition.feature(), safe.and_then(|value| condition.safe_value(value)));
-                }
-            }
+        let Cause::Rule(matched) = reason.cause else { continue };
+        for condition in rules.rule(matched.rule).iter().flat_map(|r| r.conditions()) {
+            let safe = facts.value(condition.feature());
+            add(condition.feature(), safe.and_then(|value| condition.safe_value(value)));
+        }
+    }
+    for (model, feature) in panel.holding(facts) {
+        // What does not help alone may help with others: an ordinary request is not held.
+        let ordinary = || model.parts().ordinary.value(feature).cloned();
+        add(feature, model.safe_value(facts, feature).or_else(ordinary));
+    }
+    for reason in &verdict.reasons {
+        if let Cause::Signal(signal) = reason.cause {
+            add(signal.feature(), reason.baseline.clone());
         }
     }
     all
@@ -97,8 +126,11 @@ fn smallest(
             chosen.push(change);
         }
     }
-    if !milder(&apply(facts, chosen.iter().copied())) {
-        return Vec::new();
+    // What is harmless to the detector may not be to a learnt model: the last ones are left out until it is milder.
+    while !milder(&apply(facts, chosen.iter().copied())) {
+        if chosen.pop().is_none() {
+            return Vec::new();
+        }
     }
     for change in candidates.iter().rev() {
         let without: Vec<&Change> = chosen.iter().copied().filter(|c| *c != change).collect();

@@ -2,7 +2,7 @@
 //!
 //! One request goes through it like this: [`Guard::features`] turns the [`Event`] and what was learnt before into a
 //! [`FeatureVector`](secnet_types::FeatureVector); the installed rules are matched on it; [`Model::vet`] adds up the
-//! detector's [`Signal`]s and the matched rules into a [`GuardVerdict`]; [`explain`] says what would have to be
+//! detector's [`Signal`]s, the matched rules and what [`learnt`] models say into a [`GuardVerdict`]; [`explain`] says what would have to be
 //! different, tried out and not guessed. When the outcome is known, [`Guard::observe`] learns from it: score first,
 //! learn afterwards, and learn habits only from what was allowed.
 //!
@@ -14,6 +14,7 @@ mod event;
 mod explain;
 mod features;
 mod guard;
+pub mod learnt;
 mod model;
 mod signal;
 mod snapshot;
@@ -22,8 +23,9 @@ mod verdict;
 mod window;
 
 pub use event::{Event, Observed};
-pub use explain::{Change, Explanation, explain};
+pub use explain::{Change, Explanation, explain, explain_with};
 pub use guard::Guard;
+pub use learnt::{Learnt, Opinion, Panel};
 pub use model::{
     Limits, MAX_TRACKED_DATASETS, MAX_TRACKED_PAIRS, MAX_TRACKED_REQUESTERS, Model, ModelError,
     Parameters, Ramp,

@@ -4,11 +4,15 @@ use core::fmt;
 use std::collections::BTreeSet;
 
 use secnet_types::{
-    BasisPoints, Digest, FeatureValue, FeatureVector, Obligation, ReasonClass, RuleAction,
+    BasisPoints, Digest, Feature, FeatureValue, FeatureVector, Obligation, ReasonClass, RuleAction,
     RuleMatch,
 };
 
+use crate::learnt::{Opinion, SCORE_UNIT};
 use crate::{Contribution, Model, Signal};
+
+/// Features that are named as reasons of a learnt model, at most.
+const MAX_SHARES_TOLD: usize = 3;
 
 /// What policy permitted: the only thing the guard can be asked about. A use that policy refused never gets here.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -73,6 +77,22 @@ pub enum Cause {
     Signal(Signal),
     /// An installed rule.
     Rule(RuleMatch),
+    /// A learnt model has the request held, or, if it has no score, cannot be asked.
+    Learnt {
+        /// Which.
+        model: Digest,
+        /// Its score, in [`SCORE_UNIT`]s.
+        score: Option<i64>,
+        /// Is the request to be held for it?
+        holds: bool,
+    },
+    /// What a feature adds to the score of the learnt model that was named before.
+    Share {
+        /// Which.
+        feature: Feature,
+        /// Score units.
+        points: i64,
+    },
 }
 
 /// One reason, for those who may know everything.
@@ -106,8 +126,37 @@ impl fmt::Display for GuardReason {
             (Cause::Rule(matched), ..) => {
                 write!(f, "rule {} says {}", matched.rule, matched.action.as_str())
             }
+            (Cause::Learnt { model, score: Some(score), .. }, ..) => {
+                write!(f, "the learnt model {model} finds it like misuse (score {})", odds(score))
+            }
+            (Cause::Learnt { model, score: None, holds: true }, ..) => write!(
+                f,
+                "the learnt model {model} is in force and cannot be read: until it can, uses wait for the owner"
+            ),
+            (Cause::Learnt { model, score: None, holds: false }, ..) => write!(
+                f,
+                "the learnt model {model} is in force and cannot be read: it was set that uses go ahead then"
+            ),
+            (Cause::Share { feature, points }, value, ordinary) => {
+                let said = |value: &Option<FeatureValue>| {
+                    value.as_ref().map_or_else(|| "not known".to_owned(), |v| v.describe(feature))
+                };
+                let (value, ordinary, phrase) = (said(value), said(ordinary), feature.phrase());
+                write!(
+                    f,
+                    "of this score: {phrase} is {value}, ordinary is {ordinary} (adds {})",
+                    odds(points)
+                )
+            }
         }
     }
+}
+
+/// Score units as log odds with two digits, rounded towards nothing.
+pub(crate) fn odds(points: i64) -> String {
+    let hundredths = points / (SCORE_UNIT / 100);
+    let (sign, size) = (if hundredths < 0 { "-" } else { "" }, hundredths.unsigned_abs());
+    format!("{sign}{}.{:02}", size / 100, size % 100)
 }
 
 /// What a refused or waiting requester can do about it.
@@ -152,9 +201,10 @@ pub struct GuardVerdict {
     pub outcome: Outcome,
     /// The detector's score.
     pub score: BasisPoints,
-    /// Something is wrong though the use goes ahead: an emergency, a released hold, or a rule that flags.
+    /// Something is wrong though the use goes ahead: an emergency, a released hold, a rule that flags, or a learnt model that
+    /// cannot be asked.
     pub alarm: bool,
-    /// Why, heaviest first: rules by severity, then signals by weight.
+    /// Why, heaviest first: rules by severity, then learnt models with the features that count most, then signals by weight.
     pub reasons: Vec<GuardReason>,
     /// The model that judged.
     pub model: Digest,
@@ -184,6 +234,19 @@ impl Model {
         facts: &FeatureVector,
         matched: &[RuleMatch],
     ) -> GuardVerdict {
+        self.vet_with(permitted, facts, matched, &[])
+    }
+
+    /// As [`Model::vet`], with what learnt models say. They can have the use held, or, where one cannot be asked and that is
+    /// not to stop anybody, burdened; they never refuse it.
+    #[must_use]
+    pub fn vet_with(
+        &self,
+        permitted: &PermittedUse,
+        facts: &FeatureVector,
+        matched: &[RuleMatch],
+        learnt: &[Opinion],
+    ) -> GuardVerdict {
         let assessment = self.assess(facts);
         let score = assessment.score.points();
         let by_score = if score >= self.parameters().deny_at {
@@ -192,10 +255,12 @@ impl Model {
             u8::from(score >= self.parameters().hold_at)
         };
         let by_rules = matched.iter().map(|m| severity(m.action)).max().unwrap_or(0);
-        let wanted = by_score.max(by_rules);
+        let by_learnt = u8::from(learnt.iter().any(|opinion| opinion.holds));
+        let unasked = learnt.iter().any(|opinion| opinion.score.is_none());
+        let wanted = by_score.max(by_rules).max(by_learnt);
         let stopped =
             !permitted.emergency && (wanted == 2 || (wanted == 1 && !permitted.released_by_owner));
-        let flagged = wanted > 0 || !matched.is_empty();
+        let flagged = wanted > 0 || unasked || !matched.is_empty();
         let outcome = match (stopped, wanted) {
             (true, 2) => Outcome::Deny,
             (true, _) => Outcome::Hold,
@@ -204,14 +269,14 @@ impl Model {
                 if flagged {
                     obligations.insert(Obligation::NotifyOwner);
                 }
-                if wanted > 0 {
+                if wanted > 0 || unasked {
                     obligations.insert(Obligation::Review);
                 }
                 Outcome::Allow { obligations }
             }
         };
         let alarm = flagged && !stopped;
-        let reasons = reasons(assessment.contributions, matched);
+        let reasons = reasons(assessment.contributions, matched, learnt);
         GuardVerdict { outcome, score: assessment.score, alarm, reasons, model: self.digest() }
     }
 }
@@ -226,7 +291,11 @@ const fn severity(action: RuleAction) -> u8 {
     }
 }
 
-fn reasons(contributions: Vec<Contribution>, matched: &[RuleMatch]) -> Vec<GuardReason> {
+fn reasons(
+    contributions: Vec<Contribution>,
+    matched: &[RuleMatch],
+    learnt: &[Opinion],
+) -> Vec<GuardReason> {
     let mut rules = matched.to_vec();
     rules.sort_by_key(|m| (core::cmp::Reverse(m.action), m.rule));
     let rules = rules.into_iter().map(|matched| GuardReason {
@@ -241,7 +310,25 @@ fn reasons(contributions: Vec<Contribution>, matched: &[RuleMatch]) -> Vec<Guard
         baseline: Some(c.baseline),
         contribution: Some(c.points),
     });
-    rules.chain(signals).collect()
+    rules.chain(learnt.iter().flat_map(of_learnt)).chain(signals).collect()
+}
+
+/// Why a learnt model has a request held; nothing if it has not.
+fn of_learnt(opinion: &Opinion) -> Vec<GuardReason> {
+    let Opinion { model, score, holds, shares } = opinion;
+    if !holds && score.is_some() {
+        return Vec::new();
+    }
+    let cause = Cause::Learnt { model: *model, score: *score, holds: *holds };
+    let mut all = vec![GuardReason { cause, value: None, baseline: None, contribution: None }];
+    let raising = shares.iter().filter(|share| share.points() > 0).take(MAX_SHARES_TOLD);
+    all.extend(raising.map(|share| GuardReason {
+        cause: Cause::Share { feature: share.feature, points: share.points() },
+        value: share.value.clone(),
+        baseline: share.ordinary.clone(),
+        contribution: None,
+    }));
+    all
 }
 
 impl GuardVerdict {
@@ -258,7 +345,7 @@ impl GuardVerdict {
         });
         let heaviest = self.reasons.iter().find_map(|reason| match reason.cause {
             Cause::Signal(signal) => Some(signal),
-            Cause::Rule(_) => None,
+            _ => None,
         });
         let class = if rule.is_some() { ReasonClass::Rule } else { ReasonClass::Guard };
         let hurried = match rule {

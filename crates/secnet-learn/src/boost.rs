@@ -13,7 +13,7 @@ use crate::features::Matrix;
 use crate::num::{logit, sigmoid, whole};
 pub(crate) use bins::{Bins, MAX_CUTS, bin as cut_bin, cut};
 use grow::{Grower, Sample};
-pub(crate) use tree::Tree;
+pub(crate) use tree::{Next, Node, Tree};
 
 /// Purpose of the random stream.
 const STREAM: u64 = 0x424f_4f53;

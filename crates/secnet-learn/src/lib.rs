@@ -20,18 +20,22 @@ pub mod rules;
 pub mod stream;
 mod table;
 mod text;
+mod whole;
 
 pub use boost::{Growth, MAX_LEAVES, MAX_TREES};
 pub use features::{CategoryUse, MAX_FEATURES};
 pub use imagine::Imagined;
 pub use learner::{MAX_IMAGINED, MAX_MEMBERS, Recipe, learn};
-pub use metrics::{Confusion, CurvePoint, Interval, MetricError, Ranked, Spread, Z95, wilson};
+pub use metrics::{
+    Confusion, CurvePoint, Interval, MetricError, Ranked, Spread, Z95, Z95_ONE_SIDED, wilson,
+};
 pub use model::{MAX_MODEL_BYTES, Model, ModelError};
 pub use table::{
     Column, Kind, MAX_COLUMNS, MAX_NAME_BYTES, MAX_ROWS, MAX_TEXT_BYTES, MAX_WORDS, Split, Table,
     TableError, Values,
 };
 pub use text::{Linear, TOKEN_PLACES, TokenUse};
+pub use whole::{WHOLE_UNIT, WholeNext, WholeNode, WholeTrees, grow_whole};
 
 /// Why nothing was learnt or judged.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]

@@ -19,6 +19,7 @@ mod full;
 mod guarding;
 mod hindsight;
 mod hosted;
+mod learnt;
 mod money;
 mod refusing;
 mod revoking;

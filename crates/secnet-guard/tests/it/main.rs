@@ -9,5 +9,6 @@
 mod common;
 mod golden;
 mod learning;
+mod learnt;
 mod promises;
 mod state;

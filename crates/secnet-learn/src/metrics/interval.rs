@@ -2,6 +2,8 @@
 
 /// The 97.5 % quantile of the normal distribution: two-sided 95 %.
 pub const Z95: f64 = 1.959_963_984_540_054;
+/// The 95 % quantile: a bound on one side.
+pub const Z95_ONE_SIDED: f64 = 1.644_853_626_951_472_2;
 
 /// Lower and upper end, both from 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq)]

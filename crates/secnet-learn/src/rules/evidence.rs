@@ -5,11 +5,8 @@ use std::fmt;
 use secnet_types::Digest;
 
 use super::condition::Condition;
-use crate::metrics::{Confusion, wilson};
+use crate::metrics::{Confusion, Z95_ONE_SIDED, wilson};
 use crate::table::Table;
-
-/// The 95 % quantile of the normal distribution: a bound on one side.
-const Z95_ONE_SIDED: f64 = 1.644_853_626_951_472_2;
 
 /// Where the evidence comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

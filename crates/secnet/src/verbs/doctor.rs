@@ -20,7 +20,7 @@ use crate::output::Output;
 use crate::service::{tls, watching};
 use crate::system::SystemClock;
 use crate::vault;
-use crate::verbs::backup;
+use crate::verbs::{backup, guard};
 
 /// A clock further behind the ledger than this is wrong, in milliseconds.
 const MAX_BEHIND_MS: u64 = 60_000;
@@ -172,6 +172,7 @@ async fn opened(globals: &Globals) -> Vec<Finding> {
         Finding::of("money", money(&node)),
         Finding::of("clock", clock(&node)),
         Finding::of("published log", published(&node)),
+        Finding::of("learnt models", models(&node).await),
     ];
     drop(node);
     findings
@@ -197,6 +198,15 @@ fn clock(node: &Node) -> Result<(), Failure> {
             "set the clock if it is wrong; if it is right, it was ahead when the last block was made, and block time \
              stands still until the clock is there: nothing is lost, but what ends meanwhile has ended",
         ))
+}
+
+/// Can each learnt model that is in force, or watches, be read?
+async fn models(node: &Node) -> Result<(), Failure> {
+    let Some((model, why)) = guard::unreadable_models(node).await?.into_iter().next() else {
+        return Ok(());
+    };
+    Err(Failure::new("model-unreadable", format!("the learnt model {model} cannot be read: {why}"))
+        .hint("`secnet guard shadow FILE` brings its file back; until then uses go as was set when it was put in force; `secnet guard roll-back` takes it out of force"))
 }
 
 /// Does the ledger hold what it has published? A look, not a check: `secnet fsck` reads everything.

@@ -75,6 +75,12 @@ fn every_verb_prints_what_the_reference_says() {
     // From what the demo leaves, before anything else is in its log.
     s.tells("rules learn", &["rules", "learn", "--out", "learnt.cedar"]);
     s.tells("rules show", &["rules", "show", "learnt.cedar"]);
+    let learnt = s.tells("guard train", &["guard", "train", "--out", "learnt.model"]);
+    s.changes("guard shadow", &["guard", "shadow", "learnt.model"]);
+    let model = text(&learnt["card"]["model"]);
+    s.changes("guard promote", &["guard", "promote", &model]);
+    s.tells("guard status", &["guard", "status"]);
+    s.changes("guard roll-back", &["guard", "roll-back"]);
     members(&mut s);
     let second = datasets(&mut s);
     let dataset = s.place.dataset();

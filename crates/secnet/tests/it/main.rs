@@ -29,6 +29,7 @@ mod guard;
 mod identities;
 mod keep;
 mod lying_node;
+mod models;
 #[cfg(feature = "bft")]
 mod network;
 #[cfg(not(feature = "bft"))]

@@ -17,6 +17,12 @@ fn sharing_a_dataset_can_be_followed() {
     assert!(follow(&blocks(&page("docs/guides/share-a-dataset.md"))) >= 25);
 }
 
+#[test]
+fn training_a_model_can_be_followed() {
+    // The demo's folder brings its passphrase, which is published.
+    assert!(follow_with(&blocks(&page("docs/guides/train-a-model.md")), None) >= 7);
+}
+
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
@@ -34,6 +40,10 @@ fn blocks(page: &str) -> Vec<String> {
 /// Type it in an empty folder, with the ids that were printed for those that the page shortens; what the page says is printed
 /// must be. How many commands there were.
 fn follow(blocks: &[String]) -> usize {
+    follow_with(blocks, Some("passphrase-file"))
+}
+
+fn follow_with(blocks: &[String], passphrase: Option<&str>) -> usize {
     let place = tempfile::tempdir().unwrap();
     std::os::unix::fs::symlink(repository().join("samples"), place.path().join("samples")).unwrap();
     std::fs::write(place.path().join("passphrase-file"), "correct horse\n").unwrap();
@@ -57,14 +67,11 @@ fn follow(blocks: &[String]) -> usize {
             installs_secnet(args);
             continue;
         }
-        let run = finish(
-            Command::new("sh")
-                .args(["-c", &command])
-                .current_dir(place.path())
-                .env("PATH", &path)
-                .env_remove("SECNET_DIR")
-                .env("SECNET_PASSPHRASE_FILE", "passphrase-file"),
-        );
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &command]).current_dir(place.path()).env("PATH", &path);
+        shell.env_remove("SECNET_DIR").env_remove("SECNET_PASSPHRASE_FILE");
+        shell.envs(passphrase.map(|file| ("SECNET_PASSPHRASE_FILE", file)));
+        let run = finish(&mut shell);
         assert_eq!(run.code, 0, "`{command}`: {run:?}");
         seen = format!("{} {seen}", run.stdout);
         printed = run.stdout.lines().map(str::to_owned).collect();

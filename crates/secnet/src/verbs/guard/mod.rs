@@ -1,10 +1,11 @@
-//! `secnet guard`: what its learning is worth on labelled data, and what was said of its decisions.
+//! `secnet guard`: what its learning is worth on labelled data, what was said of its decisions, and models learnt from them.
 
 mod explain;
 mod feedback;
 mod load;
 mod measure;
 mod members;
+mod models;
 mod plot;
 mod sets;
 mod status;
@@ -26,6 +27,7 @@ use crate::output::Output;
 pub(crate) use feedback::say;
 use load::LoadError;
 use measure::{Line, Measured, Run};
+pub(crate) use models::unreadable as unreadable_models;
 use tasks::Task;
 
 /// Most seeds of one evaluation.
@@ -61,8 +63,16 @@ enum What {
         /// The decision.
         decision: DecisionId,
     },
-    /// Say what is known of the past requests, and whether it is enough to learn from.
+    /// Say what is known of the past requests, whether it is enough to learn from, and what learnt models made of them.
     Status,
+    /// Learn a model from the requests that this data centre has seen and from what was said of them.
+    Train(models::TrainArgs),
+    /// Let a model watch: what it says is recorded with each decision and changes none.
+    Shadow(models::ShadowArgs),
+    /// Put a model in force: it has what looks like misuse wait for the owner.
+    Promote(models::PromoteArgs),
+    /// Take the model in force out of force, and put the one before it back.
+    RollBack,
 }
 
 impl GuardArgs {
@@ -89,6 +99,10 @@ pub(crate) async fn run_in(
         What::Feedback(args) => feedback::run(node, globals, out, args).await,
         What::Explain { decision } => explain::run(node, out, decision).await,
         What::Status => status::run(node, out).await,
+        What::Train(args) => models::train(node, out, args, globals.dry_run).await,
+        What::Shadow(args) => models::shadow(node, globals, out, args).await,
+        What::Promote(args) => models::promote(node, globals, out, args).await,
+        What::RollBack => models::roll_back(node, globals, out).await,
     }
 }
 

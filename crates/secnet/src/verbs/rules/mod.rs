@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use secnet_app::Enclosures;
-use secnet_types::{Amount, Operation, Rule, RuleAction, RuleId, check_safety};
+use secnet_types::{Amount, Digest, Operation, Rule, RuleAction, RuleId, check_safety};
 use serde_json::{Value, json};
 
 use self::body::{Which, find, read, stored, unknown};
@@ -24,7 +24,7 @@ use self::offer::{Offer, affordable, bought};
 use crate::cli::Globals;
 use crate::failure::Failure;
 use crate::files;
-use crate::node::Node;
+use crate::node::{Node, access_failure};
 use crate::output::Output;
 use crate::remote::RemoteArgs;
 use crate::sign;
@@ -32,7 +32,8 @@ use crate::sign;
 pub(crate) use elsewhere::run as run_remote;
 pub(crate) use install::{learnt as install_learnt, removed};
 pub(crate) use learn::{Learnt, Wish, counts, learn, needed};
-pub(crate) use past::since as past_since;
+pub(crate) use past::{DAY_MS, since as past_since};
+pub(crate) use safety::{stops_everyone, treated};
 
 #[derive(Debug, Args)]
 pub(crate) struct RulesArgs {
@@ -246,7 +247,15 @@ async fn list(node: &Node, out: Output) -> Result<(), Failure> {
             Some(_) => "enforced",
             None => "offered",
         };
-        let sentence = body.map(|body| body.to_string());
+        let sentence = match body {
+            Some(rule) => Some(rule.to_string()),
+            // The ledger lists learnt models as it lists rules.
+            None => {
+                let digest = Digest(id.0);
+                let model = node.pdc.kept_model(digest).await.map_err(access_failure)?;
+                model.map(|_| format!("hold what the learnt model {digest} finds like misuse"))
+            }
+        };
         rules.push(json!({
             "rule": id.to_string(), "author": node.name_of(state.author), "price": state.listing.price.to_string(),
             "expires": state.listing.expires.to_string(), "here": enforced, "sentence": sentence,

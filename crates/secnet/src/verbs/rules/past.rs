@@ -11,7 +11,7 @@ use crate::node::{Node, access_failure};
 
 /// Attempts of the past that are listed by name.
 const MAX_LISTED: usize = 20;
-pub(super) const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+pub(crate) const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// The requests since so many days ago that rules have a say in; all of them without a number.
 pub(crate) async fn since(node: &Node, days: Option<u64>) -> Result<Vec<PastRequest>, Failure> {

@@ -50,13 +50,27 @@ pub(super) fn against(
     if met.iter().any(|request| spared.contains(&request.requester)) {
         return Some("it would have stopped its author or the data centre".into());
     }
+    stops_everyone(&met, past)
+}
+
+/// Would stopping these have stopped every requester that nobody objected to? As a sentence, if so.
+pub(crate) fn stops_everyone(met: &[&PastRequest], past: &[PastRequest]) -> Option<String> {
     let everyone = unobjected_requesters(past.iter());
-    if everyone >= LEAST_REQUESTERS && unobjected_requesters(met.into_iter()) == everyone {
-        return Some(format!(
+    let all =
+        everyone >= LEAST_REQUESTERS && unobjected_requesters(met.iter().copied()) == everyone;
+    all.then(|| {
+        format!(
             "it would have stopped everyone: each of the {everyone} requesters that nobody objected to"
-        ));
-    }
-    None
+        )
+    })
+}
+
+/// How many of these are uses for treatment that nobody objected to.
+pub(crate) fn treated(met: &[&PastRequest]) -> usize {
+    let treated = |request: &&&PastRequest| {
+        request.unobjected() && request.purpose == secnet_types::Purpose::Treatment
+    };
+    met.iter().filter(treated).count()
 }
 
 fn unobjected_requesters<'p>(requests: impl Iterator<Item = &'p PastRequest>) -> usize {
@@ -66,10 +80,7 @@ fn unobjected_requesters<'p>(requests: impl Iterator<Item = &'p PastRequest>) ->
 
 /// How many uses for treatment that nobody objected to a rule would have stopped.
 pub(super) fn treatment_stopped(rule: &Rule, past: &[PastRequest]) -> usize {
-    let treated = past.iter().filter(|request| {
-        request.unobjected() && request.purpose == secnet_types::Purpose::Treatment
-    });
-    treated.filter(|request| request.meets(rule)).count()
+    treated(&past.iter().filter(|request| request.meets(rule)).collect::<Vec<_>>())
 }
 
 /// How many uses of the data of owners who objected to nothing of the kind a rule would have stopped: what one owner says, or
@@ -131,6 +142,7 @@ mod tests {
             features,
             parties: Vec::new(),
             known: misuse.map(|misuse| Judged { misuse, by: Source::Owner }),
+            learnt: Vec::new(),
         }
     }
 
