@@ -5,11 +5,13 @@ mod client;
 mod consent;
 mod get;
 mod pages;
+mod upload;
 
 pub(crate) use change::{Change, How, order};
 pub(crate) use client::{Answer, Client};
 pub(crate) use consent::{approve, asked, grant, groups_stay, listed, party};
 pub(crate) use get::{Got, Released, foresee, get};
+pub(crate) use upload::register;
 
 use std::path::{Path, PathBuf};
 
