@@ -23,7 +23,10 @@ pub(crate) use consent::{
 };
 pub(crate) use keys::{COMPARTMENTS, compartments, lock_failure, save_compartments};
 pub(crate) use members::{admission, admit};
-pub(crate) use seal::{Offer, PlainRecord, fresh, hosting, register, register_at, seal};
+pub(crate) use seal::{
+    MAX_RECORDS_PER_UPLOAD, Offer, PlainRecord, Sealing, fresh, hosting, register, register_at,
+    require_records, seal,
+};
 
 /// Sign an operation and hand it in.
 pub(crate) async fn order(

@@ -113,7 +113,8 @@ pub(crate) async fn carry_out(
         let before = node.pdc.uploads_to_host(author.member(), dataset).await;
         to_host.extend(before.map_err(access_failure)?);
     }
-    let hosting = actions::hosting(node, author, (dataset, terms.level), &to_host)?;
+    let host = (&node.keystore, node.pdc.hosting_key());
+    let hosting = actions::hosting(host, author, (dataset, terms.level), &to_host)?;
     let command: SignedCommand = node.pdc.sign(author.member(), operation, &author.signing);
     let stated = Stated { terms: detail.clone(), manifest: listed, hosting };
     node.pdc.take_in(sealed.uploads, &stated, &command).await.map_err(access_failure)?;

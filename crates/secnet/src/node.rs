@@ -25,8 +25,8 @@ use secnet_crypto::{KeyFileParams, SealKeyPair, SigningKey, Zeroizing};
 use secnet_node::store::{Exporter, Store, StoreError};
 use secnet_node::{Chain, Reserve, Solo, open_checkpoint, store_options};
 use secnet_types::{
-    Change, CommandId, Digest, Founder, Genesis, GovernorApproval, MemberId, MemberKind, Operation,
-    Parameters, Proposal, SignedCommand, encode,
+    Change, CommandId, Digest, Founder, Genesis, GovernorApproval, MemberId, MemberKind, NetworkId,
+    Operation, Parameters, Proposal, SignedCommand, encode,
 };
 use secnet_vault::{BackupEpochs, BackupError, PrivateArchive, SegmentVault, StorageKey};
 
@@ -326,15 +326,7 @@ impl Node {
     /// A change with the governor's approval, ready to be handed in.
     pub(crate) fn proposed(&self, change: Change) -> Result<SignedCommand, Failure> {
         let governor = self.identity(GOVERNOR)?;
-        let proposal = Proposal {
-            network: self.pdc.network(),
-            id: CommandId(random()),
-            expires: SystemClock.now().plus_ms(PROPOSAL_LIFETIME_MS),
-            change,
-        };
-        let approvals =
-            vec![GovernorApproval::sign(governor.member(), &proposal, &governor.signing)];
-        let operation = Operation::Govern { proposal, approvals };
+        let operation = approved(self.pdc.network(), &governor, change);
         Ok(self.pdc.sign(governor.member(), operation, &governor.signing))
     }
 
@@ -352,6 +344,18 @@ pub(crate) fn founder(governor: &Identity) -> Founder {
         kind: MemberKind::Organisation,
         sealing_key: governor.sealing_digest(),
     }
+}
+
+/// A change that this governor alone approves.
+pub(crate) fn approved(network: NetworkId, governor: &Identity, change: Change) -> Operation {
+    let proposal = Proposal {
+        network,
+        id: CommandId(random()),
+        expires: SystemClock.now().plus_ms(PROPOSAL_LIFETIME_MS),
+        change,
+    };
+    let approvals = vec![GovernorApproval::sign(governor.member(), &proposal, &governor.signing)];
+    Operation::Govern { proposal, approvals }
 }
 
 /// One sequencer, which signs with this folder's key.

@@ -3,21 +3,21 @@
 use std::collections::BTreeSet;
 
 use secnet_app::{DatasetManifest, Stated, TermsDetail, ToHost, Upload};
-use secnet_crypto::StreamSuite;
-use secnet_lock::{HostingPacket, UploadSpec, host_upload, seal_upload};
+use secnet_crypto::{SealPublicKey, StreamSuite};
+use secnet_lock::{CompartmentKeys, HostingPacket, UploadSpec, host_upload, seal_upload};
 use secnet_types::{
-    Amount, Beneficiary, DatasetId, Digest, Operation, Purpose, RecordMeta, ServiceLevel, Terms,
-    Timestamp,
+    Amount, Beneficiary, DatasetId, Digest, MemberId, Operation, Purpose, RecordMeta, ServiceLevel,
+    Terms, Timestamp,
 };
 
 use super::keys::{compartments, lock_failure, save_compartments};
 use crate::failure::Failure;
-use crate::keystore::Identity;
+use crate::keystore::{Identity, Keystore};
 use crate::node::{Node, access_failure};
 use crate::system::{random, rng};
 
 /// Records in one upload: their packets stay small enough to open quickly.
-const MAX_RECORDS_PER_UPLOAD: usize = 4096;
+pub(crate) const MAX_RECORDS_PER_UPLOAD: usize = 4096;
 
 /// A record before it is sealed.
 #[derive(Debug, Clone)]
@@ -82,10 +82,7 @@ pub(crate) async fn register_at(
     (detail, terms): (TermsDetail, Terms),
     progress: impl FnMut(u64),
 ) -> Result<DatasetId, Failure> {
-    if records.is_empty() {
-        return Err(Failure::new("no-records", "there is no record to register")
-            .hint("give FHIR bundles, NDJSON files or folders of them"));
-    }
+    require_records(records)?;
     let pdc = &node.pdc;
     // The id follows from the command's author and id, so the records can be bound to it before it is signed; the
     // manifest commitment is put in afterwards.
@@ -98,11 +95,21 @@ pub(crate) async fn register_at(
     let manifest = DatasetManifest::of(random(), &sealed.uploads);
     command.value.operation = operation(manifest.commitment());
     let command = secnet_types::SignedCommand::sign(command.value, &owner.signing);
-    let hosting = hosting(node, owner, (dataset, terms.level), &fresh(&sealed.uploads))?;
+    let host = (&node.keystore, pdc.hosting_key());
+    let hosting = hosting(host, owner, (dataset, terms.level), &fresh(&sealed.uploads))?;
     let stated = Stated { terms: detail, manifest: Some(manifest), hosting };
     let (dataset, _) =
         pdc.take_in(sealed.uploads, &stated, &command).await.map_err(access_failure)?;
     Ok(dataset)
+}
+
+/// A dataset begins with at least one.
+pub(crate) fn require_records(records: &[PlainRecord]) -> Result<(), Failure> {
+    if records.is_empty() {
+        return Err(Failure::new("no-records", "there is no record to register")
+            .hint("give FHIR bundles, NDJSON files or folders of them"));
+    }
+    Ok(())
 }
 
 /// Seal records of a dataset under their owner's keys.
@@ -117,37 +124,60 @@ pub(crate) fn seal(
     if records.is_empty() {
         return Ok(sealed);
     }
-    let mut keys = compartments(&node.keystore, owner)?;
-    for record in records {
-        keys.ensure(owner.member(), record.meta.category, record.meta.labels, &mut rng())
-            .map_err(|error| lock_failure(&error))?;
-    }
-    save_compartments(&node.keystore, owner, &keys)?;
-    let release = node.pdc.release.nodes();
-    let directory = keys.directory();
+    let (release, threshold) = (node.pdc.release.nodes(), node.pdc.release.threshold());
+    let sealing = Sealing::begin(&node.keystore, owner, records, (release, threshold))?;
     for part in records.chunks(MAX_RECORDS_PER_UPLOAD) {
-        let spec = UploadSpec {
-            dataset,
-            owner: owner.member(),
-            compartments: &directory,
-            release_nodes: &release,
-            threshold: node.pdc.release.threshold(),
-            suite: StreamSuite::preferred(),
-        };
-        let each = part.iter().map(|record| (&record.meta, record.content.as_slice()));
-        let upload = seal_upload(spec, each, &mut rng()).map_err(|error| lock_failure(&error))?;
-        sealed.uploads.push(Upload {
-            sealed: upload,
-            metas: part.iter().map(|record| record.meta.clone()).collect(),
-        });
+        sealed.uploads.push(sealing.seal(dataset, part)?);
         progress(part.len() as u64);
     }
     Ok(sealed)
 }
 
+/// An owner's keys, and those that records are sealed to besides.
+pub(crate) struct Sealing {
+    owner: MemberId,
+    keys: CompartmentKeys,
+    release: Vec<SealPublicKey>,
+    threshold: u8,
+}
+
+impl Sealing {
+    /// With a key for each compartment that these records need, durable before anything is sealed with it.
+    pub(crate) fn begin(
+        keystore: &Keystore,
+        owner: &Identity,
+        records: &[PlainRecord],
+        (release, threshold): (Vec<SealPublicKey>, u8),
+    ) -> Result<Self, Failure> {
+        let mut keys = compartments(keystore, owner)?;
+        for record in records {
+            keys.ensure(owner.member(), record.meta.category, record.meta.labels, &mut rng())
+                .map_err(|error| lock_failure(&error))?;
+        }
+        save_compartments(keystore, owner, &keys)?;
+        Ok(Self { owner: owner.member(), keys, release, threshold })
+    }
+
+    /// Seal at most [`MAX_RECORDS_PER_UPLOAD`] records.
+    pub(crate) fn seal(&self, dataset: DatasetId, part: &[PlainRecord]) -> Result<Upload, Failure> {
+        let directory = self.keys.directory();
+        let spec = UploadSpec {
+            dataset,
+            owner: self.owner,
+            compartments: &directory,
+            release_nodes: &self.release,
+            threshold: self.threshold,
+            suite: StreamSuite::preferred(),
+        };
+        let each = part.iter().map(|record| (&record.meta, record.content.as_slice()));
+        let sealed = seal_upload(spec, each, &mut rng()).map_err(|error| lock_failure(&error))?;
+        Ok(Upload { sealed, metas: part.iter().map(|record| record.meta.clone()).collect() })
+    }
+}
+
 /// What the data centre needs of uploads to open their records, if their dataset is hosted.
 pub(crate) fn hosting(
-    node: &Node,
+    (keystore, host): (&Keystore, &SealPublicKey),
     owner: &Identity,
     (dataset, level): (DatasetId, ServiceLevel),
     uploads: &[ToHost],
@@ -155,8 +185,7 @@ pub(crate) fn hosting(
     if level == ServiceLevel::Sealed || uploads.is_empty() {
         return Ok(Vec::new());
     }
-    let keys = compartments(&node.keystore, owner)?;
-    let host = node.pdc.hosting_key();
+    let keys = compartments(keystore, owner)?;
     let packet = |ToHost { upload, records, packets }: &ToHost| {
         host_upload((dataset, *upload), records, packets, &keys, host, &mut rng())
             .map_err(|error| lock_failure(&error))

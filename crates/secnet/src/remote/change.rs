@@ -12,7 +12,7 @@ use crate::output::Output;
 use crate::system::{SystemClock, random};
 
 /// How long a command made here may wait, in milliseconds.
-const COMMAND_LIFETIME_MS: u64 = 60_000;
+pub(super) const COMMAND_LIFETIME_MS: u64 = 60_000;
 
 /// What is ordered, or only foreseen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Method, Response, Url};
 use secnet_app::ports::Clock as _;
+use secnet_crypto::Address;
 use secnet_gateway::{Call, CallSignature, sign_call};
 use serde_json::{Value, json};
 
@@ -202,6 +204,19 @@ impl Client {
             .exit(Exit::Unreachable))
     }
 
+    /// Ciphertext that a later call points at.
+    pub(crate) async fn send_segment(
+        &self,
+        who: &Identity,
+        address: Address,
+        bytes: Vec<u8>,
+    ) -> Result<(), Failure> {
+        let path = format!("/v1/segments/{address}");
+        let body = (Bytes::from(bytes), "application/octet-stream");
+        let response = self.send_typed(who, "PUT", &path, Some(body)).await?;
+        self.json(response).await.map(drop)
+    }
+
     async fn send(
         &self,
         who: &Identity,
@@ -209,7 +224,18 @@ impl Client {
         path: &str,
         body: Option<String>,
     ) -> Result<Response, Failure> {
-        let signature = self.sign(who, method, path, body.as_deref());
+        let body = body.map(|body| (Bytes::from(body), "application/json"));
+        self.send_typed(who, method, path, body).await
+    }
+
+    async fn send_typed(
+        &self,
+        who: &Identity,
+        method: &str,
+        path: &str,
+        body: Option<(Bytes, &'static str)>,
+    ) -> Result<Response, Failure> {
+        let signature = self.sign(who, method, path, body.as_ref().map(|(body, _)| body.as_ref()));
         let method = Method::from_bytes(method.as_bytes()).map_err(|error| wrong(&error))?;
         let mut request = self
             .http
@@ -219,15 +245,14 @@ impl Client {
         if let Some(digest) = signature.content_digest {
             request = request.header("content-digest", digest);
         }
-        if let Some(body) = body {
-            request = request.header("content-type", "application/json").body(body);
+        if let Some((body, of)) = body {
+            request = request.header("content-type", of).body(body);
         }
         request.send().await.map_err(|error| self.unreachable(&error))
     }
 
-    fn sign(&self, who: &Identity, method: &str, path: &str, body: Option<&str>) -> CallSignature {
+    fn sign(&self, who: &Identity, method: &str, path: &str, body: Option<&[u8]>) -> CallSignature {
         let (only_path, query) = path.split_once('?').unwrap_or((path, ""));
-        let body = body.map(str::as_bytes);
         let call = Call { method, authority: &self.authority, path: only_path, query, body };
         let own = who.signing.verifying_key().to_did_key() == who.card.did;
         sign_call(&call, who.member(), own, &who.signing, (SystemClock.now(), random()))
@@ -235,7 +260,7 @@ impl Client {
 
     /// The call as a command for a shell. Nothing in it has a single quote: JSON of ids and base64, and structured fields.
     fn print(&self, who: &Identity, method: &str, path: &str, body: Option<&str>) {
-        let signature = self.sign(who, method, path, body);
+        let signature = self.sign(who, method, path, body.map(str::as_bytes));
         let mut line = format!(
             "curl -X {method} '{}{path}' -H 'signature-input: {}' -H 'signature: {}'",
             self.base, signature.input, signature.signature,

@@ -6,6 +6,7 @@ mod consent;
 mod get;
 mod pages;
 mod published;
+mod upload;
 
 pub(crate) use change::{Change, How, order};
 pub(crate) use client::{Answer, Client, MAX_CA_BYTES};
@@ -13,6 +14,7 @@ pub(crate) use consent::{approve, asked, grant, groups_stay, listed, party};
 pub(crate) use get::{Got, Released, foresee, get};
 pub(crate) use pages::Pages;
 pub(crate) use published::{NotRead, Published, Tiles};
+pub(crate) use upload::register;
 
 use std::path::{Path, PathBuf};
 

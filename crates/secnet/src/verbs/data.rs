@@ -167,13 +167,9 @@ pub(crate) async fn run(
         What::Add { files, owner, terms, patient } => {
             let owner = node.identity(&owner)?;
             let (records, left_out) = records(out, &files, patient)?;
-            let (detail, terms) = terms.fresh(node)?;
+            let (detail, terms) = terms.fresh(|name| node.member(name))?;
             if globals.dry_run {
-                let would = format!(
-                    "seal {} records and register them at {} a use",
-                    records.len(),
-                    terms.price
-                );
+                let would = would_add(records.len(), &terms);
                 // The commitment to the records is not known before they are sealed; the ledger takes any.
                 let manifest = Digest::ZERO;
                 let pdc = node.pdc.member;
@@ -187,10 +183,7 @@ pub(crate) async fn run(
             let dataset =
                 actions::register_at(node, &owner, &records, (detail, terms), step).await?;
             bar.finish_and_clear();
-            let value = json!({
-                "dataset": dataset.to_string(), "records": records.len(), "left_out": left_out,
-            });
-            out.result(&value, |_| format!("registered {} records as {dataset}", records.len()));
+            added(out, dataset, records.len(), left_out);
         }
         What::Extend { dataset, files, owner, patient } => {
             let owner = node.identity(&owner)?;
@@ -212,7 +205,8 @@ pub(crate) async fn run(
             let owner = node.identity(&owner)?;
             let before = datasets::owned(node, owner.member(), dataset)?;
             let detail = datasets::detail(node, &before.terms).await?;
-            let (detail, terms) = terms.changed(node, detail, before.terms.clone())?;
+            let (detail, terms) =
+                terms.changed(|name| node.member(name), detail, before.terms.clone())?;
             let change = datasets::Change::Update(&before, &[]);
             let would = format!("set other terms for {dataset}: {} a use", terms.price);
             let update = (dataset, &change, (&terms, &detail));
@@ -238,7 +232,7 @@ pub(crate) async fn run(
             let owner = node.identity(&owner)?;
             datasets::offered(node, owner.member(), dataset)?;
             let (records, left_out) = records(out, &files, patient)?;
-            let (detail, terms) = terms.fresh(node)?;
+            let (detail, terms) = terms.fresh(|name| node.member(name))?;
             let change = datasets::Change::Accept(&records);
             let would = format!(
                 "take {dataset} over with {} records; every grant on it would end",
@@ -282,6 +276,17 @@ pub(crate) async fn run(
         }
     }
     Ok(())
+}
+
+fn would_add(records: usize, terms: &Terms) -> String {
+    format!("seal {records} records and register them at {} a use", terms.price)
+}
+
+fn added(out: Output, dataset: DatasetId, records: usize, left_out: usize) {
+    let value = json!({
+        "dataset": dataset.to_string(), "records": records, "left_out": left_out,
+    });
+    out.result(&value, |_| format!("registered {records} records as {dataset}"));
 }
 
 fn would_offer(dataset: DatasetId, to: Option<&str>) -> String {

@@ -5,13 +5,12 @@ use core::str::FromStr;
 use clap::Args;
 use secnet_app::TermsDetail;
 use secnet_types::{
-    Action, Amount, BasisPoints, Beneficiary, Purpose, ServiceLevel, Terms, Timestamp,
+    Action, Amount, BasisPoints, Beneficiary, MemberId, Purpose, ServiceLevel, Terms, Timestamp,
 };
 
 use super::set;
 use crate::dates::Moment;
 use crate::failure::Failure;
-use crate::node::Node;
 use crate::system::random;
 
 #[derive(Debug, Clone, Args)]
@@ -72,7 +71,10 @@ impl FromStr for Share {
 
 impl TermsArgs {
     /// The terms of a new dataset.
-    pub(crate) fn fresh(&self, node: &Node) -> Result<(TermsDetail, Terms), Failure> {
+    pub(crate) fn fresh(
+        &self,
+        member: impl Fn(&str) -> Result<MemberId, Failure>,
+    ) -> Result<(TermsDetail, Terms), Failure> {
         let detail = TermsDetail {
             title: "health records".into(),
             purposes: None,
@@ -87,13 +89,13 @@ impl TermsArgs {
             beneficiaries: Vec::new(),
             detail: detail.commitment(),
         };
-        self.changed(node, detail, terms)
+        self.changed(member, detail, terms)
     }
 
-    /// These terms, with what was named put in their place.
+    /// These terms, with what was named put in their place. `member` says who is meant by a name.
     pub(crate) fn changed(
         &self,
-        node: &Node,
+        member: impl Fn(&str) -> Result<MemberId, Failure>,
         mut detail: TermsDetail,
         mut terms: Terms,
     ) -> Result<(TermsDetail, Terms), Failure> {
@@ -112,9 +114,7 @@ impl TermsArgs {
             terms.beneficiaries = self
                 .beneficiary
                 .iter()
-                .map(|share| {
-                    Ok(Beneficiary { member: node.member(&share.name)?, share: share.points })
-                })
+                .map(|share| Ok(Beneficiary { member: member(&share.name)?, share: share.points }))
                 .collect::<Result<_, Failure>>()?;
         }
         terms.detail = detail.commitment();

@@ -505,10 +505,14 @@ fn changing(s: &mut Story, dev: &Dev, dataset: &str) {
     // Who is in it is told to whoever runs it, and to nobody else: not that there is such a group either.
     assert_eq!(dev.at(&["group", "show", "ward", "--as", "eve"]).code, 3);
 
+    let patient = format!("{SAMPLES}/272539c2-e516-4f16-8f47-573923bf9924.ndjson");
+    let add = ["data", "add", &patient, "--as", "ada"];
+    s.checked("data add --url --dry-run", dev.at(&[&add[..], &["--dry-run"]].concat()));
+    s.checked("data add", dev.at(&add));
     for verb in [
         &["rules", "install", &offered_id(&listed)][..],
         &["rules", "remove", &offered_id(&listed)],
-        &["data", "add", file, "--as", "ada"],
+        &["data", "extend", dataset, file, "--as", "ada"],
         &["shred", dataset, "--as", "ada", "--yes"],
         &["wallet", "issue", "ada", "1"],
         &["group"],

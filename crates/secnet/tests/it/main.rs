@@ -40,6 +40,7 @@ mod records;
 mod requests;
 mod restore;
 mod rules;
+mod sent;
 mod serving;
 mod shred;
 mod succession;

@@ -1,26 +1,34 @@
 //! Datasets at a node elsewhere: what is there, who sees it, whose it is to be. What is sealed is sealed beside the records.
 
+use std::path::PathBuf;
+
 use secnet_app::Enclosures;
 use secnet_types::Operation;
 use serde_json::{Value, json};
 
-use super::{DataArgs, What, offered, withdrawn, would_offer, would_withdraw};
+use super::{
+    DataArgs, What, added, offered, records, withdrawn, would_add, would_offer, would_withdraw,
+};
 use crate::cli::Globals;
 use crate::failure::{Exit, Failure};
+use crate::keystore::Identity;
 use crate::output::Output;
-use crate::remote::{self, Remote, not_remote};
+use crate::remote::{self, How, Remote, not_remote};
 use crate::show::fields::{entries, of};
 use crate::verbs::see;
+use crate::verbs::terms::TermsArgs;
 
 pub(crate) async fn run(globals: &Globals, out: Output, args: DataArgs) -> Result<(), Failure> {
     let on = &args.remote;
     match args.what {
-        What::Add { .. } | What::Extend { .. } | What::Set { .. } | What::Accept { .. } => {
-            Err(not_remote(
-                "records are sealed and described in the folder that has them",
-                "do it there, without --url; programs send what they sealed with POST /v1/datasets (docs/spec/http.md)",
-            ))
+        What::Add { files, owner, terms, patient } => {
+            let (remote, owner, how) = on.open_as(&owner, globals, out)?;
+            add(out, (&remote, &owner), (&files, patient), &terms, how).await
         }
+        What::Extend { .. } | What::Set { .. } | What::Accept { .. } => Err(not_remote(
+            "what a dataset has already is described in the folder that has it",
+            "do it there, without --url; programs send what they sealed with POST /v1/datasets (docs/spec/http.md)",
+        )),
         What::Offer { dataset, owner, to } => {
             let (remote, owner, how) = on.open_as(&owner, globals, out)?;
             let heir = to.as_deref().map(|name| remote.member(name)).transpose()?;
@@ -86,5 +94,36 @@ async fn list(remote: &Remote, out: Output, reader: Option<&str>) -> Result<(), 
         };
         datasets.iter().map(line).collect::<Vec<_>>().join("\n")
     });
+    Ok(())
+}
+
+/// Seal records here, and register them there.
+async fn add(
+    out: Output,
+    (remote, owner): (&Remote, &Identity),
+    (files, patient): (&[PathBuf], Option<String>),
+    terms: &TermsArgs,
+    how: How,
+) -> Result<(), Failure> {
+    if remote.client.prints() {
+        return Err(Failure::new(
+            "usage",
+            "sealed records cannot be sent by a command that is printed",
+        )
+        .hint("leave --print-curl out")
+        .exit(Exit::Usage));
+    }
+    let (records, left_out) = records(out, files, patient)?;
+    let (detail, terms) = terms.fresh(|name| remote.member(name))?;
+    if how == How::Foresee {
+        // A node forecasts no registration: it takes one together with what was sealed for it.
+        out.would(&would_add(records.len(), &terms));
+        return Ok(());
+    }
+    let bar = out.progress(records.len() as u64, "sealing");
+    let what = (&detail, terms);
+    let dataset = remote::register((remote, owner), &records, what, |n| bar.inc(n)).await?;
+    bar.finish_and_clear();
+    added(out, dataset, records.len(), left_out);
     Ok(())
 }

@@ -1,15 +1,16 @@
 //! Identities at a node elsewhere: their keys are here, and only what is signed with them goes over.
 
 use secnet_app::Enclosures;
-use secnet_types::{MemberCard, MemberKind, Operation, Signed};
+use secnet_types::{Change, MemberCard, MemberKind, Operation, Signed};
 use serde_json::{Value, json};
 
 use super::{IdArgs, What};
 use crate::cli::Globals;
 use crate::failure::{Exit, Failure};
 use crate::keystore::{Identity, kind_word};
+use crate::node::{GOVERNOR, approved};
 use crate::output::Output;
-use crate::remote::{self, How, Remote, RemoteArgs, encoded, not_remote};
+use crate::remote::{self, How, Remote, RemoteArgs, encoded};
 use crate::verbs::session;
 
 pub(crate) async fn run(globals: &Globals, out: Output, args: IdArgs) -> Result<(), Failure> {
@@ -58,12 +59,12 @@ pub(crate) async fn run(globals: &Globals, out: Output, args: IdArgs) -> Result<
         }
         Some(What::Rotate { name }) => rotate(on, globals, out, &name).await,
         Some(What::New { name, kind, by }) => match (MemberKind::from(kind), by) {
-            (MemberKind::Organisation, _) => Err(not_remote(
-                "organisations are admitted by the governor, in the folder that has the governor's key",
-                "do it in that folder, without --url",
-            )),
+            // By the governor: its key must be among those here.
+            (kind @ MemberKind::Organisation, _) => {
+                make(on, globals, out, (&name, kind), None).await
+            }
             (_, None) => Err(super::no_voucher(&name)),
-            (kind, Some(by)) => make(on, globals, out, (&name, kind), &by).await,
+            (kind, Some(by)) => make(on, globals, out, (&name, kind), Some(&by)).await,
         },
     }
 }
@@ -83,9 +84,9 @@ async fn make(
     globals: &Globals,
     out: Output,
     (name, kind): (&str, MemberKind),
-    by: &str,
+    by: Option<&str>,
 ) -> Result<(), Failure> {
-    let (remote, voucher, how) = on.open_as(by, globals, out)?;
+    let (remote, voucher, how) = on.open_as(by.unwrap_or(GOVERNOR), globals, out)?;
     let identity = match begun(&remote, &voucher, (name, kind)).await? {
         Begun::Not => {
             let identity = Box::new(Identity::generate(name, kind)?);
@@ -107,10 +108,15 @@ async fn make(
         network: remote.network().await?,
         kind,
         sealing_key: identity.sealing_digest(),
-        voucher: Some(voucher.member()),
+        voucher: by.map(|_| voucher.member()),
     };
+    let network = card.network;
     let card = Signed::sign(card, &identity.signing);
-    let change = order(&remote, &voucher, Operation::Vouch { card }, how).await?;
+    let operation = match by {
+        Some(_) => Operation::Vouch { card },
+        None => approved(network, &voucher, Change::Admit(card)),
+    };
+    let change = order(&remote, &voucher, operation, how).await?;
     if change.is_done() {
         hand_in(&remote, &identity).await?;
     }
