@@ -23,6 +23,7 @@ mod fields;
 mod fsck;
 mod guard;
 mod identities;
+mod irregular;
 mod keep;
 #[cfg(feature = "bft")]
 mod network;

@@ -2,6 +2,7 @@
 
 mod explain;
 mod feedback;
+mod irregularities;
 mod load;
 mod measure;
 mod members;
@@ -63,6 +64,8 @@ enum What {
     },
     /// Say what is known of the past requests, and whether it is enough to learn from.
     Status,
+    /// Show what looks irregular in the ledger's log: circles of money, farmed rewards, emptied grants, sleepers, split amounts.
+    Irregularities(irregularities::IrregularitiesArgs),
 }
 
 impl GuardArgs {
@@ -89,6 +92,7 @@ pub(crate) async fn run_in(
         What::Feedback(args) => feedback::run(node, globals, out, args).await,
         What::Explain { decision } => explain::run(node, out, decision).await,
         What::Status => status::run(node, out).await,
+        What::Irregularities(args) => irregularities::run(node, out, &args).await,
     }
 }
 
