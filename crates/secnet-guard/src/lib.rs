@@ -6,6 +6,9 @@
 //! different, tried out and not guessed. When the outcome is known, [`Guard::observe`] learns from it: score first,
 //! learn afterwards, and learn habits only from what was allowed.
 //!
+//! [`irregular`] looks at the ledger's log instead: at money and grants of all members over weeks. What it finds is for
+//! people, and refuses nothing.
+//!
 //! This crate is pure: time comes with the event, there is no randomness, and everything recorded is an integer.
 //! A verdict is a function of the model, the permitted use, the features and the matched rules, so whoever is shown
 //! those can replay it.
@@ -14,6 +17,7 @@ mod event;
 mod explain;
 mod features;
 mod guard;
+pub mod irregular;
 pub mod learnt;
 mod model;
 mod signal;

@@ -115,7 +115,7 @@ enum Verb {
     Wallet(verbs::wallet::WalletArgs),
     /// Learn, try, enforce, offer and buy security rules.
     Rules(verbs::rules::RulesArgs),
-    /// Say what decisions were, for the guard to learn from; measure its learning.
+    /// Say what decisions were, for the guard to learn from; measure its learning; show what looks irregular.
     Guard(verbs::guard::GuardArgs),
     /// Destroy records for good.
     Shred(verbs::shred::ShredArgs),

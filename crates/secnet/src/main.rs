@@ -13,6 +13,7 @@ mod files;
 mod format;
 mod groups;
 mod ingest;
+mod irregular;
 mod kept;
 mod keystore;
 mod ledger;

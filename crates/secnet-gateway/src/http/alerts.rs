@@ -61,7 +61,8 @@ struct Feed {
 /// What the administrators of this node are told, from now on or from `Last-Event-ID` on; for members that the node's
 /// configuration names. `data` is a JSON object: of a request that is held, that guard or rules have stopped, or that failed
 /// because something is broken, `{event, time, kind, reason, decision, dataset, requester, request, answer_by}`, with the index of
-/// the event in the log as `id`; of the node itself `{alert, time, kind, said, do}`, without an `id`, those since its start first.
+/// the event in the log as `id`; of the node itself, and of what looks irregular on the ledger, `{alert, time, kind, said, do, finding?}`,
+/// without an `id`, those since its start first.
 /// The stream ends with the session or the key that opened it.
 #[utoipa::path(get, path = "/v1/alerts", tag = "events",
     params(("last-event-id" = Option<u64>, Header, description = "The `id` that came last.")),

@@ -8,6 +8,7 @@
 
 mod common;
 mod golden;
+mod irregular;
 mod learning;
 mod learnt;
 mod promises;

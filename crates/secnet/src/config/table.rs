@@ -131,7 +131,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         key: "webhooks.urls",
         form: Form::Urls,
         default: "",
-        what: "Who is told of requests that are held, stopped by guard or rule, or fail because something is broken, and of how the node itself is: a full disk, damage, a failed backup, a certificate that ends. A signed POST of JSON, tried until it is answered 2xx.",
+        what: "Who is told of requests that are held, stopped by guard or rule, or fail because something is broken, and of how the node itself is: a full disk, damage, a failed backup, a certificate that ends, irregular dealings on the ledger. A signed POST of JSON, tried until it is answered 2xx.",
     },
     Setting {
         key: "disk.reserve",

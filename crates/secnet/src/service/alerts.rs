@@ -1,12 +1,14 @@
-//! What administrators are told of besides what is in the log of the ledger: how disk, ledger, vault, certificate and
-//! backups of the node are. It goes to the node's own log, to the streams of administrators, and from here to the webhooks.
+//! What administrators are told of besides decisions: how disk, ledger, vault, certificate and backups of the node are, and
+//! what looks irregular in the log of the ledger. It goes to the node's own log, to the streams of administrators, and from here to the webhooks.
 
 use std::sync::Arc;
 
 use secnet_app::ports::Clock as _;
 use secnet_gateway::Bulletin;
-use serde_json::json;
+use secnet_guard::irregular::Finding;
+use serde_json::{Value, json};
 
+use crate::irregular;
 use crate::system::{SystemClock, random};
 
 /// What an alert is about.
@@ -28,6 +30,8 @@ pub(crate) enum Kind {
     NoBackup,
     /// The certificate ends soon, or has ended.
     Certificate,
+    /// Something looks irregular on the ledger.
+    Irregular,
 }
 
 impl Kind {
@@ -41,6 +45,7 @@ impl Kind {
             Self::Damaged => "damaged",
             Self::NoBackup => "no-backup",
             Self::Certificate => "certificate",
+            Self::Irregular => "irregular",
         }
     }
 
@@ -63,6 +68,9 @@ impl Kind {
             }
             Self::NoBackup => "look at the backup's folder; it is tried again",
             Self::Certificate => "put a new certificate in place; it is read again by itself",
+            Self::Irregular => {
+                "look at the events with those concerned: nothing was refused, and it may be nothing"
+            }
         }
     }
 }
@@ -81,10 +89,32 @@ impl Alerts {
             Kind::Recovered => tracing::warn!(kind = kind.as_str(), "{said}"),
             _ => tracing::error!(kind = kind.as_str(), hint, "{said}"),
         }
-        let id = u128::from_be_bytes(random());
-        self.bulletin.tell(json!({
+        self.post(u128::from_be_bytes(random()), kind, (said, Value::Null));
+    }
+
+    /// Tell of an irregularity. The log does not name members; the number is the finding's, so that it is the same if a crash
+    /// makes it told again.
+    pub(crate) fn tell_of(&self, finding: &Finding) {
+        let (kind, found) = (finding.kind.as_str(), finding.found_at);
+        tracing::warn!(
+            kind,
+            event = found,
+            "something looks irregular on the ledger; `secnet guard irregularities` shows it"
+        );
+        let id = finding.id().0.first_chunk().copied().map_or(0, u128::from_be_bytes);
+        let may = finding.kind.may_be_innocent();
+        let said = format!("{}; {may}", finding.said(&|member| member.to_string()));
+        self.post(id, Kind::Irregular, (said, irregular::value(finding)));
+    }
+
+    fn post(&self, id: u128, kind: Kind, (said, finding): (String, Value)) {
+        let mut alert = json!({
             "alert": format!("{id:032x}"), "time": SystemClock.now().to_string(),
-            "kind": kind.as_str(), "said": said, "do": hint,
-        }));
+            "kind": kind.as_str(), "said": said, "do": kind.hint(),
+        });
+        if let (false, Some(fields)) = (finding.is_null(), alert.as_object_mut()) {
+            fields.insert("finding".into(), finding);
+        }
+        self.bulletin.tell(alert);
     }
 }

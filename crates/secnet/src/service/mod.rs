@@ -3,6 +3,7 @@
 mod alerts;
 mod chores;
 mod expiry;
+mod irregular;
 pub(crate) mod log;
 mod standing;
 pub(crate) mod tls;
@@ -125,6 +126,7 @@ impl Service {
             tokio::join!(
                 chores::run(node, &self.settings, &alerts),
                 watching::run(node, &self.settings, &alerts),
+                irregular::run(node, &alerts),
                 house.keep_house(),
                 webhooks::run(node, &self.settings.webhooks, &alerts),
                 tls::follow(self.tls),

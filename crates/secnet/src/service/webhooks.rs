@@ -1,5 +1,5 @@
-//! Administrators are told of what waits, what guard or rules have stopped, what failed because something is broken, and
-//! how the node itself is.
+//! Administrators are told of what waits, what guard or rules have stopped, what failed because something is broken,
+//! how the node itself is, and what looks irregular on the ledger.
 //!
 //! What is told of decisions is read from the log, and the folder keeps for each address how far that has been told: a
 //! restart loses nothing, and whoever is told twice sees it by the event's number. Alerts of the node's own are told while

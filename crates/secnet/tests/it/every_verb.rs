@@ -263,6 +263,7 @@ fn guard(s: &mut Story, dataset: &str) {
     let feedback = ["guard", "feedback", &decision, "--verdict", "fine"];
     s.changes("guard feedback", &feedback);
     s.tells("guard status", &["guard", "status"]);
+    s.tells("guard irregularities", &["guard", "irregularities"]);
 
     std::fs::write(s.place.path("rule.cedar"), RULE).unwrap();
     s.tells("rules export", &["rules", "export", "rule.cedar", "--as", "sigma"]);

@@ -27,6 +27,7 @@ mod fields;
 mod fsck;
 mod guard;
 mod identities;
+mod irregular;
 mod keep;
 mod lying_node;
 mod models;

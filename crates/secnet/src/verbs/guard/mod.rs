@@ -2,6 +2,7 @@
 
 mod explain;
 mod feedback;
+mod irregularities;
 mod load;
 mod measure;
 mod members;
@@ -73,6 +74,8 @@ enum What {
     Promote(models::PromoteArgs),
     /// Take the model in force out of force, and put the one before it back.
     RollBack,
+    /// Show what looks irregular in the ledger's log: circles of money, farmed rewards, emptied grants, sleepers, split amounts.
+    Irregularities(irregularities::IrregularitiesArgs),
 }
 
 impl GuardArgs {
@@ -103,6 +106,7 @@ pub(crate) async fn run_in(
         What::Shadow(args) => models::shadow(node, globals, out, args).await,
         What::Promote(args) => models::promote(node, globals, out, args).await,
         What::RollBack => models::roll_back(node, globals, out).await,
+        What::Irregularities(args) => irregularities::run(node, out, &args).await,
     }
 }
 
