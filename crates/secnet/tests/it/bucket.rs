@@ -1,5 +1,6 @@
 //! A vault in a bucket: the program beside an S3 server in this process.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -267,6 +268,14 @@ fn what_keeps_the_vault_from_being_used_is_told_and_ending_rights_goes_on() {
     std::fs::remove_dir(clinic.server.bucket()).unwrap();
     std::fs::rename(clinic.server.root.path().join("gone"), clinic.server.bucket()).unwrap();
     doctor("");
+
+    // What every start shows needs a record, which the first one stores.
+    let mut up = clinic.command("d", &["up", "--listen", "127.0.0.1:0"]);
+    let mut node = Running(up.stdout(Stdio::piped()).spawn().unwrap());
+    let mut first = String::new();
+    BufReader::new(node.0.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    assert!(first.contains("127.0.0.1"), "{first}");
+    assert_eq!(node.stop(), 0);
 
     // Nobody answers at the folder's own server any more.
     let endpoint = clinic.server.endpoint.clone();

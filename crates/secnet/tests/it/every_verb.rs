@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::contract::{Contract, verbs};
 use crate::dev::Dev;
+use crate::serving::soon;
 use crate::support::{Place, Run, Running, command, finish};
 
 const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../samples/patients");
@@ -380,9 +381,15 @@ fn elsewhere(s: &mut Story) {
     s.checked("dev", Run { code: 0, stdout: dev.said.to_string(), stderr: String::new() });
     let dataset = text(&dev.said["dataset"]);
     let genesis = format!("{}/genesis.cbor", text(&dev.said["dir"]));
-    let mut witness = command(s.place.root());
-    witness.args(["witness", &dev.url(), "--genesis", &genesis, "--kept", "kept.json"]);
-    s.checked("witness", finish(witness.args(["--once", "--json"])));
+    let witness = || {
+        let mut witness = command(s.place.root());
+        witness.args(["witness", &dev.url(), "--genesis", &genesis, "--kept", "kept.json"]);
+        finish(witness.args(["--once", "--json"]))
+    };
+    // A node publishes its log a moment after it serves.
+    soon("the published log", || witness().code == 0);
+    let witnessed = witness();
+    s.checked("witness", witnessed);
     for (row, verb) in [("status --url", "status"), ("ready", "ready")] {
         let run = finish(command(s.place.root()).args([verb, "--url", &dev.url(), "--json"]));
         s.checked(row, run);
