@@ -14,8 +14,7 @@ use secnet_guard::learnt::{
 use secnet_guard::{Event, Guard, Learnt, Model, Observed};
 use secnet_types::{
     Action, Amount, Category, Condition, DatasetId, Digest, Feature, FeatureValue, FeatureVector,
-    Labels, MemberId, Party, Purpose,
-    Rule, RuleAction, RuleScope, Test, Timestamp, encode,
+    Labels, MemberId, Party, Purpose, Rule, RuleAction, RuleScope, Test, Timestamp, encode,
 };
 
 use crate::real::LOG;
