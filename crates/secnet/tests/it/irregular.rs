@@ -85,8 +85,8 @@ fn administrators_are_told_of_an_irregularity_once() {
     back_and_forth(&place, "zoe", "dr-bo");
     let up = Up::start(&place, &["--set", &hook]);
     let next = body(got.recv_timeout(PATIENCE).unwrap());
+    assert_eq!(up.stop(), 0);
     let expected = shown(&place, &[]);
     assert_eq!((expected.len(), &next["finding"]), (3, &expected[2]), "{next}");
     assert_ne!(next["alert"], told["alert"]);
-    assert_eq!(up.stop(), 0);
 }

@@ -87,7 +87,7 @@ fn in_quiet_wards_little_is_found() {
         by_kind(&total)
     );
     for finding in total.iter().take(10) {
-        println!("  {}", finding.said(&|member| member.to_string()[..12].to_owned()));
+        println!("  {}", finding.said(&|member| member.to_string().chars().take(12).collect()));
     }
     // Half a year of 229 members.
     assert!(total.len() as u64 <= wards * 2, "{:?}", by_kind(&total));

@@ -206,7 +206,7 @@ impl Ward {
 
     fn money(&mut self, day: u64, hospital: usize) {
         let house = self.hospitals[hospital];
-        if day % 7 == 0 {
+        if day.is_multiple_of(7) {
             for doctor in self.doctors[hospital].clone() {
                 let amount = self.chance.of(&[
                     5 * UNIT,
