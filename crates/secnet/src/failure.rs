@@ -27,6 +27,13 @@ pub(crate) enum Exit {
     NotEnforced = 8,
 }
 
+/// What somebody says was recorded.
+#[derive(Debug, Clone)]
+pub(crate) struct Unproven {
+    /// A receipt's bytes, or anything.
+    pub receipt: Vec<u8>,
+}
+
 /// One failure: what, why, and what to do.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Failure {
@@ -45,7 +52,7 @@ pub(crate) struct Failure {
     pub request: Option<Box<str>>,
     /// The receipt of the recorded decision that says so, as whoever refused it gave it: nobody has looked at it yet.
     #[serde(skip)]
-    pub decided: Option<Box<[u8]>>,
+    pub decided: Option<Box<Unproven>>,
     /// The process's exit code.
     #[serde(serialize_with = "as_number")]
     pub exit: Exit,
@@ -81,7 +88,7 @@ impl Failure {
     }
 
     pub(crate) fn decided(mut self, receipt: Vec<u8>) -> Self {
-        self.decided = Some(receipt.into_boxed_slice());
+        self.decided = Some(Box::new(Unproven { receipt }));
         self
     }
 

@@ -77,8 +77,8 @@ pub(crate) async fn get(
         Err(mut failure) => {
             // Only a recorded denial ends a request, or a hold that was refused. Whatever else is refused, such as this very
             // call, may be about one that was paid, which nothing but the key that is kept opens.
-            if let Some(receipt) = failure.decided.take() {
-                match Proof::of(&receipt, &genesis, who, id)?.verdict {
+            if let Some(said) = failure.decided.take() {
+                match Proof::of(&said.receipt, &genesis, who, id)?.verdict {
                     Verdict::Deny { .. } | Verdict::Hold { .. } => kept::forget(remote, who, id)?,
                     Verdict::Allow { .. } => return Err(no_proof()),
                 }
