@@ -85,7 +85,8 @@ fn failure(said: String, hint: &str) -> Failure {
     Failure::new("no-credentials", said).hint(hint).exit(Exit::Usage)
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
