@@ -11,7 +11,7 @@ pub const SCORE_UNIT: i64 = 1_000_000;
 pub const MAX_TREES: usize = 256;
 /// Most nodes of a tree.
 pub const MAX_NODES: usize = 63;
-/// Most questions on the way to a leaf. Shares are exact up to here: see [`super::shares`].
+/// Most questions on the way to a leaf. Shares are exact up to here.
 pub const MAX_DEPTH: usize = 8;
 /// Most inputs.
 pub const MAX_INPUTS: usize = 256;
