@@ -33,7 +33,7 @@ pub(crate) async fn tell(
             bytes = bytes.saturating_add(next.len());
             commands.push(next.into());
         }
-        // Who does not get it now gets it in a block.
+        // Who does not get it now gets it in a block, or is told again when blocks pass it over.
         drop(others.send(Recipients::All, encode(&commands), false));
         runtime.sleep(GOSSIP_PAUSE).await;
     }

@@ -8,7 +8,7 @@ use secnet_types::{Digest, Timestamp};
 
 use crate::executor::Agreement;
 use crate::state::Untold;
-use crate::{ExecutedBlock, Executor, StateDigest, Verified};
+use crate::{Executor, StateDigest, Verified};
 
 /// A block that is not agreed on yet.
 #[derive(Debug, Clone)]
@@ -31,18 +31,6 @@ pub struct Prepared {
 }
 
 impl Executor {
-    /// Execute these blocks, one on top of the other, and take all of it back. Costs what executing them costs; nobody else
-    /// sees them, since the executor is borrowed meanwhile.
-    pub fn trial(&mut self, blocks: &[Candidate<'_>]) -> Vec<ExecutedBlock> {
-        let execute = |executor: &mut Self| {
-            let execute = |block: &Candidate<'_>| {
-                executor.execute_agreed(block.time, block.agreement.clone(), block.commands)
-            };
-            blocks.iter().map(execute).collect()
-        };
-        self.prepare(execute).0
-    }
-
     /// Let `make` make blocks, and take all of it back. [`Self::adopt`] puts it in again, at a fraction of the cost.
     pub fn prepare<T>(&mut self, make: impl FnOnce(&mut Self) -> T) -> (T, Prepared) {
         let from = (self.height, self.parent);

@@ -296,6 +296,7 @@ impl Verb {
             Self::Demo(_) => "demo",
             Self::Bench(_) => "bench",
             Self::Up(_) => "up",
+            Self::Witness(_) => "witness",
             Self::Dev(_) => "dev",
             Self::Net(args) if args.writes() => "net",
             Self::Man(args) if args.writes() => "man DIR",

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use secnet_guard::{Event, Guard, GuardVerdict, Model, Observed, Outcome, PermittedUse};
 use secnet_types::{
     Action, Amount, Category, Condition, DatasetId, Feature, FeatureKind, FeatureValue,
-    FeatureVector, Label, Labels, MemberId, Obligation, Purpose, Rule, RuleAction, RuleScope,
-    Timestamp,
+    FeatureVector, Label, Labels, MemberId, Obligation, Party, Purpose, Rule, RuleAction,
+    RuleContext, RuleScope, Timestamp,
 };
 
 pub(crate) const MINUTE: u64 = 60_000;
@@ -13,6 +13,18 @@ pub(crate) const HOUR: u64 = 60 * MINUTE;
 pub(crate) const DAY: u64 = 24 * HOUR;
 /// Monday 2026-01-05, midnight.
 pub(crate) const MONDAY: u64 = 1_767_571_200_000;
+
+const PARTIES: &[Party] = &[Party::Member(MemberId([1; 32]))];
+
+/// Somebody's treatment with the first dataset.
+pub(crate) fn context() -> RuleContext<'static> {
+    RuleContext {
+        dataset: DatasetId([1; 16]),
+        parties: PARTIES,
+        purpose: Purpose::Treatment,
+        now: Timestamp(0),
+    }
+}
 
 pub(crate) fn event(requester: u8, dataset: u8, at: u64) -> Event {
     Event {

@@ -9,22 +9,11 @@ use secnet_guard::learnt::{
 };
 use secnet_guard::{Learnt, Model, Opinion, Outcome, Panel, PermittedUse, explain_with};
 use secnet_types::{
-    DatasetId, Digest, Feature, FeatureKind, FeatureValue, FeatureVector, MemberId, Obligation,
-    Party, Purpose, RuleContext, RuleSet, Timestamp, encode,
+    Digest, Feature, FeatureKind, FeatureValue, FeatureVector, Obligation, RuleSet, Timestamp,
+    encode,
 };
 
-use crate::common::{facts, permitted, rule};
-
-const PARTIES: &[Party] = &[Party::Member(MemberId([1; 32]))];
-
-fn context() -> RuleContext<'static> {
-    RuleContext {
-        dataset: DatasetId([1; 16]),
-        parties: PARTIES,
-        purpose: Purpose::Treatment,
-        now: Timestamp(0),
-    }
-}
+use crate::common::{context, facts, permitted, rule};
 
 /// What the drawn models ask about.
 const ASKED: [Feature; 6] = [

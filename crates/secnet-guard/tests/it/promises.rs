@@ -1,22 +1,8 @@
 use proptest::prelude::*;
 use secnet_guard::{Explanation, Model, Outcome, PermittedUse, Signal, explain};
-use secnet_types::{
-    DatasetId, Feature, FeatureKind, FeatureValue, FeatureVector, MemberId, Obligation, Party,
-    Purpose, RuleContext, RuleSet, Timestamp,
-};
+use secnet_types::{Feature, FeatureKind, FeatureValue, FeatureVector, Obligation, RuleSet};
 
-use crate::common::{facts, permitted, rule};
-
-const PARTIES: &[Party] = &[Party::Member(MemberId([1; 32]))];
-
-fn context() -> RuleContext<'static> {
-    RuleContext {
-        dataset: DatasetId([1; 16]),
-        parties: PARTIES,
-        purpose: Purpose::Treatment,
-        now: Timestamp(0),
-    }
-}
+use crate::common::{context, facts, permitted, rule};
 
 fn apply(facts: &FeatureVector, feature: Feature, to: &FeatureValue) -> FeatureVector {
     facts.with(feature, to.clone()).unwrap()

@@ -198,10 +198,14 @@ impl World {
         let agreement = Agreement::default();
         let next = Candidate { time: self.now(), agreement: agreement.clone(), commands };
         let later = Candidate { time: self.at(DAY), agreement, commands: &[] };
-        let mut blocks = self.executor.trial(&[next, later]);
+        let (blocks, _) = self.executor.prepare(|executor| {
+            [next, later]
+                .map(|block| executor.execute_agreed(block.time, block.agreement, block.commands))
+        });
         assert_eq!(self.executor.position(), before, "a trial leaves no trace");
         assert_eq!(blocks[1].header.parent, blocks[0].digest);
-        blocks.swap_remove(0)
+        let [block, _] = blocks;
+        block
     }
 
     pub(crate) fn wait(&mut self, ms: u64) -> ExecutedBlock {

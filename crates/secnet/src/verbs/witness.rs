@@ -67,10 +67,7 @@ pub(crate) async fn run(globals: &Globals, out: Output, args: WitnessArgs) -> Re
         let round = round(&genesis, &places, &mut kept).await?;
         let news = text(&round);
         if args.once || news != told {
-            // A dry run tells, and keeps nothing.
-            if !globals.dry_run {
-                kept.save()?;
-            }
+            kept.save()?;
             out.result(&value(&genesis, &round), |_| news.clone());
             told = news;
         }
@@ -82,8 +79,8 @@ pub(crate) async fn run(globals: &Globals, out: Output, args: WitnessArgs) -> Re
 }
 
 /// What came of one place in one round.
-struct Seen<'a> {
-    place: &'a str,
+struct Place<'a> {
+    url: &'a str,
     said: Said,
 }
 
@@ -102,7 +99,7 @@ async fn round<'a>(
     genesis: &Genesis,
     places: &'a [Published],
     kept: &mut Kept,
-) -> Result<Vec<Seen<'a>>, Failure> {
+) -> Result<Vec<Place<'a>>, Failure> {
     let mut round = Vec::new();
     for at in places {
         let last = kept.seen.get(at.base());
@@ -116,7 +113,7 @@ async fn round<'a>(
                 Said::Holds { before, events, root }
             }
         };
-        round.push(Seen { place: at.base(), said });
+        round.push(Place { url: at.base(), said });
     }
     let seen = || places.iter().filter_map(|at| Some((at, kept.seen.get(at.base())?)));
     if let Some(longest) = seen().max_by_key(|(_, seen)| seen.size()) {
@@ -142,9 +139,9 @@ fn ring(kept: &Kept, alarm: &Alarm) -> Failure {
 }
 
 /// Of a single look, that a place could not be read is a failure.
-fn unread(round: &[Seen<'_>]) -> Result<(), Failure> {
-    let unread = round.iter().find_map(|seen| match &seen.said {
-        Said::Nothing(why) => Some(format!("nothing can be read at {}: {why}", seen.place)),
+fn unread(round: &[Place<'_>]) -> Result<(), Failure> {
+    let unread = round.iter().find_map(|place| match &place.said {
+        Said::Nothing(why) => Some(format!("nothing can be read at {}: {why}", place.url)),
         _ => None,
     });
     match unread {
@@ -155,25 +152,25 @@ fn unread(round: &[Seen<'_>]) -> Result<(), Failure> {
     }
 }
 
-fn value(genesis: &Genesis, round: &[Seen<'_>]) -> Value {
-    let places = round.iter().map(|seen| match &seen.said {
+fn value(genesis: &Genesis, round: &[Place<'_>]) -> Value {
+    let places = round.iter().map(|place| match &place.said {
         Said::Holds { before, events, root } => json!({
-            "url": seen.place, "holds": true, "before": before, "events": events, "root": root.to_string(),
+            "url": place.url, "holds": true, "before": before, "events": events, "root": root.to_string(),
         }),
-        Said::Nothing(why) => json!({ "url": seen.place, "holds": null, "why_not": why }),
+        Said::Nothing(why) => json!({ "url": place.url, "holds": null, "why_not": why }),
     });
     json!({ "network": genesis.network().to_string(), "places": places.collect::<Vec<_>>() })
 }
 
-fn text(round: &[Seen<'_>]) -> String {
-    let line = |seen: &Seen<'_>| match &seen.said {
+fn text(round: &[Place<'_>]) -> String {
+    let line = |place: &Place<'_>| match &place.said {
         Said::Holds { before: 0, events, root } => {
-            format!("{}: {events} events, root {root}", seen.place)
+            format!("{}: {events} events, root {root}", place.url)
         }
         Said::Holds { before, events, root } => {
-            format!("{}: {events} events, root {root}; continues {before} seen before", seen.place)
+            format!("{}: {events} events, root {root}; continues {before} seen before", place.url)
         }
-        Said::Nothing(why) => format!("{}: nothing can be read: {why}", seen.place),
+        Said::Nothing(why) => format!("{}: nothing can be read: {why}", place.url),
     };
     round.iter().map(line).collect::<Vec<_>>().join("\n")
 }

@@ -98,9 +98,9 @@ fn a_dry_run_leaves_every_file_as_it_was() {
 #[test]
 fn what_has_no_dry_run_says_so_and_a_dry_init_makes_no_folder() {
     let place = Place::demo();
-    for args in
-        [&["demo"][..], &["bench"], &["man", "pages"], &["receipt", "save", "0", "--out", "r"]]
-    {
+    let witness = ["witness", "http://127.0.0.1:1", "--kept", "kept.json"];
+    let save = ["receipt", "save", "0", "--out", "r"];
+    for args in [&["demo"][..], &["bench"], &["man", "pages"], &save, &witness] {
         let run = place.run(&[args, &["--dry-run", "--json"]].concat());
         assert_eq!((run.code, run.error()["code"].as_str()), (2, Some("no-dry-run")), "{args:?}");
     }
