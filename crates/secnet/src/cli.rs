@@ -301,7 +301,10 @@ impl Verb {
             Self::Net(args) if args.writes() => "net",
             Self::Man(args) if args.writes() => "man DIR",
             Self::Receipt(args) if args.writes() => "receipt save",
-            Self::Guard(args) if args.writes() => "guard eval --report",
+            Self::Guard(args) => match args.writes() {
+                Some(what) => what,
+                None => return Ok(()),
+            },
             _ => return Ok(()),
         };
         Err(Failure::new("no-dry-run", format!("`secnet {what}` has no dry run"))

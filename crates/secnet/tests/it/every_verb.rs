@@ -607,6 +607,10 @@ fn folder(s: &mut Story, dataset: &str, second: &str) {
             "guard eval --task stream-discoveries",
             away(&["guard", "eval", "--data", ".", "--task", "stream-discoveries"], false),
         ),
+        (
+            "guard ward",
+            away(&["guard", "ward", "--samples", SAMPLES, "--days", "30", "--out", "ward"], false),
+        ),
         ("bench", away(&["bench", "log", "--quick"], false)),
     ];
     for (row, run) in runs {

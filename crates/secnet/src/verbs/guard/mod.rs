@@ -13,6 +13,7 @@ mod status;
 mod streams;
 mod tasks;
 mod told;
+mod ward;
 
 use std::path::{Path, PathBuf};
 
@@ -74,19 +75,25 @@ enum What {
     Promote(models::PromoteArgs),
     /// Take the model in force out of force, and put the one before it back.
     RollBack,
+    /// Make up a hospital's access log with known misuse, to measure a detector on.
+    Ward(ward::WardArgs),
     /// Show what looks irregular in the ledger's log: circles of money, farmed rewards, emptied grants, sleepers, split amounts.
     Irregularities(irregularities::IrregularitiesArgs),
 }
 
 impl GuardArgs {
-    /// Does it write files?
-    pub(crate) const fn writes(&self) -> bool {
-        matches!(&self.what, What::Eval { report: Some(_), .. })
+    /// Its name, if it writes files.
+    pub(crate) const fn writes(&self) -> Option<&'static str> {
+        match &self.what {
+            What::Eval { report: Some(_), .. } => Some("guard eval --report"),
+            What::Ward(_) => Some("guard ward"),
+            _ => None,
+        }
     }
 
     /// Does it need an open folder?
     pub(crate) const fn needs_folder(&self) -> bool {
-        !matches!(self.what, What::Eval { .. })
+        !matches!(self.what, What::Eval { .. } | What::Ward(_))
     }
 }
 
@@ -98,7 +105,7 @@ pub(crate) async fn run_in(
     args: GuardArgs,
 ) -> Result<(), Failure> {
     match args.what {
-        What::Eval { .. } => run(out, &args),
+        What::Eval { .. } | What::Ward(_) => run(out, &args),
         What::Feedback(args) => feedback::run(node, globals, out, args).await,
         What::Explain { decision } => explain::run(node, out, decision).await,
         What::Status => status::run(node, out).await,
@@ -111,7 +118,11 @@ pub(crate) async fn run_in(
 }
 
 pub(crate) fn run(out: Output, args: &GuardArgs) -> Result<(), Failure> {
-    let What::Eval { data, task, seeds, report } = &args.what else { return Ok(()) };
+    let (data, task, seeds, report) = match &args.what {
+        What::Eval { data, task, seeds, report } => (data, task, seeds, report),
+        What::Ward(args) => return ward::run(out, args),
+        _ => return Ok(()),
+    };
     if task == "list" {
         let tables = tasks::all().into_iter().map(|task| (task.name, task.about));
         let streams = streams::all().into_iter().map(|task| (task.name, task.about));
