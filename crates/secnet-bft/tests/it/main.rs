@@ -9,7 +9,12 @@
     reason = "a test fails by panicking"
 )]
 
+mod chance;
 mod contract;
-mod simulation;
+mod life;
+mod rogue;
+mod scenes;
+mod simulated;
 mod tcp;
+mod unruly;
 mod world;
