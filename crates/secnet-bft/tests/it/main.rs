@@ -15,6 +15,7 @@ mod life;
 mod rogue;
 mod scenes;
 mod simulated;
+mod strangers;
 mod tcp;
 mod unruly;
 mod world;
