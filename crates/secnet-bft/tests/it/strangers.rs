@@ -1,5 +1,6 @@
 //! Whoever is no validator of this network, and a validator that sends what none sends, over TCP.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use commonware_stream::{
 };
 use commonware_utils::{NZUsize, ordered::Map};
 use secnet_app::ports::Log as _;
-use secnet_bft::node::quota;
+use secnet_bft::node::{CHANNELS, quota};
 use secnet_bft::{Bft, begin_to_vote};
 use secnet_crypto::SigningKey;
 use secnet_types::{Genesis, MemberId, ValidatorKey, engine_namespace};
@@ -63,14 +64,17 @@ fn is_let_in(network: &Network, key: &SigningKey, says: &[(u64, Vec<u8>)]) -> bo
         let (mut net, mut oracle) = lookup::Network::new(runtime.child("network"), config);
         let addresses = addresses.into_iter().map(|(id, address)| (id, address.into()));
         oracle.track(0, Map::from_iter_dedup(addresses));
-        let mut channels: Vec<_> =
-            says.iter().map(|(number, what)| (net.register(*number, quota(0)).0, what)).collect();
+        let numbers = (0..CHANNELS).chain(says.iter().map(|(number, _)| *number));
+        let numbers: BTreeSet<u64> = numbers.collect();
+        let mut channels: BTreeMap<u64, _> =
+            numbers.into_iter().map(|number| (number, net.register(number, quota(0)))).collect();
         net.start();
         let begun = Instant::now();
         while begun.elapsed() < TRIES {
             let mut heard = false;
-            for (to, what) in &mut channels {
-                heard |= !to.send(Recipients::All, what.to_vec(), false).is_empty();
+            for (number, what) in says {
+                let (to, _) = channels.get_mut(number).unwrap();
+                heard |= !to.send(Recipients::All, what.clone(), false).is_empty();
             }
             if heard {
                 runtime.sleep(Duration::from_millis(200)).await;
@@ -117,7 +121,7 @@ fn nobody_else_is_let_in_and_nothing_that_is_sent_stops_a_node() {
     let fourth = validators(VALIDATORS).swap_remove(3);
     assert!(is_let_in(&network, &fourth, &[(99, vec![1; 10])]), "else this test shows nothing");
     is_let_in(&network, &fourth, &[(5, vec![1; TOO_LONG])]);
-    let nonsense: Vec<_> = (0..6).map(|channel| (channel, vec![0xff; 1000])).collect();
+    let nonsense: Vec<_> = (0..CHANNELS).map(|channel| (channel, vec![0xff; 1000])).collect();
     is_let_in(&network, &fourth, &nonsense);
     goes_on(&network, &nodes, 100);
     for node in &nodes {
