@@ -10,6 +10,7 @@
 //!
 //! Not built: changing the validators, closing a network, pruning, catching up by snapshot, a store without room.
 
+mod apart;
 mod application;
 mod apply;
 mod block;

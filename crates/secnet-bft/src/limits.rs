@@ -44,6 +44,8 @@ pub const MAX_UNJUDGED: usize = 16_384;
 
 /// Commands that would be refused here, and wait for a block that tells for sure.
 pub const MAX_DOUBTED: usize = 1024;
+/// How long they wait at most, in milliseconds, while blocks come: one whose clock is ahead sees none that tells for sure.
+pub const MAX_DOUBT_MS: u64 = 10_000;
 
 /// Commands in one message to other validators, in bytes.
 pub const MAX_GOSSIP_BYTES: usize = 256 * 1024;

@@ -34,6 +34,7 @@ use secnet_types::{
 };
 use tokio::sync::{mpsc, oneshot};
 
+use crate::apart::{self, Apart};
 use crate::block::BlockLimits;
 use crate::ledger::Ledger;
 use crate::limits::MAILBOX;
@@ -74,7 +75,8 @@ pub struct Settings {
     /// Where each validator is reached, this one included.
     pub validators: BTreeMap<ValidatorKey, Address>,
     /// Where the engine keeps its votes and its archive, for one node at a time; made if it is not there. It may hold
-    /// those of several networks and keys.
+    /// those of several networks and keys. If all validators are at loopback addresses, a file `apart` in it names those
+    /// that this node keeps apart from.
     pub folder: PathBuf,
     /// May nodes be at private addresses?
     pub private_addresses: bool,
@@ -134,6 +136,7 @@ type Peers = Arc<Mutex<(Vec<ValidatorKey>, u64)>>;
 pub struct Bft {
     ledger: Arc<Ledger>,
     peers: Peers,
+    apart: Apart<PublicKey>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
     /// Held as long as the engine may write to its folder.
@@ -169,10 +172,11 @@ impl Bft {
         drop(std::net::TcpListener::bind(settings.listen).map_err(listen)?);
         let (ledger, untold) = Ledger::new(chain, clock);
         let (stop, stopped) = oneshot::channel();
-        let peers = Peers::default();
+        let (peers, apart) = (Peers::default(), Apart::from_nobody());
         let engine = Engine {
             ledger: Arc::clone(&ledger),
             peers: Arc::clone(&peers),
+            apart: apart.clone(),
             untold,
             settings,
             folder,
@@ -182,7 +186,7 @@ impl Bft {
             .name("ledger-agree".into())
             .spawn(move || engine.run(stopped))
             .map_err(StartError::Thread)?;
-        Ok(Self { ledger, peers, stop: Some(stop), thread: Some(thread), _in_use: in_use })
+        Ok(Self { ledger, peers, apart, stop: Some(stop), thread: Some(thread), _in_use: in_use })
     }
 
     /// The chain beneath.
@@ -191,10 +195,16 @@ impl Bft {
         self.ledger.chain()
     }
 
-    /// The validators that this node was connected to within the last second or two, ascending.
+    /// The validators that this node was connected to within the last second or two, and did not keep apart from, ascending.
     #[must_use]
     pub fn peers(&self) -> Vec<ValidatorKey> {
         self.peers.lock().0.clone()
+    }
+
+    /// The validators that this node keeps apart from, because a file in its engine's folder says so, ascending.
+    #[must_use]
+    pub fn apart(&self) -> Vec<ValidatorKey> {
+        self.apart.from().iter().map(named).collect()
     }
 
     /// Bytes that this node had sent to other validators since its start, a second or two ago.
@@ -248,6 +258,7 @@ fn take(folder: &Path) -> Result<File, StartError> {
 struct Engine {
     ledger: Arc<Ledger>,
     peers: Peers,
+    apart: Apart<PublicKey>,
     untold: mpsc::Receiver<Vec<u8>>,
     settings: Settings,
     /// Votes for another network or by another key are not this node's.
@@ -280,7 +291,7 @@ impl Engine {
         self,
         runtime: engine_runtime::Context,
     ) -> Result<commonware_runtime::Handle<()>, String> {
-        let Self { ledger, peers, untold, settings, folder: _, validators } = self;
+        let Self { ledger, peers, apart, untold, settings, folder: _, validators } = self;
         let network = ledger.chain().genesis().network();
         let key = PrivateKey::decode(Copying(settings.key.seed().as_slice()))
             .map_err(|_| "the node's key is not one of the engine's")?;
@@ -314,19 +325,26 @@ impl Engine {
         let addresses = keys.iter().cloned().zip(settings.validators.values());
         let addresses = addresses.map(|(key, address)| (key, (*address).into()));
         oracle.track(0, Map::from_iter_dedup(addresses));
+        let all = Arc::new(keys.clone());
         let channels = Channels {
-            votes: net.register(0, quota(0)),
-            certificates: net.register(1, quota(1)),
-            resolver: net.register(2, quota(2)),
-            blocks: net.register(3, quota(3)),
-            backfill: net.register(4, quota(4)),
-            commands: net.register(5, quota(5)),
+            votes: apart.around(net.register(0, quota(0)), &all),
+            certificates: apart.around(net.register(1, quota(1)), &all),
+            resolver: apart.around(net.register(2, quota(2)), &all),
+            blocks: apart.around(net.register(3, quota(3)), &all),
+            backfill: apart.around(net.register(4, quota(4)), &all),
+            commands: apart.around(net.register(5, quota(5)), &all),
         };
         net.start();
+        if let Some(file) = apart::file(&settings.folder, settings.validators.values()) {
+            let told = (file, apart.clone());
+            runtime.child("apart").spawn(move |context| apart::follow(context, told, all, named));
+        }
         runtime.child("peers").spawn(move |context| async move {
             loop {
                 let metrics = context.encode();
-                *peers.lock() = (peers::connected(&metrics), peers::sent_bytes(&metrics));
+                let mut connected = peers::connected(&metrics);
+                connected.retain(|peer| public(peer).is_none_or(|peer| !apart.is_from(&peer)));
+                *peers.lock() = (connected, peers::sent_bytes(&metrics));
                 context.sleep(LOOK_FOR_PEERS).await;
             }
         });
@@ -346,6 +364,14 @@ impl Engine {
 
 fn public(key: &ValidatorKey) -> Option<PublicKey> {
     PublicKey::decode(Copying(&key.0)).ok()
+}
+
+/// The validator that has this key.
+fn named(key: &PublicKey) -> ValidatorKey {
+    let mut bytes = [0; 32];
+    // INVARIANT: an Ed25519 key has 32 bytes.
+    bytes.iter_mut().zip(key.as_ref()).for_each(|(to, from)| *to = *from);
+    ValidatorKey(bytes)
 }
 
 #[async_trait]

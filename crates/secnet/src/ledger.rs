@@ -14,6 +14,9 @@ pub(crate) trait Ledger: Log {
 
     /// The validators that this one is connected to; none where there are no others.
     fn peers(&self) -> Vec<ValidatorKey>;
+
+    /// The validators that this one is told to keep apart from, on a machine where that can be tried; else none.
+    fn apart(&self) -> Vec<ValidatorKey>;
 }
 
 impl Ledger for Solo {
@@ -26,6 +29,10 @@ impl Ledger for Solo {
     }
 
     fn peers(&self) -> Vec<ValidatorKey> {
+        Vec::new()
+    }
+
+    fn apart(&self) -> Vec<ValidatorKey> {
         Vec::new()
     }
 }
@@ -41,5 +48,9 @@ impl Ledger for secnet_bft::Bft {
 
     fn peers(&self) -> Vec<ValidatorKey> {
         self.peers()
+    }
+
+    fn apart(&self) -> Vec<ValidatorKey> {
+        self.apart()
     }
 }

@@ -6,14 +6,26 @@ use secnet_types::{Digest, Timestamp};
 use tokio::sync::oneshot;
 
 use super::{Answer, Client, Doubted, Ledger};
-use crate::limits::MAX_PASSED_OVER;
+use crate::limits::{MAX_DOUBT_MS, MAX_PASSED_OVER};
+
+/// It may be refused in vain: nobody is told that it is.
+const BEHIND: &str = "this node has heard of no block since the command came: it is behind the others, or its clock is ahead";
 
 impl Ledger {
+    /// A block of this time tells for sure of what came before it. What has waited for such a block for long waits no longer:
+    /// this machine's clock is ahead, or the node has much to catch up with.
     pub(super) fn look_at_doubted(&self, time: Timestamp) {
-        let judged: Vec<Doubted> =
-            self.doubted.lock().extract_if(.., |doubted| doubted.came <= time).collect();
-        for Doubted { command, reply, .. } in judged {
-            match self.chain.forecast(&command, self.clock.now()) {
+        let now = self.clock.now();
+        let is_over =
+            |doubted: &Doubted| doubted.came <= time || now.since_ms(doubted.came) >= MAX_DOUBT_MS;
+        let over: Vec<Doubted> =
+            self.doubted.lock().extract_if(.., |doubted| is_over(doubted)).collect();
+        for Doubted { command, reply, came } in over {
+            if came > time {
+                drop(reply.send(Err(SubmitError::Unavailable(BEHIND.into()))));
+                continue;
+            }
+            match self.chain.forecast(&command, now) {
                 Ok(_) => self.wait_for(command, reply),
                 Err(rejection) => drop(reply.send(Err(rejection.into()))),
             }

@@ -9,7 +9,13 @@
     reason = "a test fails by panicking"
 )]
 
+mod chance;
 mod contract;
-mod simulation;
+mod life;
+mod rogue;
+mod scenes;
+mod simulated;
+mod strangers;
 mod tcp;
+mod unruly;
 mod world;

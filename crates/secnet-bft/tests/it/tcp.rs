@@ -14,11 +14,11 @@ use secnet_types::{Genesis, MemberId, Timestamp, ValidatorKey};
 
 use crate::world::{Signer, genesis, key, validators};
 
-const VALIDATORS: usize = 4;
+pub(crate) const VALIDATORS: usize = 4;
 /// Nothing that is waited for takes longer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-struct SystemClock;
+pub(crate) struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
@@ -27,14 +27,14 @@ impl Clock for SystemClock {
     }
 }
 
-struct Network {
+pub(crate) struct Network {
     folder: tempfile::TempDir,
-    genesis: Genesis,
-    addresses: Vec<SocketAddr>,
+    pub(crate) genesis: Genesis,
+    pub(crate) addresses: Vec<SocketAddr>,
 }
 
 impl Network {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let genesis = genesis(SystemClock.now(), &validators(VALIDATORS));
         // Free a moment ago; held together so that they differ.
@@ -53,7 +53,7 @@ impl Network {
         self.folder.path().join(format!("engine-{index}"))
     }
 
-    fn settings(&self, index: usize) -> Settings {
+    pub(crate) fn settings(&self, index: usize) -> Settings {
         let keys = self.genesis.validators.clone().unwrap();
         Settings {
             key: validators(VALIDATORS).swap_remove(index),
@@ -65,18 +65,18 @@ impl Network {
         }
     }
 
-    fn start(&self, index: usize) -> Bft {
+    pub(crate) fn start(&self, index: usize) -> Bft {
         let dir = self.folder.path().join(format!("store-{index}"));
         let chain = chain(&dir, &self.genesis);
         Bft::start(chain, self.settings(index), Arc::new(SystemClock)).unwrap()
     }
 
-    fn signer(&self) -> Signer {
+    pub(crate) fn signer(&self) -> Signer {
         Signer { genesis: self.genesis.clone(), now: SystemClock.now() }
     }
 }
 
-fn chain(dir: &Path, genesis: &Genesis) -> Chain {
+pub(crate) fn chain(dir: &Path, genesis: &Genesis) -> Chain {
     if dir.exists() {
         return Chain::open_agreed(Store::open(dir, store_options(false)).unwrap()).unwrap();
     }
@@ -85,12 +85,12 @@ fn chain(dir: &Path, genesis: &Genesis) -> Chain {
     Chain::create_agreed(store, genesis.clone()).unwrap()
 }
 
-fn wait<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(async { tokio::time::timeout(PATIENCE, future).await.expect("in time") })
 }
 
-fn until(what: &str, holds: impl Fn() -> bool) {
+pub(crate) fn until(what: &str, holds: impl Fn() -> bool) {
     let begun = Instant::now();
     while !holds() {
         assert!(begun.elapsed() < PATIENCE, "{what}: not in time");
@@ -98,7 +98,7 @@ fn until(what: &str, holds: impl Fn() -> bool) {
     }
 }
 
-fn height(node: &Bft) -> u64 {
+pub(crate) fn height(node: &Bft) -> u64 {
     node.chain().executor().height()
 }
 

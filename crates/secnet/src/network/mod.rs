@@ -7,6 +7,7 @@
 mod begin;
 mod local;
 mod part;
+mod parting;
 
 pub(crate) use begin::{Card, card, genesis, join, new_keys};
 pub(crate) use local::{How, Local, NodeHere, Wanted, ask_to_end};

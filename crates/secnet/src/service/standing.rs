@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::{RawQuery, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
-use secnet_types::MemberId;
+use secnet_types::{MemberId, ValidatorKey};
 use serde_json::{Value, json};
 
 use crate::ledger::Ledger;
@@ -57,9 +57,13 @@ fn told(asked: &Asked, height: Option<u64>) -> Value {
     });
     json!({
         "process": std::process::id(), "standing": seen, "trouble": trouble, "block": header,
-        "peers": asked.ledger.peers().into_iter().map(|peer| MemberId(peer.0).to_string()).collect::<Vec<_>>(),
+        "peers": ids(asked.ledger.peers()), "apart": ids(asked.ledger.apart()),
         "validator": asked.part.as_ref().map(|part| part.me.to_string()),
         "votes": asked.part.as_ref().map(|part| part.votes),
         "validators": asked.part.as_ref().map(|part| part.validators),
     })
+}
+
+fn ids(validators: Vec<ValidatorKey>) -> Vec<String> {
+    validators.into_iter().map(|validator| MemberId(validator.0).to_string()).collect()
 }

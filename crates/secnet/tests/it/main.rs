@@ -33,6 +33,8 @@ mod lying_node;
 mod models;
 #[cfg(feature = "bft")]
 mod network;
+#[cfg(feature = "bft")]
+mod network_faults;
 #[cfg(not(feature = "bft"))]
 mod networkless;
 mod operations;

@@ -14,32 +14,32 @@ use crate::contract::Contract;
 use crate::support::{Run, Running, command, copy_tree, finish};
 
 /// Nothing that is waited for takes longer.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A folder with a network in `n`.
-struct Net {
-    place: TempDir,
+pub(crate) struct Net {
+    pub(crate) place: TempDir,
     contract: Contract,
 }
 
 impl Net {
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.place.path().join(name)
     }
 
-    fn run(&self, args: &[&str]) -> Run {
+    pub(crate) fn run(&self, args: &[&str]) -> Run {
         finish(command(self.place.path()).args(args).arg("--json"))
     }
 
     /// A verb of `net`, as json.md says.
-    fn net(&self, verb: &str, args: &[&str]) -> Value {
+    pub(crate) fn net(&self, verb: &str, args: &[&str]) -> Value {
         let run = self.run(&[&["--dir", "n", "net"], args].concat()).ok();
         self.contract.check(verb, &run.json()).unwrap_or_else(|problem| panic!("{problem}"));
         run.json()
     }
 
     /// As Ada, Dr. Bo or Eve, whose keys are in the first node's folder, at a node.
-    fn at(&self, url: &str, args: &[&str]) -> Run {
+    pub(crate) fn at(&self, url: &str, args: &[&str]) -> Run {
         self.run(&[args, &["--dir", "n/node-1", "--url", url]].concat())
     }
 
@@ -55,12 +55,12 @@ impl Net {
         Front { process, stdout, said }
     }
 
-    fn status(&self) -> Value {
+    pub(crate) fn status(&self) -> Value {
         self.net("net status", &["status"])
     }
 
     /// Wait until a node's door says so.
-    fn until_ready(&self, url: &str, code: i32) {
+    pub(crate) fn until_ready(&self, url: &str, code: i32) {
         let begun = Instant::now();
         while self.run(&["ready", "--url", url]).code != code {
             assert!(begun.elapsed() < PATIENCE, "{url} does not become {code}");
@@ -97,18 +97,18 @@ impl Front {
     }
 }
 
-fn net() -> Net {
+pub(crate) fn net() -> Net {
     Net { place: tempfile::tempdir().unwrap(), contract: Contract::read() }
 }
 
-fn text(value: &Value) -> String {
+pub(crate) fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
 }
 
-const READ: [&str; 4] = ["--purpose", "treatment", "--category", "laboratory"];
+pub(crate) const READ: [&str; 4] = ["--purpose", "treatment", "--category", "laboratory"];
 
 /// A request by name; the answer.
-fn get(net: &Net, url: &str, who: &str, dataset: &str, more: &[&str]) -> Run {
+pub(crate) fn get(net: &Net, url: &str, who: &str, dataset: &str, more: &[&str]) -> Run {
     let get = ["get", dataset, "--as", who, "--max-price", "0.25"];
     net.at(url, &[&get[..], &READ, more].concat())
 }

@@ -1,6 +1,7 @@
 //! `secnet net`: a network on this machine, and what founders of one on several machines hand each other.
 
 mod founding;
+mod parting;
 mod running;
 mod sample;
 mod status;
@@ -37,6 +38,14 @@ enum What {
         /// Which, from 1 on.
         node: usize,
     },
+    /// Keep some nodes and the others apart, as if the network between them were down.
+    Partition {
+        /// The nodes of one side, from 1 on, such as 1,2; the others are on the other.
+        #[arg(required = true, value_delimiter = ',', value_name = "NODE")]
+        nodes: Vec<usize>,
+    },
+    /// Let all nodes reach each other again.
+    Heal,
     /// Stop all nodes.
     Stop,
     /// Make the keys of a founding node in the data folder, and print the card that the other founders need of it.
@@ -107,6 +116,8 @@ pub(crate) async fn run(globals: &Globals, out: Output, args: NetArgs) -> Result
         What::Status => status::run(&globals.dir, out).await,
         What::Kill { node } => running::kill(&globals.dir, out, node).await,
         What::Start { node } => running::start(globals, out, node).await,
+        What::Partition { nodes } => parting::partition(&globals.dir, out, &nodes).await,
+        What::Heal => parting::heal(&globals.dir, out).await,
         What::Stop => running::stop(&globals.dir, out).await,
         What::Card(args) => founding::card(globals, out, &args),
         What::Genesis(args) => founding::genesis(out, &args),

@@ -16,9 +16,9 @@ use crate::output::Output;
 use crate::remote::Client;
 
 /// How long nodes may take to be ready, or to end.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 /// Pause between two looks.
-const LOOK: Duration = Duration::from_millis(50);
+pub(super) const LOOK: Duration = Duration::from_millis(50);
 
 /// A node that was started, with its process if this one started it.
 pub(super) struct Started<'n> {

@@ -36,7 +36,7 @@ pub(super) async fn run(dir: &Path, out: Output) -> Result<(), Failure> {
         nodes.push(json!({
             "node": node.number, "process": node.process(), "url": node.url(),
             "validator": field("/validator"), "votes": field("/votes"),
-            "peers": field("/peers"),
+            "peers": field("/peers"), "apart": field("/apart"),
             "height": field("/standing/height"), "age_ms": field("/standing/age_ms"),
             "fresh": told.as_ref().is_some_and(is_fresh), "trouble": field("/trouble"),
         }));
@@ -72,11 +72,15 @@ fn text(value: &Value) -> String {
     )];
     for node in value.get("nodes").and_then(Value::as_array).into_iter().flatten() {
         let process = node.get("process").filter(|process| !process.is_null());
-        let peers = node.get("peers").and_then(Value::as_array).map_or(0, Vec::len);
+        let count = |field: &str| node.get(field).and_then(Value::as_array).map_or(0, Vec::len);
+        let peers = match (count("peers"), count("apart")) {
+            (peers, 0) => format!("{peers} peers"),
+            (peers, apart) => format!("{peers} peers, kept apart from {apart}"),
+        };
         let state = match (process, node.get("fresh") == Some(&Value::Bool(true))) {
             (None, _) => "does not run".to_owned(),
-            (Some(process), true) => format!("process {process}, {peers} peers, agrees"),
-            (Some(process), false) => format!("process {process}, {peers} peers, no quorum"),
+            (Some(process), true) => format!("process {process}, {peers}, agrees"),
+            (Some(process), false) => format!("process {process}, {peers}, no quorum"),
         };
         let (number, height, url) = (word(node, "node"), word(node, "height"), word(node, "url"));
         lines.push(format!("node {number:>2}   block {height:>6}  {url:24} {state}"));

@@ -23,7 +23,7 @@ pub(super) async fn run(globals: &Globals, out: Output, args: UpArgs) -> Result<
     require_feature()?;
     let mut signals = Signals::listen()?;
     let there = Local::is_there(&globals.dir);
-    let net = if there { again(globals, &args)? } else { make(globals, out, &args)? };
+    let net = if there { again(globals, out, &args)? } else { make(globals, out, &args)? };
     let (mut turn, mut started) = (None, Vec::new());
     let ready = tokio::select! {
         ready = run_nodes(globals, out, (&net, !there), (&mut turn, &mut started)) => Some(ready),
@@ -49,7 +49,7 @@ pub(super) async fn run(globals: &Globals, out: Output, args: UpArgs) -> Result<
 }
 
 /// The network that is there is as it is.
-fn again(globals: &Globals, args: &UpArgs) -> Result<Local, Failure> {
+fn again(globals: &Globals, out: Output, args: &UpArgs) -> Result<Local, Failure> {
     let net = Local::open(&globals.dir)?;
     let doors = net.nodes.iter().filter(|node| node.settings.door).count();
     let differ = |given: Option<usize>, have| given.is_some_and(|given| given != have);
@@ -62,6 +62,9 @@ fn again(globals: &Globals, args: &UpArgs) -> Result<Local, Failure> {
         )
         .hint("leave --validators, --pdcs and --ports out to go on with it, or give another folder with --dir")
         .exit(Exit::Usage));
+    }
+    if net.heal()? {
+        out.say("the nodes reach each other again");
     }
     Ok(net)
 }
