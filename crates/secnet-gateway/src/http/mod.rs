@@ -92,6 +92,8 @@ pub(crate) fn for_members() -> OpenApiRouter<Arc<Gateway>> {
         .routes(routes!(consents::seers))
         .routes(routes!(consents::contents))
         .routes(routes!(manifest::manifest))
+        .routes(routes!(manifest::terms))
+        .routes(routes!(manifest::uploads))
         .routes(routes!(market::rules))
         .routes(routes!(market::rule))
         .routes(routes!(market::group))
