@@ -28,7 +28,7 @@ mod shapes;
 mod stream;
 mod uploads;
 
-pub use alerts::alert_of;
+pub use alerts::alerts_of;
 pub(crate) use authzen::in_a_sentence;
 pub(crate) use events::{MAX_FEEDS, MAX_FEEDS_PER_MEMBER};
 pub(crate) use query::{Whose, optional};
