@@ -20,6 +20,7 @@ use crate::show::fields::{entries, of};
 use crate::verbs::see;
 use crate::verbs::terms::TermsArgs;
 
+#[expect(clippy::too_many_lines, reason = "a dispatcher: one arm for each thing to do")]
 pub(crate) async fn run(globals: &Globals, out: Output, args: DataArgs) -> Result<(), Failure> {
     let on = &args.remote;
     match args.what {
