@@ -77,6 +77,13 @@ impl Pdc {
         known.unwrap_or(false)
     }
 
+    /// Is the dataset at this data centre now?
+    #[must_use]
+    pub fn keeps(&self, id: DatasetId) -> bool {
+        let here = self.view(|view| view.state.dataset(id).is_some_and(|d| d.pdc == self.member));
+        here.unwrap_or(false)
+    }
+
     /// One dataset, if the member may know of it.
     ///
     /// # Errors

@@ -22,6 +22,15 @@ pub struct ToHost {
     pub packets: Vec<CompartmentPacket>,
 }
 
+/// A page of an owner's uploads.
+#[derive(Debug, Clone)]
+pub struct ToHostPage {
+    /// The uploads.
+    pub uploads: Vec<ToHost>,
+    /// The last of them, if there are more.
+    pub next: Option<UploadId>,
+}
+
 const NOT_FOR_SEALED: &str = "the records of a sealed dataset are not for the data centre to open; set its level to \
                               hosted, or leave the hosting packets out";
 
@@ -44,17 +53,42 @@ impl Pdc {
         owner: MemberId,
         dataset: DatasetId,
     ) -> Result<Vec<ToHost>, AccessError> {
-        let owned = self.view(|view| view.state.dataset(dataset).is_some_and(|d| d.owner == owner));
-        if owned != Some(true) {
+        let page = self.uploads_to_host_page(owner, dataset, None, usize::MAX, usize::MAX).await?;
+        Ok(page.uploads)
+    }
+
+    /// A page of them, in the order of ids: at most so many, and no further one once their packets have so many bytes.
+    ///
+    /// # Errors
+    /// As [`Pdc::uploads_to_host`].
+    pub async fn uploads_to_host_page(
+        &self,
+        owner: MemberId,
+        dataset: DatasetId,
+        after: Option<UploadId>,
+        limit: usize,
+        bytes: usize,
+    ) -> Result<ToHostPage, AccessError> {
+        if self.owned(owner, dataset).is_none() {
             return Err(AccessError::Unknown(format!("dataset {dataset}")));
         }
-        let mut all = Vec::new();
-        for (upload, records) in self.uploads_of(dataset, owner).await? {
-            let packets = self.packets_of(dataset, upload).await?;
-            let packets = packets.compartments.values().cloned().collect();
-            all.push(ToHost { upload, records, packets });
+        let mut all = self.uploads_of(dataset, owner).await?;
+        if let Some(after) = after {
+            all.retain(|upload, _| *upload > after);
         }
-        Ok(all)
+        let (mut uploads, mut size) = (Vec::new(), 0_usize);
+        for (upload, records) in all {
+            if uploads.len() == limit || size >= bytes {
+                let next = uploads.last().map(|last: &ToHost| last.upload);
+                return Ok(ToHostPage { uploads, next });
+            }
+            let packets = self.packets_of(dataset, upload).await?;
+            let packets: Vec<CompartmentPacket> = packets.compartments.values().cloned().collect();
+            let lengths = packets.iter().map(|packet| packet.to_bytes().len());
+            size = lengths.fold(size, usize::saturating_add);
+            uploads.push(ToHost { upload, records, packets });
+        }
+        Ok(ToHostPage { uploads, next: None })
     }
 
     pub(crate) fn is_hosted(&self, dataset: DatasetId) -> bool {

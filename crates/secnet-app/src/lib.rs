@@ -70,7 +70,7 @@ pub use feedback::{
 };
 pub use granted::{FieldsGranted, Granted, MAX_VIEW_AGE_MS};
 pub use history::{Attempt, AttemptVerdict, HistoryPage, MAX_HISTORY_PAGE, Summarised};
-pub use hosting::ToHost;
+pub use hosting::{ToHost, ToHostPage};
 pub use inbox::{Asked, AskedPage, Inbox, InboxAsk, InboxHold, InboxReview, MAX_INBOX_ENTRIES};
 pub use kept::{Amiss, Kept, kept_of_decision, missing_of, must_be_kept, still_listed};
 pub use manifest::{DatasetManifest, MAX_UPLOADS_OF_DATASET};

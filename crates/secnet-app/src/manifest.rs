@@ -1,17 +1,18 @@
 //! What an owner commits to of a dataset's records, and what an upload of them is made of.
 
 use minicbor::{Decode, Encode};
-use secnet_ledger::{DatasetStatus, Rejection};
+use secnet_ledger::{Dataset, DatasetStatus, Rejection};
 use secnet_lock::{RecordEntry, SealedUpload};
 use secnet_types::{
-    DatasetId, DecodeError, Digest, MemberId, Operation, RecordId, RecordMeta, decode, encode,
+    DatasetId, DecodeError, Digest, MemberId, Operation, RecordId, RecordMeta, Terms, decode,
+    encode,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::AccessError;
 use crate::pdc::Pdc;
 use crate::ports::{EntryKind, EntryName, SubmitError, View};
-use crate::upload::{CatalogueItem, Upload};
+use crate::upload::{CatalogueItem, TermsDetail, Upload};
 
 /// Uploads of one dataset under one owner.
 pub const MAX_UPLOADS_OF_DATASET: usize = 65_536;
@@ -156,11 +157,35 @@ impl Pdc {
         owner: MemberId,
         dataset: DatasetId,
     ) -> Result<DatasetManifest, AccessError> {
-        let owned = self.view(|view| view.state.dataset(dataset).is_some_and(|d| d.owner == owner));
-        if owned != Some(true) {
+        if self.owned(owner, dataset).is_none() {
             return Err(AccessError::Unknown(format!("dataset {dataset}")));
         }
         self.manifest_of(dataset).await
+    }
+
+    /// The terms of a dataset and what they commit to, for the owner, who changes them from anywhere.
+    ///
+    /// # Errors
+    /// [`AccessError::Unknown`] to anybody else, whether the dataset exists or not; [`AccessError::Damaged`] if what they commit
+    /// to is not kept here.
+    pub async fn owned_terms(
+        &self,
+        owner: MemberId,
+        dataset: DatasetId,
+    ) -> Result<(Terms, TermsDetail), AccessError> {
+        let terms = self.owned(owner, dataset).filter(|entry| entry.pdc == self.member);
+        let terms = terms.ok_or_else(|| AccessError::Unknown(format!("dataset {dataset}")))?.terms;
+        let name = EntryName::new(EntryKind::TermsDetail, &[], &terms.detail.0);
+        let bytes = self.archive.get(&name).await?;
+        let detail = bytes.and_then(|bytes| TermsDetail::from_bytes(&bytes).ok());
+        let detail = detail.filter(|detail| detail.commitment() == terms.detail);
+        let damaged = || AccessError::Damaged(format!("the detailed terms of dataset {dataset}"));
+        Ok((terms, detail.ok_or_else(damaged)?))
+    }
+
+    pub(crate) fn owned(&self, owner: MemberId, dataset: DatasetId) -> Option<Dataset> {
+        let owned = self.view(|view| view.state.dataset(dataset).cloned()).flatten();
+        owned.filter(|entry| entry.owner == owner)
     }
 
     pub(crate) fn manifest_on_ledger(&self, dataset: DatasetId) -> Option<Digest> {

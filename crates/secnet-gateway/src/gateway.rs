@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use secnet_app::Pdc;
 use secnet_types::{MemberId, Power, Timestamp};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use crate::Problem;
 use crate::auth::{Caller, Nonces, Sessions};
@@ -64,7 +64,7 @@ pub struct Gateway {
     pub(crate) public_url: Option<String>,
     pub(crate) published_log: Option<PathBuf>,
     /// Who is told how the node is, and may read all of its log.
-    administrators: BTreeSet<MemberId>,
+    administrators: watch::Sender<BTreeSet<MemberId>>,
     pub(crate) bulletin: Arc<Bulletin>,
 }
 
@@ -88,7 +88,7 @@ impl Gateway {
             feeds: Places::new(MAX_FEEDS, MAX_FEEDS_PER_MEMBER),
             public_url: None,
             published_log: None,
-            administrators: BTreeSet::new(),
+            administrators: watch::Sender::default(),
             bulletin: Arc::default(),
         }
     }
@@ -115,17 +115,32 @@ impl Gateway {
         members: impl IntoIterator<Item = MemberId>,
         bulletin: Arc<Bulletin>,
     ) -> Self {
-        self.administrators = members.into_iter().collect();
+        self.administer_by(members);
         self.bulletin = bulletin;
         self
     }
 
+    /// From now on these members are told, and nobody else: the streams of others end. True if it is a change.
+    pub fn administer_by(&self, members: impl IntoIterator<Item = MemberId>) -> bool {
+        let members: BTreeSet<MemberId> = members.into_iter().collect();
+        self.administrators.send_if_modified(|told| {
+            let changes = *told != members;
+            *told = members;
+            changes
+        })
+    }
+
     /// Is the caller an administrator? To anybody else what is told to them does not exist.
     pub(crate) fn administers(&self, caller: &Caller) -> Result<(), Box<Problem>> {
-        if self.administrators.contains(&caller.member) {
+        if self.administrators.borrow().contains(&caller.member) {
             return Ok(());
         }
         Err(Problem::not_visible())
+    }
+
+    /// Changes when others become administrators.
+    pub(crate) fn watch_administrators(&self) -> watch::Receiver<BTreeSet<MemberId>> {
+        self.administrators.subscribe()
     }
 
     /// Clear away, from time to time, what was sent and never claimed. Ends only when it is dropped.

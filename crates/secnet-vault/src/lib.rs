@@ -42,7 +42,7 @@ pub use fsck::{FsckReport, fsck, inspect};
 pub use large::{LargeError, MAX_CONTENT_PIECE, open_from_vault, seal_to_vault};
 pub use owner::{NotAnOwner, OwnerId, PlaceError};
 pub use restore::{RestoreReport, Rewrite, restore};
-pub use s3::S3Settings;
+pub use s3::{S3KeySource, S3Keys, S3Settings};
 pub use segments::{OpenVaultError, SegmentVault};
 pub use storage_key::StorageKey;
 pub use stream::{SegmentReader, SegmentWriter};

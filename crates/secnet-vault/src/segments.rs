@@ -39,6 +39,9 @@ pub enum OpenVaultError {
     /// The object store refused its settings.
     #[error("the vault's storage cannot be opened: {0}")]
     Store(#[from] StoreError),
+    /// What should be certificates to trust has none.
+    #[error("the certificates to trust for the vault's storage are none")]
+    NoCertificate,
     /// S3 is wanted, and its driver was left out.
     #[error("this was built without the driver for S3")]
     NoDriver,

@@ -109,6 +109,8 @@ enum Verb {
     Get(verbs::get::GetArgs),
     /// Read the ledger's log, or an owner's history with reasons.
     Log(verbs::log::LogArgs),
+    /// Follow what happens at a running node, as it happens.
+    Follow(verbs::follow::FollowArgs),
     /// Save, show and verify receipts.
     Receipt(verbs::receipt::ReceiptArgs),
     /// See an account; issue, send and set money aside.
@@ -186,6 +188,7 @@ impl Cli {
             Verb::Up(args) => verbs::up::run(globals, out, args).await,
             Verb::Doctor(args) => verbs::doctor::run(globals, out, args).await,
             Verb::Ready(args) => verbs::ready::run(out, &args).await,
+            Verb::Follow(args) => verbs::follow::run(globals, out, &args).await,
             Verb::Witness(args) => verbs::witness::run(globals, out, args).await,
             Verb::Config(args) => verbs::config::run(globals, out, &args),
             Verb::Net(args) => Box::pin(verbs::net::run(globals, out, args)).await,
@@ -284,6 +287,7 @@ impl Verb {
             | Self::Up(_)
             | Self::Doctor(_)
             | Self::Ready(_)
+            | Self::Follow(_)
             | Self::Witness(_)
             | Self::Config(_)
             | Self::Reference(_) => Ok(()),
@@ -297,6 +301,7 @@ impl Verb {
             Self::Bench(_) => "bench",
             Self::Up(_) => "up",
             Self::Witness(_) => "witness",
+            Self::Follow(_) => "follow",
             Self::Dev(_) => "dev",
             Self::Net(args) if args.writes() => "net",
             Self::Man(args) if args.writes() => "man DIR",

@@ -1,20 +1,14 @@
 //! What an owner does with a dataset it has: other terms, more records, another owner.
 
-use secnet_app::ports::{Archive as _, EntryKind, EntryName};
 use secnet_app::{DatasetManifest, Stated, TermsDetail};
 use secnet_ledger::Dataset;
-use secnet_types::{
-    DatasetId, Digest, MemberId, Operation, ServiceLevel, SignedCommand, Terms, decode,
-};
+use secnet_types::{DatasetId, Digest, MemberId, Operation, ServiceLevel, SignedCommand, Terms};
 
 use crate::actions::{self, PlainRecord};
 use crate::failure::Failure;
 use crate::keystore::Identity;
 use crate::node::{Node, access_failure};
 use crate::system::random;
-
-/// Longest detailed terms, in bytes.
-const MAX_TERMS_BYTES: usize = 64 * 1024;
 
 /// A dataset of this owner.
 pub(crate) fn owned(node: &Node, owner: MemberId, id: DatasetId) -> Result<Dataset, Failure> {
@@ -34,16 +28,13 @@ fn unknown(id: DatasetId) -> Failure {
 }
 
 /// The terms that only the data centre knows.
-pub(crate) async fn detail(node: &Node, terms: &Terms) -> Result<TermsDetail, Failure> {
-    let name = EntryName::new(EntryKind::TermsDetail, &[], &terms.detail.0);
-    let bytes = node.archive.get(&name).await.map_err(|error| access_failure(error.into()))?;
-    let damaged = || {
-        Failure::new("damaged", "the dataset's detailed terms are missing or damaged")
-            .hint("`secnet fsck` names what is wrong")
-            .exit(crate::failure::Exit::Verification)
-    };
-    decode("detailed terms", &bytes.ok_or_else(damaged)?, MAX_TERMS_BYTES)
-        .map_err(|error| damaged().because(&error))
+pub(crate) async fn detail(
+    node: &Node,
+    owner: MemberId,
+    dataset: DatasetId,
+) -> Result<TermsDetail, Failure> {
+    let terms = node.pdc.owned_terms(owner, dataset).await.map_err(access_failure)?;
+    Ok(terms.1)
 }
 
 /// What is to become of a dataset.

@@ -17,6 +17,7 @@ mod irregular;
 mod kept;
 mod keystore;
 mod ledger;
+mod local;
 mod network;
 mod node;
 mod output;
@@ -69,7 +70,13 @@ fn main() -> ExitCode {
 
 /// Help, the version, or a wrong command line; the latter as JSON if that was asked for.
 fn usage(error: &clap::Error) -> ExitCode {
-    let json = std::env::args_os().any(|arg| arg == "--json");
+    let args: Vec<String> =
+        std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
+    let json = args.iter().any(|arg| arg == "--json");
+    if let Some(failure) = local::refused(error, &args) {
+        output::Output { json, quiet: false }.failure(&failure);
+        return ExitCode::from(failure.exit as u8);
+    }
     if error.use_stderr() && json {
         let failure = failure::Failure::new("usage", error.to_string().trim().to_owned())
             .hint("`secnet help` lists the verbs")

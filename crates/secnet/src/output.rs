@@ -40,6 +40,19 @@ impl Output {
         self.print(value, human).map_err(|error| cut_short().because(&error))
     }
 
+    /// One of a verb's several results, each on a line of its own; false if nobody reads them any more.
+    pub(crate) fn line<T: Serialize>(
+        &self,
+        value: &T,
+        human: impl FnOnce(&T) -> String,
+    ) -> Result<bool, Failure> {
+        match self.print(value, human) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+            Err(error) => Err(cut_short().because(&error)),
+        }
+    }
+
     /// Whether all results were written.
     pub(crate) fn complete(self) -> Result<(), Failure> {
         if CUT_SHORT.load(Ordering::Relaxed) { Err(cut_short()) } else { Ok(()) }

@@ -1,14 +1,15 @@
 //! What the administrators of a node are told: requests that are held, stopped by guard or rule, or fail because something is
 //! broken, and how the node itself is. As webhooks are told, as a stream.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use bytes::Bytes;
-use secnet_app::AccessError;
-use secnet_types::{Effect, Event, ReasonClass, Verdict, decode, limits};
+use secnet_app::{AccessError, Pdc};
+use secnet_types::{Cause, Effect, Event, MemberId, ReasonClass, Verdict, decode, limits};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -20,10 +21,20 @@ use crate::{Gateway, Problem};
 /// Events of the log looked at at once.
 const MAX_LOOKED_AT: usize = 256;
 
-/// What administrators are told of an effect, if anything is: `{event, time, kind, reason, decision, dataset, requester,
-/// request, answer_by}`.
-#[must_use]
-pub fn alert_of(effect: &Effect, index: u64, event: &Event) -> Option<Value> {
+/// What administrators of this data centre are told of an event: of what it has decided itself, and of whatever is decided on datasets
+/// that are at it. The log of a network has the decisions of all others as well.
+pub fn alerts_of(pdc: &Pdc, index: u64, event: &Event) -> Vec<Value> {
+    let own = matches!(event.cause, Cause::Command { author, .. } if author == pdc.member);
+    let here = |effect: &&Effect| match effect {
+        Effect::Decided { dataset, .. } => own || pdc.keeps(*dataset),
+        _ => false,
+    };
+    let told = event.effects.iter().filter(here);
+    told.filter_map(|effect| alert_of(effect, index, event)).collect()
+}
+
+/// What is told of an effect, if anything is: `{event, time, kind, reason, decision, dataset, requester, request, answer_by}`.
+fn alert_of(effect: &Effect, index: u64, event: &Event) -> Option<Value> {
     let Effect::Decided { decision, dataset, requester, request, verdict } = effect else {
         return None;
     };
@@ -50,6 +61,8 @@ struct Feed {
     ended: watch::Receiver<u64>,
     /// Changes when the node says something of itself.
     said: watch::Receiver<u64>,
+    /// Changes when others are told.
+    administrators: watch::Receiver<BTreeSet<MemberId>>,
     /// The next event to look at.
     next: u64,
     /// The next of the node's own alerts.
@@ -58,12 +71,12 @@ struct Feed {
     _place: Place,
 }
 
-/// What the administrators of this node are told, from now on or from `Last-Event-ID` on; for members that the node's
+/// What the administrators of this node are told, of its own data centre alone, from now on or from `Last-Event-ID` on; for members that the node's
 /// configuration names. `data` is a JSON object: of a request that is held, that guard or rules have stopped, or that failed
 /// because something is broken, `{event, time, kind, reason, decision, dataset, requester, request, answer_by}`, with the index of
 /// the event in the log as `id`; of the node itself, and of what looks irregular on the ledger, `{alert, time, kind, said, do, finding?}`,
 /// without an `id`, those since its start first.
-/// The stream ends with the session or the key that opened it.
+/// The stream ends with the session or the key that opened it, and when the caller is an administrator no more.
 #[utoipa::path(get, path = "/v1/alerts", tag = "events",
     params(("last-event-id" = Option<u64>, Header, description = "The `id` that came last.")),
     responses(
@@ -81,7 +94,9 @@ pub(crate) async fn alerts(
     let size = gateway.pdc.view(|view| view.log_size).ok_or_else(Problem::busy)?;
     let next = beginning(&headers, size)?;
     let (ended, said) = (gateway.sessions.watch(), gateway.bulletin.watch());
-    let feed = Feed { gateway, caller, ended, said, next, next_own: 0, _place: place };
+    let administrators = gateway.watch_administrators();
+    let feed =
+        Feed { gateway, caller, ended, said, administrators, next, next_own: 0, _place: place };
     Ok(answer(next, futures::stream::try_unfold(feed, Feed::step)))
 }
 
@@ -90,7 +105,8 @@ impl Feed {
     async fn step(mut self) -> Result<Option<(Bytes, Self)>, AccessError> {
         loop {
             // Asked before anything is read: what is over sees nothing more.
-            if !self.gateway.goes_on(&self.caller) {
+            let is_told = self.gateway.administers(&self.caller).is_ok();
+            if !is_told || !self.gateway.goes_on(&self.caller) {
                 return Ok(None);
             }
             self.said.mark_unchanged();
@@ -102,7 +118,7 @@ impl Feed {
             for (index, bytes) in events {
                 let event = decode::<Event>("event", &bytes, limits::MAX_EVENT_BYTES);
                 let event = event.map_err(|error| AccessError::Damaged(error.to_string()))?;
-                let alerts = event.effects.iter().filter_map(|e| alert_of(e, index, &event));
+                let alerts = alerts_of(&self.gateway.pdc, index, &event).into_iter();
                 text.extend(alerts.map(|alert| format!("id: {index}\ndata: {alert}\n\n")));
                 self.next = index.saturating_add(1);
             }
@@ -125,6 +141,7 @@ impl Feed {
             // The senders live as long as the gateway, which the stream holds.
             _ = self.ended.changed() => Ok(false),
             _ = self.said.changed() => Ok(false),
+            _ = self.administrators.changed() => Ok(false),
             () = tokio::time::sleep(HEARTBEAT) => Ok(true),
         }
     }

@@ -63,6 +63,14 @@ pub(crate) async fn order(
     Json(body): Json<CommandBody>,
 ) -> Result<JsonAnswer<Ordered>, Box<Problem>> {
     let (command, enclosures) = body.parse(&caller)?;
+    if matches!(
+        command.value.operation,
+        Operation::RegisterDataset { .. }
+            | Operation::UpdateDataset { .. }
+            | Operation::AcceptDataset { .. }
+    ) {
+        return Err(Problem::malformed("a dataset is registered together with its upload"));
+    }
     let committed = gateway.pdc.order(&command, enclosures).await?;
     Ok(JsonAnswer(Ordered {
         event: committed.event,
@@ -72,7 +80,8 @@ pub(crate) async fn order(
     }))
 }
 
-/// What a command would change if it were ordered now. Nothing is ordered or kept.
+/// What a command would change if it were ordered now. Nothing is ordered or kept. Of a command about a dataset, what it commits to
+/// need not be there yet.
 #[utoipa::path(post, path = "/v1/commands/forecast", tag = "commands", request_body = CommandBody, responses(
     (status = 200, description = "The ledger would take it.", body = Foreseen),
     (status = 403, description = "Made by another key than the call.", body = Problem, content_type = "application/problem+json"),
@@ -93,19 +102,11 @@ pub(crate) async fn forecast(
 impl CommandBody {
     fn parse(self, caller: &Caller) -> Result<(SignedCommand, Enclosures), Box<Problem>> {
         let command = own_command(caller, &self.command)?;
-        match command.value.operation {
-            Operation::RegisterDataset { .. }
-            | Operation::UpdateDataset { .. }
-            | Operation::AcceptDataset { .. } => {
-                return Err(Problem::malformed("a dataset is registered together with its upload"));
-            }
-            // The ledger would say that something was destroyed which is still here.
-            Operation::RecordErasure { .. } => {
-                return Err(Problem::malformed(
-                    "an erasure is recorded by the data centre that carries it out: `secnet shred`",
-                ));
-            }
-            _ => {}
+        // The ledger would say that something was destroyed which is still here.
+        if matches!(command.value.operation, Operation::RecordErasure { .. }) {
+            return Err(Problem::malformed(
+                "an erasure is recorded by the data centre that carries it out: `secnet shred`",
+            ));
         }
         let detail = self.detail.map(|detail| {
             decode::<GrantDetail>("detail", &detail.0, limits::MAX_DETAIL_BYTES)

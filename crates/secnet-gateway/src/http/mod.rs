@@ -28,7 +28,7 @@ mod shapes;
 mod stream;
 mod uploads;
 
-pub use alerts::alert_of;
+pub use alerts::alerts_of;
 pub(crate) use authzen::in_a_sentence;
 pub(crate) use events::{MAX_FEEDS, MAX_FEEDS_PER_MEMBER};
 pub(crate) use query::{Whose, optional};
@@ -92,6 +92,8 @@ pub(crate) fn for_members() -> OpenApiRouter<Arc<Gateway>> {
         .routes(routes!(consents::seers))
         .routes(routes!(consents::contents))
         .routes(routes!(manifest::manifest))
+        .routes(routes!(manifest::terms))
+        .routes(routes!(manifest::uploads))
         .routes(routes!(market::rules))
         .routes(routes!(market::rule))
         .routes(routes!(market::group))

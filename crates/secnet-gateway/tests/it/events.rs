@@ -233,6 +233,41 @@ async fn administrators_are_told_how_the_node_is_and_others_not_that_there_are_a
     node.world.submit(&ada, Operation::EndSession { key: session.key }).await;
     bulletin.tell(json!({ "alert": "3" }));
     assert_eq!(delegated.block().await, None);
+    // And as soon as somebody else is told instead.
+    assert!(stream.block().await.unwrap().contains("\"3\""));
+    assert!(node.gateway.administer_by([bo.id]));
+    assert_eq!(stream.block().await, None);
+    assert_eq!(node.get(&ada, "/v1/alerts").await.status, StatusCode::NOT_FOUND);
+    let mut others = Stream::of(node.signed(&bo, "GET", "/v1/alerts", None)).await;
+    assert!(others.block().await.is_some());
+}
+
+/// The log of a network has what all data centres have decided.
+#[tokio::test(flavor = "multi_thread")]
+async fn administrators_are_told_of_their_own_data_centre() {
+    let node = Node::start(7).await;
+    let (pdc, here) = (&node.world.pdc, node.world.dataset);
+    let (other, elsewhere) = (node.world.eve.id, DatasetId([9; 16]));
+    for (author, dataset, told) in
+        [(pdc.member, here, 1), (pdc.member, elsewhere, 1), (other, here, 1), (other, elsewhere, 0)]
+    {
+        let event = Event {
+            height: 3,
+            time: node.now(),
+            position: 0,
+            cause: Cause::Command { digest: Digest::ZERO, author, id: CommandId([1; 16]) },
+            effects: vec![Effect::Decided {
+                decision: DecisionId([2; 16]),
+                dataset,
+                requester: node.world.bo.id,
+                request: RequestId([3; 16]),
+                verdict: Verdict::Deny { reason: ReasonClass::Guard },
+            }],
+        };
+        let alerts = secnet_gateway::alerts_of(pdc, 7, &event);
+        assert_eq!(alerts.len(), told, "{author} {dataset}");
+        assert!(alerts.iter().all(|alert| alert["kind"] == "stopped" && alert["event"] == 7));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

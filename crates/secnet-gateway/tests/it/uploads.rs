@@ -142,6 +142,56 @@ async fn a_dataset_is_registered_from_segments_that_came_ahead() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_owner_is_told_what_the_next_command_goes_on_from() {
+    let mut node = Node::start(8).await;
+    let ada = World::copy(&node.world.ada);
+    let sealed = sealed(&mut node, &ada, 9);
+    sealed.send_ahead(&node, &ada).await;
+    assert_eq!(node.post(&ada, "/v1/datasets", &sealed.body()).await.status, StatusCode::OK);
+    let at = |what: &str| format!("/v1/datasets/{}/{what}", sealed.dataset);
+    let told = node.get(&ada, &at("terms")).await;
+    let detail = TermsDetail::from_bytes(&bytes(&told.body["detail"])).unwrap();
+    let terms: Terms = decode("terms", &bytes(&told.body["terms"]), 4096).unwrap();
+    assert_eq!((&detail, terms.detail), (&sealed.terms, sealed.terms.commitment()));
+
+    let told = node.get(&ada, &at("uploads")).await;
+    let uploads = told.body["uploads"].as_array().unwrap();
+    assert_eq!((uploads.len(), told.body.get("next")), (1, None), "{}", told.text);
+    assert_eq!(uploads[0]["upload"], sealed.upload.upload.to_string());
+    assert_eq!(uploads[0]["records"], json!([RecordId([9; 16]).to_string()]));
+    let packets = uploads[0]["packets"].as_array().unwrap().iter();
+    let packets: Vec<_> =
+        packets.map(|packet| CompartmentPacket::from_bytes(&bytes(packet)).unwrap()).collect();
+    assert_eq!(packets, sealed.upload.compartment_packets);
+    let after = format!("{}?after={}", at("uploads"), sealed.upload.upload);
+    assert_eq!(node.get(&ada, &after).await.body["uploads"], json!([]));
+    for after in ["x", "+1", &"F".repeat(32), &"0".repeat(31)] {
+        let got = node.get(&ada, &format!("{}?after={after}", at("uploads"))).await;
+        assert_eq!(got.status, StatusCode::BAD_REQUEST, "{after}");
+    }
+
+    // What a command would become is told before its records are there.
+    let mut foreseen = sealed.command.value.clone();
+    let terms = Terms { price: Amount(7), ..terms };
+    let (dataset, pdc, manifest) = (sealed.dataset, node.world.node.id, Digest::ZERO);
+    foreseen.id = CommandId([77; 16]);
+    foreseen.operation = Operation::UpdateDataset { dataset, pdc, terms, manifest };
+    let body = |who: &Person, mut command: Command| {
+        command.author = who.id;
+        let command = SignedCommand::sign(command, who.key.as_ref());
+        json!({ "command": b64(&command.to_bytes()) })
+    };
+    let path = "/v1/commands/forecast";
+    let told = node.post(&ada, path, &body(&ada, foreseen.clone())).await;
+    assert_eq!(told.status, StatusCode::OK, "{}", told.text);
+    let eve = World::copy(&node.world.eve);
+    let told = node.post(&eve, path, &body(&eve, foreseen.clone())).await;
+    assert_eq!(told.body["code"], "unknown-dataset", "{}", told.text);
+    let ordered = node.post(&ada, "/v1/commands", &body(&ada, foreseen)).await;
+    assert_eq!(ordered.body["code"], "malformed", "only together with what it commits to");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_segment_that_nobody_claims_is_cleared_away() {
     let mut node = Node::start(2).await;
     let ada = World::copy(&node.world.ada);

@@ -18,6 +18,7 @@
 mod contract;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use contract::{Subject, all, damage_file};
 use hyper_util::{
@@ -25,7 +26,7 @@ use hyper_util::{
     server::conn::auto::Builder,
 };
 use s3s::{auth::SimpleAuth, service::S3ServiceBuilder};
-use secnet_vault::{S3Settings, SegmentVault};
+use secnet_vault::{S3Keys, S3Settings, SegmentVault};
 
 const BUCKET: &str = "vault";
 
@@ -52,14 +53,19 @@ async fn serve(root: &Path) -> String {
     endpoint
 }
 
+fn keys(access_key: &str, secret_key: &str) -> Arc<S3Keys> {
+    let secret_key = secret_key.to_owned().into();
+    Arc::new(S3Keys { access_key: access_key.into(), secret_key, session_token: None })
+}
+
 fn settings(endpoint: String) -> S3Settings {
     S3Settings {
         bucket: BUCKET.into(),
         prefix: "pdc".into(),
         region: "us-east-1".into(),
         endpoint: Some(endpoint),
-        access_key: "access".into(),
-        secret_key: "secret".into(),
+        keys: keys("access", "secret"),
+        ca: None,
         allow_http: true,
         retries: 1,
     }
@@ -82,7 +88,7 @@ async fn a_wrong_secret_is_refused() {
     use secnet_app::ports::{Vault as _, VaultError};
     let folder = tempfile::tempdir().unwrap();
     let mut settings = settings(serve(folder.path()).await);
-    settings.secret_key = "another".into();
+    settings.keys = keys("access", "another");
     let vault = SegmentVault::s3(&settings).unwrap();
     let refused = vault.put_segment(b"x".as_slice().into()).await;
     assert!(matches!(refused, Err(VaultError::Storage(_))));
@@ -119,15 +125,15 @@ async fn whose_a_place_is_and_why_it_cannot_be_used_is_told() {
         settings
     };
     assert_eq!(refused(other(|s| s.bucket = "nowhere".into())).await, PlaceError::NoBucket);
-    assert_eq!(refused(other(|s| s.secret_key = "another".into())).await, PlaceError::Refused);
-    assert_eq!(refused(other(|s| s.access_key = "nobody".into())).await, PlaceError::Refused);
+    assert_eq!(refused(other(|s| s.keys = keys("access", "another"))).await, PlaceError::Refused);
+    assert_eq!(refused(other(|s| s.keys = keys("nobody", "secret"))).await, PlaceError::Refused);
     // Nobody listens there: it was given back.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let nowhere = Some(format!("http://{port}"));
     let nowhere = S3Settings { endpoint: nowhere, retries: 0, ..good.clone() };
     let unreachable = refused(nowhere).await;
     assert!(matches!(unreachable, PlaceError::Unreachable(_)), "{unreachable}");
-    let wrong = S3Settings { secret_key: "another".into(), endpoint: Some(endpoint), ..good };
+    let wrong = S3Settings { keys: keys("access", "another"), endpoint: Some(endpoint), ..good };
     let written = SegmentVault::s3(&wrong).unwrap().try_writing().await;
     assert_eq!(written, Err(PlaceError::Refused));
 }

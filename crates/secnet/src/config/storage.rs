@@ -52,6 +52,7 @@ impl Config {
             region: one("vault.region").unwrap_or_default(),
             prefix: one("vault.prefix").unwrap_or_default(),
             credentials: one("vault.credentials").map(PathBuf::from),
+            ca: one("vault.ca").map(PathBuf::from),
         }))
     }
 }
@@ -88,6 +89,7 @@ mod tests {
                 region: "us-east-1".into(),
                 prefix: "secnet".into(),
                 credentials: None,
+                ca: None,
             }
         );
         // A bucket alone would look as if it were used.

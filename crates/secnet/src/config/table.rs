@@ -191,7 +191,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         key: "vault.credentials",
         form: Form::Path,
         default: "",
-        what: "File with the lines `AWS_ACCESS_KEY_ID = ...` and `AWS_SECRET_ACCESS_KEY = ...`, which only its owner may read (mode 600). Default: the variables of these names.",
+        what: "File with the lines `AWS_ACCESS_KEY_ID = ...` and `AWS_SECRET_ACCESS_KEY = ...`, and of temporary keys `AWS_SESSION_TOKEN = ...`, which only its owner may read (mode 600); it is read again while a node runs. Default: the variables of these names.",
+    },
+    Setting {
+        key: "vault.ca",
+        form: Form::Path,
+        default: "",
+        what: "PEM file of certificates that are trusted for the S3 server besides those that the system trusts.",
     },
     Setting {
         key: "vault.http",

@@ -18,12 +18,34 @@ use crate::system::{SystemClock, random};
 
 /// Longest JSON answer, in bytes: as many records as one request may cover, with what opens them.
 const MAX_ANSWER_BYTES: u64 = 64 * 1024 * 1024;
+/// Where a stream goes on.
+const LAST_EVENT_ID: &str = "last-event-id";
 /// Longest file of certificates, in bytes.
 pub(crate) const MAX_CA_BYTES: u64 = 1024 * 1024;
 /// How long connecting may take.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
-/// How long a node may be silent in the middle of an answer.
-const SILENCE: Duration = Duration::from_secs(60);
+/// How long a node is waited for.
+#[derive(Debug, Clone, Copy)]
+struct Patience {
+    /// Until all of an ordinary answer is there, from the call on: a node that sends a byte now and then keeps nobody for ever.
+    answer: Duration,
+    /// Between two parts of what takes as long as it takes: downloads and streams of events.
+    silence: Duration,
+}
+
+const PATIENCE: Patience =
+    Patience { answer: Duration::from_secs(300), silence: Duration::from_secs(60) };
+/// What is sent may be slow: a call with a body is given a second more for so many bytes.
+const SLOWEST_UPLOAD_BYTES: u64 = 16 * 1024;
+
+/// Of what kind an answer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// All of it is wanted before anything is done with it.
+    Ordinary,
+    /// A download, or a stream.
+    Lasting,
+}
 
 /// A node at an address.
 pub(crate) struct Client {
@@ -33,6 +55,7 @@ pub(crate) struct Client {
     /// Host and port as the `Host` header has them.
     authority: String,
     print_curl: bool,
+    patience: Patience,
     out: Output,
 }
 
@@ -70,7 +93,7 @@ impl Client {
         };
         let http = http(&host, ca)?;
         let base = format!("{}://{authority}", parsed.scheme());
-        Ok(Self { http, base, authority, print_curl, out })
+        Ok(Self { http, base, authority, print_curl, patience: PATIENCE, out })
     }
 
     /// Where the node is.
@@ -85,8 +108,8 @@ impl Client {
 
     /// Something that anybody may ask. It is asked even if calls are printed: what is signed depends on it.
     pub(crate) async fn open(&self, path: &str) -> Result<Value, Failure> {
-        let sent = self.http.get(format!("{}{path}", self.base)).send().await;
-        let response = sent.map_err(|error| self.unreachable(&error))?;
+        let request = self.http.get(format!("{}{path}", self.base)).timeout(self.patience.answer);
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
         self.json(response).await.map(|(_, value)| value)
     }
 
@@ -139,7 +162,7 @@ impl Client {
     ) -> Result<Answer, Failure> {
         let body = body.map(|body| serde_json::to_string(body).unwrap_or_default());
         if self.print_curl {
-            self.print(who, method, path, body.as_deref());
+            self.print(who, method, path, body.as_deref(), "");
             return Ok(Answer::Printed);
         }
         let response = self.send(who, method, path, body).await?;
@@ -150,7 +173,7 @@ impl Client {
     /// What a verb is to show; nothing if the call was printed.
     pub(crate) async fn show(&self, who: &Identity, path: &str) -> Result<Option<Value>, Failure> {
         if self.print_curl {
-            self.print(who, "GET", path, None);
+            self.print(who, "GET", path, None, "");
             return Ok(None);
         }
         self.look(who, path).await.map(Some)
@@ -159,7 +182,7 @@ impl Client {
     /// Take something away; false if the call was printed.
     pub(crate) async fn remove(&self, who: &Identity, path: &str) -> Result<bool, Failure> {
         if self.print_curl {
-            self.print(who, "DELETE", path, None);
+            self.print(who, "DELETE", path, None, "");
             return Ok(false);
         }
         let response = self.send(who, "DELETE", path, None).await?;
@@ -174,7 +197,7 @@ impl Client {
         limit: u64,
     ) -> Result<Option<Vec<u8>>, Failure> {
         if self.print_curl {
-            self.print(who, "GET", path, None);
+            self.print(who, "GET", path, None, "");
             return Ok(None);
         }
         let response = self.send(who, "GET", path, None).await?;
@@ -191,7 +214,7 @@ impl Client {
         path: &str,
         length: u64,
     ) -> Result<Vec<u8>, Failure> {
-        let response = self.send(who, "GET", path, None).await?;
+        let response = self.send_typed(who, "GET", path, None, Kind::Lasting, None).await?;
         if !response.status().is_success() {
             return self.json(response).await.map(|_| Vec::new());
         }
@@ -213,8 +236,38 @@ impl Client {
     ) -> Result<(), Failure> {
         let path = format!("/v1/segments/{address}");
         let body = (Bytes::from(bytes), "application/octet-stream");
-        let response = self.send_typed(who, "PUT", &path, Some(body)).await?;
+        let response = self.send_typed(who, "PUT", &path, Some(body), Kind::Ordinary, None).await?;
         self.json(response).await.map(drop)
+    }
+
+    /// A stream of events from after this one on, to be read with [`Client::more`].
+    pub(crate) async fn stream(
+        &self,
+        who: &Identity,
+        path: &str,
+        after: Option<u64>,
+    ) -> Result<Response, Failure> {
+        let response = self.send_typed(who, "GET", path, None, Kind::Lasting, after).await?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let said = self.json(response).await.map(|(status, _)| status)?;
+        Err(Failure::new("bad-answer", format!("the node answered {said}"))
+            .exit(Exit::Verification))
+    }
+
+    /// What comes next of a stream; nothing when it is over.
+    pub(crate) async fn more(&self, stream: &mut Response) -> Result<Option<Bytes>, Failure> {
+        match tokio::time::timeout(self.patience.silence, stream.chunk()).await {
+            Ok(more) => more.map_err(|error| self.unreachable(&error)),
+            Err(_) => Err(self.silent()),
+        }
+    }
+
+    /// The call that opens a stream, as a command for a shell.
+    pub(crate) fn print_stream(&self, who: &Identity, path: &str, after: Option<u64>) {
+        let after = after.map(|after| format!(" -H '{LAST_EVENT_ID}: {after}'"));
+        self.print(who, "GET", path, None, &format!(" -N{}", after.unwrap_or_default()));
     }
 
     async fn send(
@@ -225,7 +278,7 @@ impl Client {
         body: Option<String>,
     ) -> Result<Response, Failure> {
         let body = body.map(|body| (Bytes::from(body), "application/json"));
-        self.send_typed(who, method, path, body).await
+        self.send_typed(who, method, path, body, Kind::Ordinary, None).await
     }
 
     async fn send_typed(
@@ -234,6 +287,8 @@ impl Client {
         method: &str,
         path: &str,
         body: Option<(Bytes, &'static str)>,
+        kind: Kind,
+        after: Option<u64>,
     ) -> Result<Response, Failure> {
         let signature = self.sign(who, method, path, body.as_ref().map(|(body, _)| body.as_ref()));
         let method = Method::from_bytes(method.as_bytes()).map_err(|error| wrong(&error))?;
@@ -245,10 +300,25 @@ impl Client {
         if let Some(digest) = signature.content_digest {
             request = request.header("content-digest", digest);
         }
+        if let Some(after) = after {
+            request = request.header(LAST_EVENT_ID, after);
+        }
+        let mut answer = self.patience.answer;
         if let Some((body, of)) = body {
+            let sending = Duration::from_secs((body.len() as u64).div_ceil(SLOWEST_UPLOAD_BYTES));
+            answer = answer.saturating_add(sending);
             request = request.header("content-type", of).body(body);
         }
-        request.send().await.map_err(|error| self.unreachable(&error))
+        let answered = match kind {
+            Kind::Ordinary => request.timeout(answer).send().await,
+            Kind::Lasting => {
+                match tokio::time::timeout(self.patience.silence, request.send()).await {
+                    Ok(answered) => answered,
+                    Err(_) => return Err(self.silent()),
+                }
+            }
+        };
+        answered.map_err(|error| self.unreachable(&error))
     }
 
     fn sign(&self, who: &Identity, method: &str, path: &str, body: Option<&[u8]>) -> CallSignature {
@@ -259,10 +329,10 @@ impl Client {
     }
 
     /// The call as a command for a shell. Nothing in it has a single quote: JSON of ids and base64, and structured fields.
-    fn print(&self, who: &Identity, method: &str, path: &str, body: Option<&str>) {
+    fn print(&self, who: &Identity, method: &str, path: &str, body: Option<&str>, more: &str) {
         let signature = self.sign(who, method, path, body.map(str::as_bytes));
         let mut line = format!(
-            "curl -X {method} '{}{path}' -H 'signature-input: {}' -H 'signature: {}'",
+            "curl{more} -X {method} '{}{path}' -H 'signature-input: {}' -H 'signature: {}'",
             self.base, signature.input, signature.signature,
         );
         if let (Some(body), Some(digest)) = (body, signature.content_digest) {
@@ -284,7 +354,7 @@ impl Client {
     /// The body, at most `limit` bytes of it.
     async fn body(&self, mut response: Response, limit: u64) -> Result<Vec<u8>, Failure> {
         let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(&error))? {
+        while let Some(chunk) = self.more(&mut response).await? {
             if (bytes.len() as u64).saturating_add(chunk.len() as u64) > limit {
                 return Err(Failure::new("bad-answer", "the node's answer is too long")
                     .hint("is there a SecNet node of this version at the address?")
@@ -295,7 +365,16 @@ impl Client {
         Ok(bytes)
     }
 
+    fn silent(&self) -> Failure {
+        Failure::new("unreachable", format!("the node at {} does not answer in time", self.base))
+            .hint("try again later; what was handed in may be done all the same")
+            .exit(Exit::Unreachable)
+    }
+
     fn unreachable(&self, error: &reqwest::Error) -> Failure {
+        if error.is_timeout() && !error.is_connect() {
+            return self.silent().because(error);
+        }
         Failure::new("unreachable", format!("the node at {} cannot be reached", self.base))
             .because(error)
             .hint("is it running, and is this its address?")
@@ -307,10 +386,8 @@ impl Client {
 pub(super) fn http(host: &str, ca: Option<&[u8]>) -> Result<reqwest::Client, Failure> {
     // Whoever installed one first has installed the same.
     drop(rustls::crypto::ring::default_provider().install_default());
-    let mut http = reqwest::Client::builder()
-        .redirect(Policy::none())
-        .connect_timeout(CONNECT_TIME)
-        .read_timeout(SILENCE);
+    let mut http =
+        reqwest::Client::builder().redirect(Policy::none()).connect_timeout(CONNECT_TIME);
     if matches!(host, "localhost" | "127.0.0.1" | "[::1]") {
         http = http.no_proxy();
     }
@@ -410,5 +487,62 @@ mod tests {
         // The default port is in no Host header.
         let client = Client::new("https://node.example:443", None, false, out).ok().unwrap();
         assert_eq!(client.authority, "node.example");
+    }
+
+    /// A server that answers with `bytes` bytes and then goes on for ever or closes, a byte at a time.
+    fn trickling(bytes: Option<usize>) -> String {
+        use std::io::{Read as _, Write as _};
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.read(&mut [0; 4096]).unwrap();
+            let length = bytes.unwrap_or(1_000_000);
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n");
+            stream.write_all(head.as_bytes()).unwrap();
+            for _ in 0..length {
+                // The client has gone away: that is what is to happen.
+                if stream.write_all(b" ").is_err() {
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        });
+        url
+    }
+
+    fn impatient(url: &str) -> Client {
+        let out = Output { json: false, quiet: false };
+        let mut client = Client::new(url, None, false, out).ok().unwrap();
+        client.patience.answer = Duration::from_millis(200);
+        client
+    }
+
+    #[tokio::test]
+    async fn an_ordinary_answer_that_trickles_in_is_not_waited_for_for_ever() {
+        let who = Identity::generate("ada", secnet_types::MemberKind::Person).unwrap();
+        for signed in [false, true] {
+            let client = impatient(&trickling(None));
+            let answered = match signed {
+                true => client.look(&who, "/v1/inbox").await,
+                false => client.open("/v1/network").await,
+            };
+            let failure = answered.unwrap_err();
+            assert_eq!((&*failure.code, failure.exit), ("unreachable", Exit::Unreachable));
+            assert!(failure.message.contains("in time"), "{}", failure.message);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_download_takes_as_long_as_it_takes_and_silence_ends_it() {
+        const BYTES: usize = 30;
+        let who = Identity::generate("ada", secnet_types::MemberKind::Person).unwrap();
+        let client = impatient(&trickling(Some(BYTES)));
+        let got = client.download(&who, "/v1/x", BYTES as u64).await.unwrap();
+        assert_eq!(got.len(), BYTES);
+        let mut client = impatient(&trickling(Some(BYTES)));
+        client.patience.silence = Duration::from_millis(1);
+        let failure = client.download(&who, "/v1/x", BYTES as u64).await.unwrap_err();
+        assert_eq!(&*failure.code, "unreachable");
     }
 }

@@ -4,8 +4,10 @@ mod change;
 mod client;
 mod consent;
 mod get;
+mod owned;
 mod pages;
 mod published;
+mod stream;
 mod upload;
 
 pub(crate) use change::{Change, How, order};
@@ -14,7 +16,8 @@ pub(crate) use consent::{approve, asked, grant, groups_stay, listed, party};
 pub(crate) use get::{Got, Released, foresee, get};
 pub(crate) use pages::Pages;
 pub(crate) use published::{NotRead, Published, Tiles};
-pub(crate) use upload::register;
+pub(crate) use stream::Events;
+pub(crate) use upload::{Task, foresee_dataset, hand_in};
 
 use std::path::{Path, PathBuf};
 

@@ -1,6 +1,7 @@
 //! A published log somewhere: a node's, or plain files on a web server. Nothing in it is believed before it is checked.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use reqwest::{StatusCode, Url};
 use secnet_crypto::merkle::tile::{TILE_WIDTH, TileNodes, parse_tile};
@@ -12,6 +13,9 @@ use crate::failure::{Exit, Failure};
 
 /// Longest tile, in bytes.
 const MAX_TILE_BYTES: u64 = TILE_WIDTH as u64 * 32;
+
+/// How long one answer may take, until all of it is there.
+const READ_TIME: Duration = Duration::from_secs(60);
 
 /// Where a log is published.
 pub(crate) struct Published {
@@ -61,8 +65,8 @@ impl Published {
 
     async fn read(&self, path: &str, limit: u64) -> Result<Vec<u8>, NotRead> {
         let failed = |error: reqwest::Error| NotRead::Unreachable(client::why(&error));
-        let sent = self.http.get(format!("{}/{path}", self.base)).send().await;
-        let mut response = sent.map_err(failed)?;
+        let request = self.http.get(format!("{}/{path}", self.base)).timeout(READ_TIME);
+        let mut response = request.send().await.map_err(failed)?;
         match response.status() {
             StatusCode::OK => {}
             StatusCode::NOT_FOUND => return Err(NotRead::Missing),

@@ -1,16 +1,16 @@
 //! Records for a node elsewhere: sealed here, sent as ciphertext, then registered.
 
 use secnet_app::ports::Clock as _;
-use secnet_app::{DatasetManifest, TermsDetail, Upload};
+use secnet_app::{Enclosures, TermsDetail, Upload};
 use secnet_crypto::SealPublicKey;
 use secnet_types::{
-    Command, CommandId, DatasetId, IdError, MemberId, Operation, ServiceLevel, SignedCommand,
-    Terms, encode,
+    Command, CommandId, DatasetId, Digest, IdError, MemberId, Operation, ServiceLevel,
+    SignedCommand, Terms, encode,
 };
 use serde_json::{Value, json};
 
 use super::change::COMMAND_LIFETIME_MS;
-use super::{Remote, bytes, encoded, number, text, wrong};
+use super::{Answer, Change, How, Remote, bytes, encoded, number, order, text, wrong};
 use crate::actions::{self, MAX_RECORDS_PER_UPLOAD, PlainRecord, Sealing};
 use crate::failure::{Exit, Failure};
 use crate::keystore::Identity;
@@ -43,20 +43,115 @@ impl Remote {
     }
 }
 
-/// Seal records, part by part, send each part's ciphertext, and register all of them.
-pub(crate) async fn register(
+/// What is to become of a dataset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Task {
+    /// There is one more.
+    Register,
+    /// It has other terms, or more records.
+    Update(DatasetId),
+    /// It has another owner, under whose keys its records are sealed.
+    Accept(DatasetId),
+}
+
+impl Task {
+    /// The dataset that there is already.
+    fn known(self) -> Option<DatasetId> {
+        match self {
+            Self::Register => None,
+            Self::Update(dataset) | Self::Accept(dataset) => Some(dataset),
+        }
+    }
+
+    fn operation(self, pdc: MemberId, terms: Terms, manifest: Digest) -> Operation {
+        match self {
+            Self::Register => Operation::RegisterDataset { pdc, terms, manifest },
+            Self::Update(dataset) => Operation::UpdateDataset { dataset, pdc, terms, manifest },
+            Self::Accept(dataset) => Operation::AcceptDataset { dataset, pdc, terms, manifest },
+        }
+    }
+}
+
+/// What the ledger would say. The commitment to the records is not known before they are sealed; the ledger takes any.
+pub(crate) async fn foresee_dataset(
+    (remote, author): (&Remote, &Identity),
+    task: Task,
+    terms: Terms,
+) -> Result<Change, Failure> {
+    let centre = remote.centre().await?;
+    let operation = task.operation(centre.member, terms, Digest::ZERO);
+    order(remote, author, (operation, Enclosures::default()), How::Foresee).await
+}
+
+/// Seal records, part by part, send each part's ciphertext, and hand in the command that is about all of them. None if the call
+/// was printed.
+pub(crate) async fn hand_in(
     (remote, owner): (&Remote, &Identity),
+    task: Task,
     records: &[PlainRecord],
     (detail, terms): (&TermsDetail, Terms),
-    mut progress: impl FnMut(u64),
-) -> Result<DatasetId, Failure> {
-    actions::require_records(records)?;
+    progress: impl FnMut(u64),
+) -> Result<Option<DatasetId>, Failure> {
     let network = remote.network().await?;
     let Centre { member: pdc, host, release, threshold } = remote.centre().await?;
     let id = CommandId(random());
-    let dataset = DatasetId::derive(owner.member(), id);
-    let sealing = Sealing::begin(&remote.keystore, owner, records, (release, threshold))?;
+    let dataset = task.known().unwrap_or_else(|| DatasetId::derive(owner.member(), id));
+    let to = (release, threshold);
+    let uploads = send((remote, owner), dataset, records, to, progress).await?;
+    let (commitment, manifest) = remote.listed(owner, task, &uploads).await?;
+    let level = terms.level;
+    let mut to_host = actions::fresh(&uploads);
+    if let (Task::Update(_), [], ServiceLevel::Hosted) = (task, records, level) {
+        // The level may be new; and if something of what was there is lost, here it is made again.
+        to_host.extend(remote.uploads_of(owner, dataset).await?);
+    }
+    let hosting = actions::hosting((&remote.keystore, &host), owner, (dataset, level), &to_host)?;
+    // Signed when all is there: sending may take longer than a command lives.
+    let command = Command {
+        network,
+        author: owner.member(),
+        id,
+        expires: SystemClock.now().plus_ms(COMMAND_LIFETIME_MS),
+        operation: task.operation(pdc, terms, commitment),
+    };
+    let command = SignedCommand::sign(command, &owner.signing);
+    let body = json!({
+        "command": encoded(&command.to_bytes()),
+        "terms": encoded(&encode(detail)),
+        "manifest": manifest.map(|manifest| encoded(&encode(&manifest))),
+        "uploads": uploads.iter().map(described).collect::<Vec<_>>(),
+        "hosting": hosting.iter().map(|packet| encoded(&packet.to_bytes())).collect::<Vec<_>>(),
+    });
+    if body.to_string().len() > MAX_CALL_BYTES {
+        return Err(Failure::new("too-many", "these are more records than a node takes at once")
+            .hint("hand them in as several datasets, or in several parts; a call has room for some 30,000 records")
+            .exit(Exit::Usage));
+    }
+    let answer = match remote.client.call(owner, "/v1/datasets", &body).await {
+        // The answer may be what was lost: the same command again is done once.
+        Err(failure) if failure.code == "unreachable" => {
+            remote.client.call(owner, "/v1/datasets", &body).await.map_err(|failure| {
+                failure.hint("it may be done all the same: look with `secnet data ls` and `secnet data show` before you send it again")
+            })?
+        }
+        answered => answered?,
+    };
+    Ok((!matches!(answer, Answer::Printed)).then_some(dataset))
+}
+
+/// Seal records part by part, and send the ciphertext of each.
+async fn send(
+    (remote, owner): (&Remote, &Identity),
+    dataset: DatasetId,
+    records: &[PlainRecord],
+    to: (Vec<SealPublicKey>, u8),
+    mut progress: impl FnMut(u64),
+) -> Result<Vec<Upload>, Failure> {
     let mut uploads = Vec::new();
+    if records.is_empty() {
+        return Ok(uploads);
+    }
+    let sealing = Sealing::begin(&remote.keystore, owner, records, to)?;
     for part in records.chunks(MAX_RECORDS_PER_UPLOAD) {
         let mut upload = sealing.seal(dataset, part)?;
         // What was sent is not kept: memory holds the ciphertext of one part.
@@ -66,44 +161,7 @@ pub(crate) async fn register(
         uploads.push(upload);
         progress(part.len() as u64);
     }
-    let manifest = DatasetManifest::of(random(), &uploads);
-    let level = terms.level;
-    // Signed when all is there: sending may take longer than a command lives.
-    let command = Command {
-        network,
-        author: owner.member(),
-        id,
-        expires: SystemClock.now().plus_ms(COMMAND_LIFETIME_MS),
-        operation: Operation::RegisterDataset { pdc, terms, manifest: manifest.commitment() },
-    };
-    let command = SignedCommand::sign(command, &owner.signing);
-    let to_host = match level {
-        ServiceLevel::Hosted => actions::fresh(&uploads),
-        ServiceLevel::Sealed => Vec::new(),
-    };
-    let hosting = actions::hosting((&remote.keystore, &host), owner, (dataset, level), &to_host)?;
-    let body = json!({
-        "command": encoded(&command.to_bytes()),
-        "terms": encoded(&encode(detail)),
-        "manifest": encoded(&encode(&manifest)),
-        "uploads": uploads.iter().map(described).collect::<Vec<_>>(),
-        "hosting": hosting.iter().map(|packet| encoded(&packet.to_bytes())).collect::<Vec<_>>(),
-    });
-    if body.to_string().len() > MAX_CALL_BYTES {
-        return Err(Failure::new("too-many", "these are more records than a node takes at once")
-            .hint("register them as several datasets; a call has room for some 30,000 records")
-            .exit(Exit::Usage));
-    }
-    match remote.client.call(owner, "/v1/datasets", &body).await {
-        // The answer may be what was lost: the same command again is done once.
-        Err(failure) if failure.code == "unreachable" => {
-            remote.client.call(owner, "/v1/datasets", &body).await.map_err(|failure| {
-                failure.hint("it may be registered all the same: look with `secnet data ls` before you send it again")
-            })?
-        }
-        answered => answered?,
-    };
-    Ok(dataset)
+    Ok(uploads)
 }
 
 /// What a node needs to know of an upload besides its segments.

@@ -1,5 +1,6 @@
 //! A folder that serves until it is told to stop.
 
+mod administrators;
 mod alerts;
 mod chores;
 mod expiry;
@@ -40,11 +41,16 @@ pub(crate) struct Service {
     metrics: Option<TcpListener>,
     tls: Option<tls::Files>,
     settings: Settings,
+    /// Reads the settings again.
+    reread: Reread,
 }
+
+/// Reads the settings again, from where they were read first.
+pub(crate) type Reread = Box<dyn Fn() -> Result<Settings, Failure> + Send + Sync>;
 
 impl Service {
     /// Take the addresses and read the certificates.
-    pub(crate) async fn bind(settings: Settings) -> Result<Self, Failure> {
+    pub(crate) async fn bind(settings: Settings, reread: Reread) -> Result<Self, Failure> {
         let files = crate::system::raise_open_files();
         if files < settings.limits.connections as u64 {
             tracing::warn!(
@@ -61,7 +67,7 @@ impl Service {
             Some(metrics) => Some(bind(metrics).await?),
             None => None,
         };
-        Ok(Self { listener, address, metrics, tls, settings })
+        Ok(Self { listener, address, metrics, tls, settings, reread })
     }
 
     /// Where callers find it, if it has a door.
@@ -109,7 +115,7 @@ impl Service {
         if let Err(error) = cleared {
             tracing::warn!(why = %error, "what cut off uploads left in the vault stays there");
         }
-        let house = Arc::clone(&gateway);
+        let (house, told) = (Arc::clone(&gateway), Arc::clone(&gateway));
         let certificates = self.tls.as_ref().map(tls::Files::current);
         let serving = self.serving(&gateway, certificates);
         let listener = self.listener.take();
@@ -130,11 +136,12 @@ impl Service {
                 house.keep_house(),
                 webhooks::run(node, &self.settings.webhooks, &alerts),
                 tls::follow(self.tls),
+                administrators::follow(&told, &self.reread),
                 metrics,
             );
         };
         opened();
-        let told = async {
+        let ended = async {
             asked.end().await;
             tracing::info!("stopping");
             stop.send_replace(true);
@@ -147,7 +154,7 @@ impl Service {
             served = door => {
                 served.map_err(|error| Failure::new("listen", "the door closed").because(&error))
             }
-            () = told => Ok(()),
+            () = ended => Ok(()),
             () = beside => Ok(()),
         }
     }

@@ -13,7 +13,7 @@ use futures::future::join_all;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Url};
 use secnet_app::ports::Clock as _;
-use secnet_gateway::{Call, alert_of, sign_call};
+use secnet_gateway::{Call, alerts_of, sign_call};
 use secnet_types::{Digest, Event, decode, limits};
 use serde_json::Value;
 
@@ -139,7 +139,7 @@ impl<'a> Address<'a> {
             for (index, bytes) in &events {
                 let event = decode::<Event>("event", bytes, limits::MAX_EVENT_BYTES);
                 let event = event.map_err(|error| failed(&error))?;
-                for alert in event.effects.iter().filter_map(|e| alert_of(e, *index, &event)) {
+                for alert in alerts_of(&self.node.pdc, *index, &event) {
                     self.send(&alert).await?;
                     *wait = FIRST_WAIT;
                 }

@@ -33,6 +33,20 @@ macro_rules! effects {
                 })*
             }
         }
+
+        /// For people, of what a node elsewhere prints as [`value`] does; the bare word of what this version does not know.
+        #[allow(unused_variables, reason = "not every sentence names every field")]
+        pub(crate) fn told(effect: &Value, names: &Names) -> String {
+            let said =
+                |field: &str| effect.get(field).map(|value| names.say(value)).unwrap_or_default();
+            match effect.get("effect").and_then(Value::as_str).unwrap_or_default() {
+                $($word => {
+                    $(let $field = said(stringify!($field));)*
+                    format!($sentence)
+                })*
+                other => other.to_owned(),
+            }
+        }
     };
 }
 

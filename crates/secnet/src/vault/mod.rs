@@ -13,9 +13,11 @@ mod note;
 
 use std::path::{Path, PathBuf};
 
-use secnet_vault::{OwnerId, PlaceError, S3Settings, SegmentVault};
+use secnet_vault::{OpenVaultError, OwnerId, PlaceError, S3Settings, SegmentVault};
 
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
+use crate::files;
+use crate::remote::MAX_CA_BYTES;
 use failures::{elsewhere, lost, needs_feature, not_usable, taken};
 use note::Note;
 
@@ -45,6 +47,8 @@ pub(crate) struct Bucket {
     pub prefix: String,
     /// The file with the credentials; else they are in the environment.
     pub credentials: Option<PathBuf>,
+    /// Certificates that are trusted besides those that the system trusts.
+    pub ca: Option<PathBuf>,
 }
 
 impl core::fmt::Display for Bucket {
@@ -201,18 +205,26 @@ impl Bucket {
             return Err(needs_feature());
         }
         let found = credentials::find(self.credentials.as_deref())?;
+        let ca = self.ca.as_deref().map(|ca| files::read(ca, MAX_CA_BYTES)).transpose()?;
+        let ca = ca.map(|pem| pem.to_vec());
         let settings = S3Settings {
             bucket: self.bucket.clone(),
             prefix: self.prefix.clone(),
             region: self.region.clone(),
             endpoint: self.endpoint.clone(),
-            access_key: found.access_key,
-            secret_key: found.secret_key.to_string(),
+            keys: found,
+            ca,
             // Which of them may be without TLS was settled when the configuration was read.
             allow_http: self.endpoint.as_ref().is_some_and(|e| e.starts_with("http:")),
             retries,
         };
-        SegmentVault::s3(&settings)
-            .map_err(|error| Failure::new("vault", "cannot open the vault").because(&error))
+        SegmentVault::s3(&settings).map_err(|error| match error {
+            OpenVaultError::NoCertificate => {
+                Failure::new("bad-certificate", "the file of `vault.ca` has no certificates")
+                    .hint("it is PEM: the certificate of whoever signs for the server")
+                    .exit(Exit::Usage)
+            }
+            error => Failure::new("vault", "cannot open the vault").because(&error),
+        })
     }
 }

@@ -118,6 +118,7 @@ mod tests {
             region: "us-east-1".into(),
             prefix: "data/one".into(),
             credentials: None,
+            ca: None,
         }
     }
 

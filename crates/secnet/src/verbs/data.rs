@@ -2,6 +2,7 @@
 
 mod elsewhere;
 mod ls;
+mod told;
 
 pub(crate) use elsewhere::run as run_remote;
 
@@ -23,7 +24,6 @@ use crate::keystore::Identity;
 use crate::node::{Node, access_failure};
 use crate::output::Output;
 use crate::remote::RemoteArgs;
-use crate::show;
 use crate::sign;
 
 #[derive(Debug, Args)]
@@ -50,7 +50,7 @@ enum What {
         #[arg(long, value_name = "ID")]
         patient: Option<String>,
     },
-    /// Add records to a dataset: what was granted covers them at once, as far as its scope goes.
+    /// Add records to a dataset: what was granted covers them at once, as far as its scope goes. Terms that are named change.
     Extend {
         /// Which.
         dataset: DatasetId,
@@ -63,6 +63,8 @@ enum What {
         /// Only this patient's records, by FHIR id.
         #[arg(long, value_name = "ID")]
         patient: Option<String>,
+        #[command(flatten)]
+        terms: TermsArgs,
     },
     /// Set other terms: what is named changes, the price of a signed grant stands.
     Set {
@@ -169,7 +171,7 @@ pub(crate) async fn run(
             let (records, left_out) = records(out, &files, patient)?;
             let (detail, terms) = terms.fresh(|name| node.member(name))?;
             if globals.dry_run {
-                let would = would_add(records.len(), &terms);
+                let would = told::would_add(records.len(), &terms);
                 // The commitment to the records is not known before they are sealed; the ledger takes any.
                 let manifest = Digest::ZERO;
                 let pdc = node.pdc.member;
@@ -183,49 +185,42 @@ pub(crate) async fn run(
             let dataset =
                 actions::register_at(node, &owner, &records, (detail, terms), step).await?;
             bar.finish_and_clear();
-            added(out, dataset, records.len(), left_out);
+            told::added(out, dataset, records.len(), left_out);
         }
-        What::Extend { dataset, files, owner, patient } => {
+        What::Extend { dataset, files, owner, patient, terms } => {
             let owner = node.identity(&owner)?;
             let before = datasets::owned(node, owner.member(), dataset)?;
-            let detail = datasets::detail(node, &before.terms).await?;
+            let detail = datasets::detail(node, owner.member(), dataset).await?;
             let (records, left_out) = records(out, &files, patient)?;
+            let (detail, terms) =
+                terms.changed(|name| node.member(name), detail, before.terms.clone())?;
             let change = datasets::Change::Update(&before, &records);
-            let would = format!("seal {} records and add them to {dataset}", records.len());
-            let terms = before.terms.clone();
             let update = (dataset, &change, (&terms, &detail));
+            let would = told::would_extend(dataset, records.len());
             if alter(node, globals, out, &owner, update, &would).await? {
-                let value = json!({
-                    "dataset": dataset.to_string(), "added": records.len(), "left_out": left_out,
-                });
-                out.result(&value, |_| format!("added {} records to {dataset}", records.len()));
+                told::extended(out, dataset, records.len(), left_out);
             }
         }
         What::Set { dataset, owner, terms } => {
             let owner = node.identity(&owner)?;
             let before = datasets::owned(node, owner.member(), dataset)?;
-            let detail = datasets::detail(node, &before.terms).await?;
+            let detail = datasets::detail(node, owner.member(), dataset).await?;
             let (detail, terms) =
                 terms.changed(|name| node.member(name), detail, before.terms.clone())?;
             let change = datasets::Change::Update(&before, &[]);
-            let would = format!("set other terms for {dataset}: {} a use", terms.price);
             let update = (dataset, &change, (&terms, &detail));
+            let would = told::would_set(dataset, &terms);
             if alter(node, globals, out, &owner, update, &would).await? {
-                let value = json!({
-                    "dataset": dataset.to_string(), "terms": show::command::terms(&terms),
-                });
-                out.result(&value, |_| {
-                    format!("{dataset} costs {} a use, and is {}", terms.price, terms.level)
-                });
+                told::set(out, dataset, &terms);
             }
         }
         What::Offer { dataset, owner, to } => {
             let owner = node.identity(&owner)?;
             let heir = to.as_deref().map(|name| node.member(name)).transpose()?;
-            let would = would_offer(dataset, to.as_deref());
+            let would = told::would_offer(dataset, to.as_deref());
             let operation = (Operation::OfferDataset { dataset, to: heir }, Enclosures::default());
             if sign::order(node, globals, out, &owner, operation, &would).await?.is_some() {
-                offered(out, dataset, to.as_deref());
+                told::offered(out, dataset, to.as_deref());
             }
         }
         What::Accept { dataset, files, owner, patient, terms } => {
@@ -234,17 +229,11 @@ pub(crate) async fn run(
             let (records, left_out) = records(out, &files, patient)?;
             let (detail, terms) = terms.fresh(|name| node.member(name))?;
             let change = datasets::Change::Accept(&records);
-            let would = format!(
-                "take {dataset} over with {} records; every grant on it would end",
-                records.len()
-            );
             let update = (dataset, &change, (&terms, &detail));
+            let would = told::would_accept(dataset, records.len());
             if alter(node, globals, out, &owner, update, &would).await? {
-                let value = json!({
-                    "dataset": dataset.to_string(), "owner": owner.card.name,
-                    "records": records.len(), "left_out": left_out,
-                });
-                out.result(&value, |_| format!("{dataset} belongs to {} now", owner.card.name));
+                let owner = &owner.card.name;
+                told::accepted(out, dataset, owner, (records.len(), left_out));
             }
         }
         What::Who { dataset, record, owner } => {
@@ -269,48 +258,13 @@ pub(crate) async fn run(
         What::Rm { dataset, owner } => {
             let owner = node.identity(&owner)?;
             let operation = (Operation::WithdrawDataset { dataset }, Enclosures::default());
-            let would = would_withdraw(dataset);
+            let would = told::would_withdraw(dataset);
             if sign::order(node, globals, out, &owner, operation, &would).await?.is_some() {
-                withdrawn(out, dataset);
+                told::withdrawn(out, dataset);
             }
         }
     }
     Ok(())
-}
-
-fn would_add(records: usize, terms: &Terms) -> String {
-    format!("seal {records} records and register them at {} a use", terms.price)
-}
-
-fn added(out: Output, dataset: DatasetId, records: usize, left_out: usize) {
-    let value = json!({
-        "dataset": dataset.to_string(), "records": records, "left_out": left_out,
-    });
-    out.result(&value, |_| format!("registered {records} records as {dataset}"));
-}
-
-fn would_offer(dataset: DatasetId, to: Option<&str>) -> String {
-    match to {
-        Some(name) => format!("offer {dataset} to {name}"),
-        None => format!("take the offer of {dataset} back"),
-    }
-}
-
-fn offered(out: Output, dataset: DatasetId, to: Option<&str>) {
-    let value = json!({ "dataset": dataset.to_string(), "offered_to": to });
-    out.result(&value, |_| match to {
-        Some(name) => format!("offered {dataset} to {name}"),
-        None => format!("took the offer of {dataset} back"),
-    });
-}
-
-fn would_withdraw(dataset: DatasetId) -> String {
-    format!("withdraw {dataset}; every grant on it would end")
-}
-
-fn withdrawn(out: Output, dataset: DatasetId) {
-    let value = json!({ "withdrawn": dataset.to_string() });
-    out.result(&value, |_| format!("withdrew {dataset}"));
 }
 
 /// Change a dataset, or say in a dry run what would become of it. True if it was done.

@@ -80,7 +80,8 @@ pub(crate) async fn run(globals: &Globals, out: Output, args: DevArgs) -> Result
     } else if std::net::TcpListener::bind(settings.listen).is_err() {
         settings.listen.set_port(0);
     }
-    let service = Service::bind(settings).await?;
+    let same = settings.clone();
+    let service = Service::bind(settings, Box::new(move || Ok(same.clone()))).await?;
     let place = Place::new(globals)?;
     out.say("making members, money and data ...");
     let node = sample::folder(place.path(), "dev").await?;

@@ -10,6 +10,7 @@ pub(crate) mod demo;
 pub(crate) mod deny;
 pub(crate) mod dev;
 pub(crate) mod doctor;
+pub(crate) mod follow;
 pub(crate) mod foreseen;
 pub(crate) mod fsck;
 pub(crate) mod get;

@@ -10,7 +10,7 @@ use secnet_types::{
 
 use super::set;
 use crate::dates::Moment;
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::system::random;
 
 #[derive(Debug, Clone, Args)]
@@ -92,6 +92,24 @@ impl TermsArgs {
         self.changed(member, detail, terms)
     }
 
+    /// Of terms that a node elsewhere tells and has signed again: what would be to its own or to others' advantage must have been
+    /// named here as well. Who may open records, and who is paid, are the owner's words.
+    pub(crate) fn confirm(&self, terms: &Terms) -> Result<(), Failure> {
+        if terms.level == ServiceLevel::Hosted && self.level.is_none() {
+            return Err(unconfirmed(
+                "the node says that the dataset is hosted: that it may open the records",
+                "say `--level hosted` if it may, or `--level sealed`",
+            ));
+        }
+        if !terms.beneficiaries.is_empty() && self.beneficiary.is_empty() {
+            return Err(unconfirmed(
+                "the node says that others share in payments for the dataset",
+                "name each with --beneficiary NAME=PERCENT; `secnet data offer` and `rm` need no terms",
+            ));
+        }
+        Ok(())
+    }
+
     /// These terms, with what was named put in their place. `member` says who is meant by a name.
     pub(crate) fn changed(
         &self,
@@ -120,6 +138,10 @@ impl TermsArgs {
         terms.detail = detail.commitment();
         Ok((detail, terms))
     }
+}
+
+fn unconfirmed(why: &str, hint: &str) -> Failure {
+    Failure::new("not-named", why).hint(hint).exit(Exit::Usage)
 }
 
 #[cfg(test)]

@@ -25,8 +25,10 @@ pub(crate) async fn run(globals: &Globals, out: Output, args: UpArgs) -> Result<
     let settings = globals.config.load(&flags)?.settings()?;
     log::begin(&settings);
     let node = globals.open_in(&settings).await?;
+    let config = globals.config.clone();
+    let reread = Box::new(move || config.load(&flags)?.settings());
     let service = match vault_answers(&node).await {
-        Ok(()) => Service::bind(settings).await,
+        Ok(()) => Service::bind(settings, reread).await,
         Err(failure) => Err(failure),
     };
     let served = match service {

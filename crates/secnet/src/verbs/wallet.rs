@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::cli::Globals;
 use crate::failure::{Exit, Failure};
-use crate::node::{Node, access_failure};
+use crate::node::{GOVERNOR, Node, access_failure, approved};
 use crate::output::Output;
 use crate::remote::{self, RemoteArgs};
 use crate::show::fields::{entries, of};
@@ -104,6 +104,14 @@ impl Own {
     }
 }
 
+fn would_issue(to: &str, amount: Amount) -> String {
+    format!("issue {amount} to {to}")
+}
+
+fn issued(to: &str, amount: Amount) -> String {
+    format!("issued {amount} to {to}")
+}
+
 fn done(out: Output, said: &str) {
     out.result(&json!({ "done": said }), |_| said.to_owned());
 }
@@ -122,12 +130,11 @@ pub(crate) async fn run(
             if globals.dry_run {
                 let command = node.proposed(change)?;
                 let foreseen = sign::foresee(node, &command, &Enclosures::default());
-                let would = format!("issue {amount} to {to}");
-                sign::tell(node, out, &would, &foreseen, &Value::Null);
+                sign::tell(node, out, &would_issue(to, *amount), &foreseen, &Value::Null);
                 return Ok(());
             }
             node.govern(change).await?;
-            done(out, &format!("issued {amount} to {to}"));
+            done(out, &issued(to, *amount));
             return Ok(());
         }
     };
@@ -147,11 +154,15 @@ pub(crate) async fn run_remote(
 ) -> Result<(), Failure> {
     let own = match &args.what {
         Some(What::Own(own)) => own,
-        Some(What::Issue { .. }) => {
-            return Err(remote::not_remote(
-                "money is issued by the governor, in the folder that has the governor's key",
-                "do it in that folder, without --url",
-            ));
+        Some(What::Issue { to, amount }) => {
+            // By the governor: its key must be among those here.
+            let (remote, governor, how) = args.remote.open_as(GOVERNOR, globals, out)?;
+            let change = Change::Issue { to: remote.member(to)?, amount: *amount };
+            let operation = approved(remote.network().await?, &governor, change);
+            let operation = (operation, Enclosures::default());
+            let change = remote::order(&remote, &governor, operation, how).await?;
+            change.tell(out, &would_issue(to, *amount), || done(out, &issued(to, *amount)));
+            return Ok(());
         }
         None => {
             let remote = args.remote.open(globals, out)?;

@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -18,15 +19,40 @@ const PATIENT: &str = concat!(
     "/../../samples/patients/acc12451-4ef0-414b-b072-48e780a90874.ndjson"
 );
 
+/// A server's certificate for this machine, which signs for itself.
+fn tls(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../secnet-gateway/tests/it/tls").join(name)
+}
+
 /// An S3 server that serves for as long as this lives; what it stores are files.
 struct Server {
     root: tempfile::TempDir,
     endpoint: String,
+    /// The session token that calls must have, if one is wanted.
+    token: Arc<Mutex<Option<String>>>,
     _runtime: tokio::runtime::Runtime,
 }
 
 impl Server {
     fn start() -> Self {
+        Self::begin(None)
+    }
+
+    /// The same, with TLS.
+    fn with_tls() -> Self {
+        use rustls::pki_types::pem::PemObject as _;
+        use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let chain = CertificateDer::pem_file_iter(tls("first.pem")).unwrap();
+        let key = PrivateKeyDer::from_pem_file(tls("first.key")).unwrap();
+        let config = rustls::ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(chain.map(Result::unwrap).collect(), key)
+            .unwrap();
+        Self::begin(Some(tokio_rustls::TlsAcceptor::from(Arc::new(config))))
+    }
+
+    fn begin(tls: Option<tokio_rustls::TlsAcceptor>) -> Self {
         let root = tempfile::tempdir().unwrap();
         std::fs::create_dir(root.path().join("clinic")).unwrap();
         let mut builder =
@@ -37,22 +63,38 @@ impl Server {
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.unwrap();
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let endpoint = format!("{scheme}://{}", listener.local_addr().unwrap());
+        let token = Arc::<Mutex<Option<String>>>::default();
+        let wanted = Arc::clone(&token);
         runtime.spawn(async move {
             loop {
                 let (socket, _) = listener.accept().await.unwrap();
-                let service = service.clone();
+                let (service, wanted, tls) = (service.clone(), Arc::clone(&wanted), tls.clone());
+                let service = hyper::service::service_fn(move |mut call| {
+                    only_with(&wanted, &mut call);
+                    hyper::service::Service::call(&service, call)
+                });
                 tokio::spawn(async move {
                     let http = hyper_util::server::conn::auto::Builder::new(
                         hyper_util::rt::TokioExecutor::new(),
                     );
                     // A client that hangs up is no failure of the server.
-                    let socket = hyper_util::rt::TokioIo::new(socket);
-                    drop(http.serve_connection(socket, service).await);
+                    match tls {
+                        None => {
+                            let socket = hyper_util::rt::TokioIo::new(socket);
+                            drop(http.serve_connection(socket, service).await);
+                        }
+                        Some(tls) => {
+                            let Ok(socket) = tls.accept(socket).await else { return };
+                            let socket = hyper_util::rt::TokioIo::new(socket);
+                            drop(http.serve_connection(socket, service).await);
+                        }
+                    }
                 });
             }
         });
-        Self { root, endpoint, _runtime: runtime }
+        Self { root, endpoint, token, _runtime: runtime }
     }
 
     fn bucket(&self) -> PathBuf {
@@ -63,6 +105,15 @@ impl Server {
     fn objects(&self, below: &str) -> Vec<PathBuf> {
         let folder = self.bucket().join(below);
         if folder.exists() { files(&folder).into_keys().collect() } else { Vec::new() }
+    }
+}
+
+/// The server of the tests knows nothing of session tokens: a call without the one that is wanted loses its signature.
+fn only_with(wanted: &Mutex<Option<String>>, call: &mut hyper::Request<hyper::body::Incoming>) {
+    let wanted = wanted.lock().unwrap();
+    let given = call.headers().get("x-amz-security-token").and_then(|token| token.to_str().ok());
+    if wanted.is_some() && wanted.as_deref() != given {
+        call.headers_mut().remove("authorization");
     }
 }
 
@@ -312,6 +363,62 @@ fn node_says_so_and_serves(clinic: &Clinic) {
     }
     assert!(!said().contains(SECRET), "{}", said());
     assert_eq!(node.stop(), 0);
+}
+
+#[test]
+fn temporary_keys_are_taken_and_replaced_while_a_node_runs() {
+    let clinic = Clinic::new();
+    let dataset = clinic.begin();
+    let wants = |token: &str| *clinic.server.token.lock().unwrap() = Some(token.to_owned());
+    let file = clinic.path("s3.credentials");
+    let write = |token: &str| {
+        let text = format!(
+            "AWS_ACCESS_KEY_ID={ACCESS}\nAWS_SECRET_ACCESS_KEY={SECRET}\nAWS_SESSION_TOKEN={token}\n"
+        );
+        std::fs::write(&file, text).unwrap();
+        set_mode(&file, 0o600);
+    };
+    wants("first/token+");
+    clinic.refused(&["fsck"], "vault-refused", 6);
+    let mut fsck = clinic.command("d", &["fsck"]);
+    finish(fsck.env("AWS_SESSION_TOKEN", "first/token+")).ok();
+    write("first/token+");
+    let set = ["--set", "vault.credentials=s3.credentials"];
+    let mut up = clinic.command("d", &[&["up", "--listen", "127.0.0.1:0"], &set[..]].concat());
+    let mut node = Running(up.stdout(Stdio::piped()).spawn().unwrap());
+    let mut first = String::new();
+    BufReader::new(node.0.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    let said: Value = serde_json::from_str(&first).unwrap();
+    let get = |out: &str| {
+        let read = ["get", &dataset, "--as", "dr-bo", "--purpose", "treatment", "--out", out];
+        clinic.run(&[&read[..], &["--url", said["url"].as_str().unwrap()]].concat()).code
+    };
+    assert_eq!(get("first"), 0);
+    wants("second");
+    write("second");
+    let begun = std::time::Instant::now();
+    while get("second") != 0 {
+        assert!(begun.elapsed() < PATIENCE, "the node goes on with the old keys");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(node.stop(), 0);
+}
+
+#[test]
+fn a_server_with_a_certificate_of_its_own_is_called_if_that_is_named() {
+    let server = Server::with_tls();
+    let clinic = Clinic { place: tempfile::tempdir().unwrap(), server };
+    std::fs::write(clinic.path("passphrase"), "correct horse").unwrap();
+    clinic.configure(&clinic.server.endpoint, "data");
+    clinic.refused(&["init"], "vault-unreachable", 6);
+    let named = |name: &str| {
+        let set = format!("vault.ca={}", tls(name).display());
+        finish(&mut clinic.command("d", &["init", "--set", &set]))
+    };
+    refused(&named("second.pem"), "vault-unreachable", 6);
+    refused(&named("README.md"), "bad-certificate", 2);
+    named("first.pem").ok();
+    assert_eq!(clinic.server.objects("data").len(), 1);
 }
 
 #[test]

@@ -38,9 +38,14 @@ impl Dev {
 
     /// A verb at the node, with the keys of its folder.
     pub(crate) fn at(&self, args: &[&str]) -> Run {
+        finish(&mut self.command(args))
+    }
+
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let (url, keys) = (self.url(), self.word("keys"));
-        let there = ["--url", url.as_str(), "--keys", keys.as_str(), "--json"];
-        finish(command(self.place.path()).args(args).args(there))
+        let mut verb = command(self.place.path());
+        verb.args(args).args(["--url", &url, "--keys", &keys, "--json"]);
+        verb
     }
 
     /// Stop it as a service manager does.
@@ -114,6 +119,47 @@ fn consent_is_given_and_taken_at_a_node_elsewhere() {
     assert_eq!(dev.at(&foreign).error()["code"], "no-keys");
     let group = ["grant", &dataset, "--as", "ada", "--to", "group:x", "--purpose", "treatment"];
     assert_eq!(dev.at(&group).error()["code"], "not-remote");
+    assert_eq!(dev.stop().0, 0);
+}
+
+#[test]
+fn a_dataset_is_hosted_and_sealed_again_from_elsewhere_and_only_in_so_many_words() {
+    let dev = Dev::start();
+    let dataset = dev.word("dataset");
+    let set = |more: &[&str]| dev.at(&[&["data", "set", &dataset, "--as", "ada"], more].concat());
+    let fields = ["grant", &dataset, "--as", "ada", "--to", "rita", "--purpose", "treatment"];
+    let fields = [&fields[..], &["--category", "vital-signs", "--price", "0"]].concat();
+    let fields = [&fields[..], &["--field", "valueQuantity"]].concat();
+    assert_ne!(dev.at(&fields).code, 0, "fields need a hosted dataset");
+    set(&["--level", "hosted"]).ok();
+    dev.at(&fields).ok();
+    let got = ["get", &dataset, "--as", "rita", "--purpose", "treatment"];
+    let got = dev.at(&got).ok().json();
+    assert_eq!(got["fields"], serde_json::json!(["valueQuantity"]), "the data centre opened them");
+
+    // That the records are for the node to open is not signed because the node says that they are.
+    let more = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../samples/patients/0b779465-6db2-4931-bc13-5f6ff8e8c4d4.ndjson"
+    );
+    let extend = ["data", "extend", &dataset, more, "--as", "ada"];
+    for run in [set(&["--price", "1"]), dev.at(&extend)] {
+        assert_eq!((run.code, run.error()["code"].as_str()), (2, Some("not-named")), "{run:?}");
+    }
+    let hosted = ["--level", "hosted"];
+    dev.at(&[&extend[..], &hosted].concat()).ok();
+    let shared = set(&["--level", "sealed", "--beneficiary", "city-hospital=10"]).ok().json();
+    assert_eq!(shared["terms"]["level"], "sealed");
+    // Nor who is paid.
+    assert_eq!(set(&["--price", "1"]).error()["code"], "not-named");
+    let printed = set(&["--price", "1", "--beneficiary", "city-hospital=5", "--print-curl"]).ok();
+    let line = printed.json()["curl"].as_str().unwrap().to_owned();
+    if Command::new("curl").arg("--version").output().is_ok() {
+        let said = shell(dev.place.path(), &format!("{line} --noproxy '*' -s")).ok().json();
+        assert_eq!(said["dataset"], dataset.as_str(), "{said}");
+    }
+    let strangers = dev.at(&["data", "set", &dataset, "--as", "rita", "--price", "0"]);
+    assert_eq!(strangers.code, 3, "{strangers:?}");
     assert_eq!(dev.stop().0, 0);
 }
 

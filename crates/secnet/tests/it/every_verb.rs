@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::Stdio;
+use std::process::{ChildStdout, Command, Stdio};
 
 use serde_json::Value;
 
@@ -363,10 +363,18 @@ fn serving(s: &mut Story) {
     s.tells("doctor", &["doctor", "--set", "listen=127.0.0.1:0"]);
     let mut up = command(s.place.root());
     up.args(["--dir", "d", "up", "--listen", "127.0.0.1:0", "--json"]);
+    let ada = s.place.json(&["id", "show", "ada"]);
+    up.args(["--set", &format!("administrators={}", text(&ada["card"]["member"]))]);
     let mut node = Running(up.stdout(Stdio::piped()).spawn().unwrap());
     let mut stdout = BufReader::new(node.0.stdout.take().unwrap());
     let mut first = String::new();
     stdout.read_line(&mut first).unwrap();
+    let said: Value = serde_json::from_str(&first).unwrap();
+    let mut follow = command(s.place.root());
+    follow.args(["--dir", "d", "follow", "--as", "ada", "--alerts", "--after", "0", "--json"]);
+    follow.args(["--url", &text(&said["url"])]);
+    let alert = s.checked("follow --alerts", Follow::start(follow).next());
+    assert!(["held", "stopped"].contains(&alert["kind"].as_str().unwrap()), "{alert}");
     node.signal("-INT");
     let code = node.0.wait().unwrap().code().unwrap();
     let mut rest = String::new();
@@ -424,6 +432,7 @@ fn elsewhere(s: &mut Story) {
     let second = s.checked("ask", dev.at(&ask));
     s.checked("inbox refuse", at_ada(&["refuse", &text(&second["ask"])]));
     reading(s, &dev, &dataset);
+    following(s, &dev, &dataset);
     changing(s, &dev, &dataset);
     people(s, &dev);
     assert_eq!(dev.stop().0, 0);
@@ -477,6 +486,47 @@ fn reading(s: &mut Story, dev: &Dev, dataset: &str) {
     }
 }
 
+/// What happens, as it happens.
+fn following(s: &mut Story, dev: &Dev, dataset: &str) {
+    let denied = dev.at(&["deny", "eve", "--as", "ada", "--dataset", dataset]).ok().json();
+    let mut follow = Follow::start(dev.command(&["follow", "--as", "ada", "--after", "0"]));
+    let told = loop {
+        let told = s.checked("follow", follow.next());
+        if told["effects"][0]["denial"] == denied["denial"] {
+            break told;
+        }
+    };
+    assert_eq!(told["effects"][0]["effect"], "denial-made");
+    dev.at(&["revoke", denied["denial"].as_str().unwrap(), "--as", "ada"]).ok();
+    let printed = dev.at(&["follow", "--as", "ada", "--after", "7", "--print-curl"]).ok().json();
+    let curl = text(&printed["curl"]);
+    assert!(curl.starts_with("curl -N -H 'last-event-id: 7' -X GET 'http://"), "{curl}");
+    let told = dev.at(&["follow", "--as", "ada", "--alerts"]);
+    assert_eq!(told.code, 3, "not an administrator: {told:?}");
+    let nowhere = s.place.run(&["follow", "--as", "ada", "--json"]);
+    assert_eq!((nowhere.code, nowhere.error()["code"].as_str()), (2, Some("usage")));
+}
+
+/// A verb that goes on.
+struct Follow {
+    _process: Running,
+    lines: BufReader<ChildStdout>,
+}
+
+impl Follow {
+    fn start(mut follow: Command) -> Self {
+        let mut process = Running(follow.stdout(Stdio::piped()).spawn().unwrap());
+        let lines = BufReader::new(process.0.stdout.take().unwrap());
+        Self { _process: process, lines }
+    }
+
+    fn next(&mut self) -> Run {
+        let mut line = String::new();
+        self.lines.read_line(&mut line).unwrap();
+        Run { code: 0, stdout: line, stderr: String::new() }
+    }
+}
+
 /// What members change at a node elsewhere: foreseen, then ordered.
 fn changing(s: &mut Story, dev: &Dev, dataset: &str) {
     let file = s.place.path("rule.cedar");
@@ -513,17 +563,33 @@ fn changing(s: &mut Story, dev: &Dev, dataset: &str) {
     // Who is in it is told to whoever runs it, and to nobody else: not that there is such a group either.
     assert_eq!(dev.at(&["group", "show", "ward", "--as", "eve"]).code, 3);
 
+    let mut both = |row: &str, args: &[&str]| {
+        let foreseen = dev.at(&[args, &["--dry-run"]].concat());
+        s.checked("CHANGE --url --dry-run", foreseen);
+        s.checked(row, dev.at(args))
+    };
+    both("wallet issue", &["wallet", "issue", "rita", "5"]);
     let patient = format!("{SAMPLES}/272539c2-e516-4f16-8f47-573923bf9924.ndjson");
-    let add = ["data", "add", &patient, "--as", "ada"];
-    s.checked("data add --url --dry-run", dev.at(&[&add[..], &["--dry-run"]].concat()));
-    s.checked("data add", dev.at(&add));
+    let more = format!("{SAMPLES}/0b779465-6db2-4931-bc13-5f6ff8e8c4d4.ndjson");
+    let made = text(&both("data add", &["data", "add", &patient, "--as", "ada"])["dataset"]);
+    let set = both("data set", &["data", "set", &made, "--price", "2", "--as", "ada"]);
+    assert_eq!((&set["terms"]["price"], &set["terms"]["level"]), (&"2".into(), &"sealed".into()));
+    let extended = both("data extend", &["data", "extend", &made, &more, "--as", "ada"]);
+    both("data offer", &["data", "offer", &made, "--to", "rita", "--as", "ada"]);
+    let accepted = both("data accept", &["data", "accept", &made, &more, "--as", "rita"]);
+    assert_eq!((&accepted["owner"], &accepted["records"]), (&"rita".into(), &extended["added"]));
+    // Whoever was offered nothing is told nothing, and takes nothing over.
+    assert_eq!(dev.at(&["data", "accept", &made, &more, "--as", "eve"]).code, 1);
     for verb in [
         &["rules", "install", &offered_id(&listed)][..],
         &["rules", "remove", &offered_id(&listed)],
-        &["data", "extend", dataset, file, "--as", "ada"],
         &["shred", dataset, "--as", "ada", "--yes"],
-        &["wallet", "issue", "ada", "1"],
         &["group"],
+        &["guard", "status"],
+        &["backup", "away"],
+        &["fsck"],
+        &["receipt", "verify", "r"],
+        &["witness", "--kept", "k"],
     ] {
         let run = dev.at(verb);
         assert_eq!((run.code, run.error()["code"].as_str()), (2, Some("not-remote")), "{verb:?}");

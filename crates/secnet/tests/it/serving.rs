@@ -328,6 +328,40 @@ fn administrators_are_told_of_a_hold_until_they_have_heard_it() {
     assert_eq!(up.stop(), 0);
 }
 
+#[test]
+fn whoever_is_an_administrator_no_more_is_told_nothing_more() {
+    let place = Place::demo();
+    let ada = place.json(&["id", "show", "ada"])["card"]["member"].as_str().unwrap().to_owned();
+    let configure = |who: &str| {
+        std::fs::write(place.path("secnet.toml"), format!("administrators = [{who}]\n")).unwrap();
+    };
+    configure(&format!("\"{ada}\""));
+    let up = Up::start(&place, &[]);
+    let mut follow = command(place.root());
+    follow.args(["--dir", "d", "--json", "follow", "--as", "ada", "--alerts", "--after", "0"]);
+    follow.args(["--url", &up.url()]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut follow = Running(follow.spawn().unwrap());
+    let mut lines = BufReader::new(follow.0.stdout.take().unwrap());
+    let mut line = String::new();
+    assert_ne!(lines.read_line(&mut line).unwrap(), 0, "she is told");
+    configure("");
+    // Its stream ends, and the next call is refused.
+    assert_eq!(follow.0.wait().unwrap().code(), Some(3));
+    // And she is told again, without a restart.
+    configure(&format!("\"{ada}\""));
+    let again = || {
+        let call = ["follow", "--as", "ada", "--alerts", "--after", "0", "--url", &up.url()];
+        let mut follow = command(place.root());
+        follow.args(["--dir", "d", "--json"]).args(call).stdout(Stdio::piped());
+        let mut follow = Running(follow.stderr(Stdio::null()).spawn().unwrap());
+        let mut line = String::new();
+        let lines = follow.0.stdout.take().unwrap();
+        BufReader::new(lines).read_line(&mut line).unwrap() > 0
+    };
+    soon("an alert", again);
+    assert_eq!(up.stop(), 0);
+}
+
 /// The published root, from nothing but the bundles of entries: each leaf hashed, then the tree (RFC 9162, section 2.1.1).
 #[test]
 fn the_log_is_rebuilt_from_its_bundles_of_entries() {
