@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::AccessError;
-use crate::access::Uploads;
 use crate::granted::Granted;
 use crate::pdc::{DatasetRecords, Pdc};
 use crate::ports::{SubmitError, VaultError};
@@ -42,11 +41,10 @@ impl Pdc {
         receipt: Receipt,
     ) -> Result<Delivery, AccessError> {
         let records = listed_records(&granted, &*self.records_of(granted.dataset()).await?)?;
-        let uploads: Uploads = records.iter().map(|(_, entry)| entry.upload()).collect();
-        let release_packets = self.release_packets(granted.dataset(), &uploads).await?;
+        let wanted = self.wanted(granted.dataset(), &records).await?;
         // Nothing is awaited between this look at the ledger and the release.
         self.look_again(&granted).await?;
-        let shares = self.release.release(&granted, &release_packets).await?;
+        let shares = self.release.release(&granted, &wanted).await?;
         let packets = self.compartment_packets(granted.dataset(), &records).await?;
         let wraps = self.wraps_of(&granted).await?;
         // A revocation that was ordered while the parts were collected still stops them here. Of a use that is free, or

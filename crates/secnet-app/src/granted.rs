@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use minicbor::{Decode, Encode};
 use secnet_crypto::SealPublicKey;
 use secnet_ledger::{ChargeStatus, DecisionState, Rejection};
+use secnet_lock::ReleaseContext;
 use secnet_types::{
     DatasetId, DecisionId, Digest, GrantId, MemberId, RecordId, RequestDetail, RequestId,
     Timestamp, Verdict, encode,
@@ -30,21 +32,75 @@ pub(crate) struct Claim {
     pub detail: RequestDetail,
 }
 
-/// Permission to release exactly these records to exactly this key, now.
+/// What a release node is asked for: what a decision is said to allow. Nothing of it counts until the node has looked at its
+/// own ledger ([`Permit::from_view`]), so whoever asks need not be believed.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct ReleaseAsk {
+    /// Who asked for access.
+    #[n(0)]
+    pub requester: MemberId,
+    /// The access request.
+    #[n(1)]
+    pub request: RequestId,
+    /// The dataset.
+    #[n(2)]
+    pub dataset: DatasetId,
+    /// All records that the decision names, in the order that it commits to.
+    #[n(3)]
+    pub records: Vec<RecordId>,
+    /// The fields that it is limited to, if it is.
+    #[n(4)]
+    pub fields: Option<BTreeSet<String>>,
+    /// Opens its commitment to these.
+    #[n(5)]
+    #[cbor(with = "minicbor::bytes")]
+    pub scope_salt: [u8; 32],
+    /// The key to seal to: the one that the request names, or, of fields, the data centre's own.
+    #[n(6)]
+    #[cbor(with = "sealing_key")]
+    pub to: SealPublicKey,
+}
+
+/// An X-Wing public key as its bytes.
+pub(crate) mod sealing_key {
+    use minicbor::decode::Error;
+    use minicbor::encode::{Encoder, Write};
+    use secnet_crypto::SealPublicKey;
+
+    pub(crate) fn encode<C, W: Write>(
+        key: &SealPublicKey,
+        e: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        e.bytes(&key.to_bytes())?.ok()
+    }
+
+    pub(crate) fn decode<C>(
+        d: &mut minicbor::Decoder<'_>,
+        _: &mut C,
+    ) -> Result<SealPublicKey, Error> {
+        SealPublicKey::from_bytes(d.bytes()?)
+            .map_err(|_| Error::message("not an X-Wing public key"))
+    }
+}
+
+/// What this ledger says yes to: exactly these records may be released to exactly this key, now.
 ///
 /// It is made from a fresh view of the ledger, never from receipt bytes: the decision is there, it is an allow, it
 /// commits to these records and this receiving key, its time to collect is not over, and the grant is still active.
 #[derive(Debug)]
-pub struct Granted {
+pub struct Permit {
+    ask: ReleaseAsk,
     decision: DecisionId,
-    requester: MemberId,
-    request: RequestId,
-    dataset: DatasetId,
     grant: GrantId,
-    records: Vec<RecordId>,
-    receiving_key: SealPublicKey,
     collect_by: Timestamp,
-    /// What was asked: policy is asked it again before anything leaves.
+}
+
+/// Permission of the whole flow to release: a [`Permit`], and what policy is asked again before anything leaves.
+#[derive(Debug)]
+pub struct Granted {
+    permit: Permit,
+    /// What was asked.
     detail: RequestDetail,
 }
 
@@ -80,51 +136,39 @@ pub(crate) fn scope_commitment(
     }
 }
 
-impl Granted {
-    /// The only constructor. `now` is the time by the clock of whoever asks; `host` is this data centre's own key, to which
-    /// records are released that only fields of may be handed over.
-    pub(crate) fn from_view(
-        claim: Claim,
-        host: &SealPublicKey,
+const SOMETHING_ELSE: AccessError =
+    AccessError::NotReleased("the decision is about something else");
+
+impl Permit {
+    /// The only constructor: what the view says of what was asked for. `now` is the time by the clock of whoever looks.
+    ///
+    /// # Errors
+    /// [`AccessError::StaleLedger`], [`AccessError::NotReleased`].
+    pub fn from_view(
+        ask: ReleaseAsk,
         view: &View<'_>,
         now: Timestamp,
-    ) -> Result<Permission, AccessError> {
+    ) -> Result<Self, AccessError> {
         let decision = view
             .state
-            .decision(claim.requester, claim.request)
+            .decision(ask.requester, ask.request)
             .ok_or(AccessError::NotReleased("the decision can no longer be collected"))?;
         let Verdict::Allow { grant, scope, collect_by, .. } = decision.verdict else {
             return Err(AccessError::NotReleased("the decision is not an allow"));
         };
-        let bound = decision.dataset == claim.dataset
-            && decision.receiving_key == claim.receiving_digest
-            && scope == scope_commitment(&claim.scope_salt, &claim.records, claim.fields.as_ref());
+        let sealed_to = match ask.fields {
+            None => Some(decision.receiving_key),
+            Some(_) => hosting_key(view, decision.dataset),
+        };
+        let bound = decision.dataset == ask.dataset
+            && sealed_to == Some(Digest(ask.to.digest()))
+            && scope == scope_commitment(&ask.scope_salt, &ask.records, ask.fields.as_ref());
         if !bound {
-            return Err(AccessError::NotReleased("the decision is about something else"));
+            return Err(SOMETHING_ELSE);
         }
-        let (receiving_key, fields) = match claim.fields {
-            None => (claim.receiving_key, None),
-            Some(fields) => (host.clone(), Some((claim.receiving_key, fields))),
-        };
-        let granted = Self {
-            decision: decision.id,
-            requester: claim.requester,
-            request: claim.request,
-            dataset: claim.dataset,
-            grant,
-            records: claim.records,
-            receiving_key,
-            collect_by,
-            detail: claim.detail,
-        };
-        granted.still_holds(view, now)?;
-        Ok(match fields {
-            None => Permission::Whole(granted),
-            Some((receiving_key, fields)) => {
-                let granted = FieldsGranted { to_host: granted, receiving_key, fields };
-                Permission::Fields(granted)
-            }
-        })
+        let permit = Self { decision: decision.id, grant, collect_by, ask };
+        permit.still_holds(view, now)?;
+        Ok(permit)
     }
 
     /// Revocation wins: what was allowed a moment ago is not released if the grant has ended since, if the requester no
@@ -142,7 +186,8 @@ impl Granted {
         if self.collect_by <= now {
             return Err(AccessError::NotReleased("the time to collect is over"));
         }
-        let decision = view.state.decision(self.requester, self.request);
+        let ReleaseAsk { requester, request, dataset, .. } = self.ask;
+        let decision = view.state.decision(requester, request);
         let decision = decision.filter(|decision| decision.id == self.decision);
         let decision =
             decision.ok_or(AccessError::NotReleased("the decision can no longer be collected"))?;
@@ -150,47 +195,112 @@ impl Granted {
             return Err(AccessError::NotReleased("the charge was given back"));
         }
         // What the ledger asks before an allow counts; count and price were settled by the decision.
-        match view.state.grant_usable(self.requester, self.dataset, self.grant, now) {
+        match view.state.grant_usable(requester, dataset, self.grant, now) {
             Ok(_) => Ok(()),
             Err(Rejection::Denied) => Err(AccessError::NotReleased("it has been denied since")),
             Err(_) => Err(AccessError::NotReleased("the grant has ended since")),
         }
     }
 
+    /// What was asked for.
+    #[must_use]
+    pub const fn ask(&self) -> &ReleaseAsk {
+        &self.ask
+    }
+
+    /// Which decision a release answers.
+    #[must_use]
+    pub const fn context(&self) -> ReleaseContext {
+        let ReleaseAsk { request, dataset, .. } = self.ask;
+        ReleaseContext { request, decision: self.decision, dataset }
+    }
+}
+
+/// Digest of the key of the data centre that a dataset is at.
+fn hosting_key(view: &View<'_>, dataset: DatasetId) -> Option<Digest> {
+    let pdc = view.state.dataset(dataset)?.pdc;
+    Some(view.state.member(pdc)?.sealing_key)
+}
+
+impl Granted {
+    /// The only constructor. `now` is the time by the clock of whoever asks; `host` is this data centre's own key, to which
+    /// records are released that only fields of may be handed over.
+    pub(crate) fn from_view(
+        claim: Claim,
+        host: &SealPublicKey,
+        view: &View<'_>,
+        now: Timestamp,
+    ) -> Result<Permission, AccessError> {
+        let Claim { requester, request, dataset, records, scope_salt, detail, .. } = claim;
+        let (to, limited) = match claim.fields.clone() {
+            None => (claim.receiving_key, None),
+            Some(fields) => (host.clone(), Some((claim.receiving_key, fields))),
+        };
+        let fields = claim.fields;
+        let ask = ReleaseAsk { requester, request, dataset, records, fields, scope_salt, to };
+        let permit = Permit::from_view(ask, view, now)?;
+        // Of fields the permit has looked at this data centre's key; whose the parts are is in the decision too.
+        let receiving = view.state.decision(requester, request).map(|it| it.receiving_key);
+        if receiving != Some(claim.receiving_digest) {
+            return Err(SOMETHING_ELSE);
+        }
+        let granted = Self { permit, detail };
+        Ok(match limited {
+            None => Permission::Whole(granted),
+            Some((receiving_key, fields)) => {
+                Permission::Fields(FieldsGranted { to_host: granted, receiving_key, fields })
+            }
+        })
+    }
+
+    /// Is it still so? See [`Permit::still_holds`].
+    ///
+    /// # Errors
+    /// [`AccessError::StaleLedger`], [`AccessError::NotReleased`].
+    pub fn still_holds(&self, view: &View<'_>, now: Timestamp) -> Result<(), AccessError> {
+        self.permit.still_holds(view, now)
+    }
+
+    /// What the ledger said yes to.
+    #[must_use]
+    pub const fn permit(&self) -> &Permit {
+        &self.permit
+    }
+
     /// The decision.
     #[must_use]
     pub fn decision(&self) -> DecisionId {
-        self.decision
+        self.permit.decision
     }
 
     /// Who asked.
     #[must_use]
     pub fn requester(&self) -> MemberId {
-        self.requester
+        self.permit.ask.requester
     }
 
     /// The request.
     #[must_use]
     pub fn request(&self) -> RequestId {
-        self.request
+        self.permit.ask.request
     }
 
     /// The dataset.
     #[must_use]
     pub fn dataset(&self) -> DatasetId {
-        self.dataset
+        self.permit.ask.dataset
     }
 
     /// The grant.
     #[must_use]
     pub fn grant(&self) -> GrantId {
-        self.grant
+        self.permit.grant
     }
 
     /// The records, and no others.
     #[must_use]
     pub fn records(&self) -> &[RecordId] {
-        &self.records
+        &self.permit.ask.records
     }
 
     pub(crate) fn detail(&self) -> &RequestDetail {
@@ -200,13 +310,13 @@ impl Granted {
     /// The key to seal to, and no other.
     #[must_use]
     pub fn receiving_key(&self) -> &SealPublicKey {
-        &self.receiving_key
+        &self.permit.ask.to
     }
 
     /// Until when.
     #[must_use]
     pub fn collect_by(&self) -> Timestamp {
-        self.collect_by
+        self.permit.collect_by
     }
 }
 
@@ -219,31 +329,31 @@ impl FieldsGranted {
     /// The decision.
     #[must_use]
     pub fn decision(&self) -> DecisionId {
-        self.to_host.decision
+        self.to_host.decision()
     }
 
     /// The request.
     #[must_use]
     pub fn request(&self) -> RequestId {
-        self.to_host.request
+        self.to_host.request()
     }
 
     /// The dataset.
     #[must_use]
     pub fn dataset(&self) -> DatasetId {
-        self.to_host.dataset
+        self.to_host.dataset()
     }
 
     /// The grant.
     #[must_use]
     pub fn grant(&self) -> GrantId {
-        self.to_host.grant
+        self.to_host.grant()
     }
 
     /// Until when.
     #[must_use]
     pub fn collect_by(&self) -> Timestamp {
-        self.to_host.collect_by
+        self.to_host.collect_by()
     }
 
     /// These fields, and no others.

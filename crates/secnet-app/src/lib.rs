@@ -68,7 +68,7 @@ pub use facts::{Seer, VisiblePage, Wish};
 pub use feedback::{
     Feedback, FeedbackError, Finding, MAX_FEEDBACK_AT_ONCE, MAX_NOTE_BYTES, feedback_amiss,
 };
-pub use granted::{FieldsGranted, Granted, MAX_VIEW_AGE_MS};
+pub use granted::{FieldsGranted, Granted, MAX_VIEW_AGE_MS, Permit, ReleaseAsk};
 pub use history::{Attempt, AttemptVerdict, HistoryPage, MAX_HISTORY_PAGE, Summarised};
 pub use hosting::{ToHost, ToHostPage};
 pub use inbox::{Asked, AskedPage, Inbox, InboxAsk, InboxHold, InboxReview, MAX_INBOX_ENTRIES};
@@ -84,7 +84,11 @@ pub use previews::{MAX_PREVIEWS_PAGE, PREVIEWS_PER_MINUTE, PreviewPlace, Preview
 pub use project::{MAX_PROJECTED_RECORD, MAX_PROJECTED_RELEASE, Projected};
 pub use record::FactsRecord;
 pub use refusals::{DenialQuota, QUOTA_WINDOW_MS, SummaryRecord};
-pub use release::{LocalRelease, Release, ReleaseFailed};
+pub use release::{
+    LocalRelease, Look, MAX_RELEASE_MESSAGE_BYTES, NodeAnswer, NodeCard, NodeQuestion, PacketPart,
+    Refused, Release, ReleaseDesk, ReleaseFailed, SignedNodeCard, Wanted, card_holds,
+    release_members,
+};
 pub use shred::{Shredded, what_to_shred};
 pub use statement::{Line, MAX_STATEMENT_LINES, Statement};
 pub use upload::{

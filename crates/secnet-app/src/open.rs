@@ -67,9 +67,7 @@ impl Reader {
             dataset: delivery.granted.dataset(),
         };
         let mut shares = ReceivedShares::new();
-        for released in &delivery.shares {
-            shares.open(receiving, &context, released)?;
-        }
+        shares.open_each(receiving, &context, &delivery.shares)?;
         Ok(Self { grantee, shares })
     }
 

@@ -101,10 +101,10 @@ impl Pdc {
             return Err(NOT_TO_CUT);
         }
         let uploads: Uploads = listed.iter().map(|(_, entry)| entry.upload()).collect();
-        let packets = self.release_packets(own.dataset(), &uploads).await?;
+        let wanted = self.wanted(own.dataset(), &listed).await?;
         // Nothing is awaited between this look at the ledger and the release.
         self.look_again(own).await?;
-        let shares = self.release.release(own, &packets).await?;
+        let shares = self.release.release(own, &wanted).await?;
         let halves = self.hosted_halves(&granted, &uploads).await?;
         let (keys, records) = self.projections(&granted, listed, &halves, &shares).await?;
         // As with whole records: the last look, then the payout, then nothing but the answer.
@@ -141,9 +141,7 @@ impl Pdc {
     ) -> Result<(ProjectedKeys, Vec<(RecordMeta, Bytes)>), AccessError> {
         let fields = fields(granted.fields()).map_err(|_| NOT_TO_CUT)?;
         let mut shares = ReceivedShares::new();
-        for answer in released {
-            shares.open(self.host.pair(), &context(granted), answer).map_err(damaged)?;
-        }
+        shares.open_each(self.host.pair(), &context(granted), released).map_err(damaged)?;
         let mut sealer = ProjectionSealer::new(context(granted));
         let mut records = Vec::with_capacity(listed.len());
         for (meta, entry) in listed {

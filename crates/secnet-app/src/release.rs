@@ -1,43 +1,68 @@
 //! The release port: holders of the second half of the lock.
 
+mod card;
+mod desk;
 mod ready;
+mod talk;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use secnet_crypto::{SealKeyPair, SealPublicKey};
-use secnet_lock::{HeldShares, ReleaseContext, ReleaseNode, ReleasePacket, ReleasedShares};
-use secnet_types::{DatasetId, RecordId};
+use secnet_lock::{RecordEntry, ReleasePacket, ReleasedShares, UploadId};
+use secnet_types::{DatasetId, RecordId, RecordMeta};
 
 use crate::Granted;
 use crate::pdc::Pdc;
-use crate::ports::{Clock, Entropy, Log};
+use crate::ports::{Clock, Entropy, Log, View};
 
-use ready::Ready;
+pub use card::{NodeCard, SignedNodeCard, card_holds, release_members};
+pub use desk::ReleaseDesk;
+pub use talk::{MAX_RELEASE_MESSAGE_BYTES, NodeAnswer, NodeQuestion, PacketPart, Refused};
 
 /// Why key parts were not handed out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the release node could not hand out the key parts: {0}")]
+#[error("the release nodes could not hand out the key parts: {0}")]
 pub struct ReleaseFailed(pub String);
+
+/// How a release node looks at its ledger: as [`Log::read`].
+pub type Look<'l> = &'l dyn Fn(&mut dyn FnMut(&View<'_>));
+
+/// Which records of an upload are wanted.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// The upload.
+    pub upload: UploadId,
+    /// The records.
+    pub records: BTreeSet<RecordId>,
+    /// The upload's packets for its release nodes.
+    pub packets: Vec<ReleasePacket>,
+}
 
 /// The release nodes of a data centre. They accept nothing but a [`Granted`].
 #[async_trait]
 pub trait Release: Send + Sync {
     /// The public keys that uploads share to, in order.
-    fn nodes(&self) -> Vec<SealPublicKey>;
+    ///
+    /// # Errors
+    /// [`ReleaseFailed`], if one of them is not known yet.
+    async fn nodes(&self) -> Result<Vec<SealPublicKey>, ReleaseFailed>;
 
     /// How many of them it takes.
     fn threshold(&self) -> u8;
 
-    /// Their shares of the granted records, re-sealed to the granted key. `packets` are those of the records' uploads.
+    /// The public key of the one that is in this process.
+    fn here(&self) -> SealPublicKey;
+
+    /// Their shares of the granted records, re-sealed to the granted key. `wanted` are the granted records by upload.
     ///
     /// # Errors
     /// [`ReleaseFailed`], if too few nodes answered.
     async fn release(
         &self,
         granted: &Granted,
-        packets: &[ReleasePacket],
+        wanted: &[Wanted],
     ) -> Result<Vec<ReleasedShares>, ReleaseFailed>;
 
     /// The packet without these records, sealed anew: what remains after an erasure. None if nothing remains.
@@ -53,11 +78,8 @@ pub trait Release: Send + Sync {
 
 /// One release node in this process: n = t = 1.
 pub struct LocalRelease {
-    node: ReleaseNode,
-    ready: Ready,
-    entropy: Arc<dyn Entropy>,
+    desk: ReleaseDesk,
     log: Arc<dyn Log>,
-    clock: Arc<dyn Clock>,
 }
 
 impl core::fmt::Debug for LocalRelease {
@@ -75,51 +97,33 @@ impl LocalRelease {
         log: Arc<dyn Log>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { node: ReleaseNode::new(pair), ready: Ready::new(), entropy, log, clock }
-    }
-
-    /// A [`Granted`] says what was so when it was made. What is so now, the node sees for itself.
-    fn look(&self, granted: &Granted) -> Result<(), ReleaseFailed> {
-        let mut seen = Err(ReleaseFailed("the ledger cannot be read".into()));
-        self.log.read(&mut |view| {
-            seen = granted
-                .still_holds(view, self.clock.now())
-                .map_err(|error| ReleaseFailed(error.to_string()));
-        });
-        seen
+        Self { desk: ReleaseDesk::new(pair, entropy, clock), log }
     }
 }
 
 #[async_trait]
 impl Release for LocalRelease {
-    fn nodes(&self) -> Vec<SealPublicKey> {
-        vec![self.node.public().clone()]
+    async fn nodes(&self) -> Result<Vec<SealPublicKey>, ReleaseFailed> {
+        Ok(vec![self.here()])
     }
 
     fn threshold(&self) -> u8 {
         1
     }
 
+    fn here(&self) -> SealPublicKey {
+        self.desk.public().clone()
+    }
+
     async fn release(
         &self,
         granted: &Granted,
-        packets: &[ReleasePacket],
+        wanted: &[Wanted],
     ) -> Result<Vec<ReleasedShares>, ReleaseFailed> {
-        self.look(granted)?;
-        let context = ReleaseContext {
-            request: granted.request(),
-            decision: granted.decision(),
-            dataset: granted.dataset(),
-        };
-        let records: BTreeSet<RecordId> = granted.records().iter().copied().collect();
-        let mut rng = crate::pdc::port_rng(self.entropy.as_ref());
-        let failed = |error: secnet_lock::ReleaseError| ReleaseFailed(error.to_string());
-        let held = packets.iter().map(|packet| self.ready.opened(&self.node, packet));
-        let held: Vec<Arc<HeldShares>> = held.collect::<Result<_, _>>().map_err(failed)?;
-        let held: Vec<&HeldShares> = held.iter().map(Arc::as_ref).collect();
-        let to = self.ready.recipient(granted.receiving_key(), &mut rng).map_err(failed)?;
-        let shares = self.node.release_held(&held, &records, context, &to, &mut rng);
-        Ok(vec![shares.map_err(failed)?])
+        let parts = wanted.iter().flat_map(|of| of.packets.iter().map(|it| (it, &of.records)));
+        let parts: Vec<_> = parts.collect();
+        let look = |reader: &mut dyn FnMut(&View<'_>)| self.log.read(reader);
+        Ok(vec![self.desk.release(granted.permit(), &parts, &look)?])
     }
 
     async fn forget(
@@ -127,25 +131,26 @@ impl Release for LocalRelease {
         packet: &ReleasePacket,
         records: &BTreeSet<RecordId>,
     ) -> Result<Option<ReleasePacket>, ReleaseFailed> {
-        let mut rng = crate::pdc::port_rng(self.entropy.as_ref());
-        self.ready.forget(packet);
-        self.node
-            .forget(packet, records, &mut rng)
-            .map_err(|error| ReleaseFailed(error.to_string()))
+        self.desk.forget(packet, records).map_err(|error| ReleaseFailed(error.to_string()))
     }
 }
 
 impl Pdc {
-    /// The release packets of these uploads of a dataset.
-    pub(crate) async fn release_packets(
+    /// These records of a dataset by upload, with the uploads' release packets.
+    pub(crate) async fn wanted(
         &self,
         dataset: DatasetId,
-        uploads: &BTreeSet<secnet_lock::UploadId>,
-    ) -> Result<Vec<ReleasePacket>, crate::AccessError> {
-        let mut packets = Vec::new();
-        for upload in uploads {
-            packets.extend_from_slice(&self.packets_of(dataset, *upload).await?.release);
+        records: &[(RecordMeta, RecordEntry)],
+    ) -> Result<Vec<Wanted>, crate::AccessError> {
+        let mut by_upload: BTreeMap<UploadId, BTreeSet<RecordId>> = BTreeMap::new();
+        for (_, entry) in records {
+            by_upload.entry(entry.upload()).or_default().insert(entry.record());
         }
-        Ok(packets)
+        let mut wanted = Vec::with_capacity(by_upload.len());
+        for (upload, records) in by_upload {
+            let packets = self.packets_of(dataset, upload).await?.release.clone();
+            wanted.push(Wanted { upload, records, packets });
+        }
+        Ok(wanted)
     }
 }

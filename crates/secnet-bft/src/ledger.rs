@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use parking_lot::Mutex;
-use secnet_app::ports::{Clock, Committed, SubmitError};
+use secnet_app::ports::{Clock, Committed, SubmitError, View};
 use secnet_ledger::{Outcome, Verified};
 use secnet_node::{Chain, FinalBlock};
 use secnet_types::{Certificate, Digest, Header, Timestamp};
@@ -113,6 +113,18 @@ impl Ledger {
     #[must_use]
     pub fn chain(&self) -> &Chain {
         &self.chain
+    }
+
+    /// Show the last durable state.
+    pub(crate) fn read(&self, reader: &mut dyn FnMut(&View<'_>)) {
+        let executor = self.chain.executor();
+        reader(&View {
+            state: executor.state(),
+            height: executor.height(),
+            time: executor.time(),
+            log_size: executor.log_size(),
+            age_ms: self.age_ms(),
+        });
     }
 
     /// Take commands that other nodes told of. Which of them are valid: an honest node tells of no others.

@@ -22,6 +22,7 @@ mod mempool;
 pub mod node;
 mod path;
 mod peers;
+mod questions;
 #[cfg(test)]
 mod testing;
 mod votes;
@@ -30,4 +31,5 @@ pub use block::{BlockLimits, NetworkBlock};
 pub use ledger::{Ledger, Trouble};
 pub use log::{Address, Bft, Settings, StartError};
 pub use mempool::{Mempool, PoolError};
+pub use questions::{Counter, Desk, Questions};
 pub use votes::begin as begin_to_vote;

@@ -56,6 +56,13 @@ pub const MAX_HEARD_AT_ONCE: usize = 1024;
 /// Commands that wait to be told to others.
 pub const MAX_UNTOLD: usize = 4096;
 
+/// Questions to release nodes and their answers that wait, in each direction.
+pub const MAX_QUESTIONS: usize = 512;
+/// Questions of one peer that wait, in bytes: some of the longest.
+pub const MAX_ASKED_BYTES: usize = 8 * 1024 * 1024;
+/// How long a release node may take to answer one question.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// How long a leader may take to propose: the heartbeat, and time for the way.
 pub const LEADER_TIMEOUT: Duration = Duration::from_millis(HEARTBEAT_MS + 1000);
 /// How long a view may take until it is given up.
@@ -70,7 +77,8 @@ pub const FETCH_TIMEOUT: Duration = Duration::from_secs(2);
 pub const FETCH_RETRY: Duration = Duration::from_millis(100);
 
 /// Messages a second that one peer may send on each channel, in the order of their numbers: votes, certificates, questions for
-/// certificates, proposed blocks, questions for final blocks, commands. The engine reserves memory for so many of each peer.
-pub const MESSAGES_PER_SECOND: [u32; 6] = [1024, 1024, 512, 512, 2048, 512];
+/// certificates, proposed blocks, questions for final blocks, commands, questions to release nodes. The engine reserves memory
+/// for so many of each peer.
+pub const MESSAGES_PER_SECOND: [u32; 7] = [1024, 1024, 512, 512, 2048, 512, 2048];
 /// Messages that wait inside of the node.
 pub const MAILBOX: usize = 1024;

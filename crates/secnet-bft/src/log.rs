@@ -40,6 +40,7 @@ use crate::ledger::Ledger;
 use crate::limits::MAILBOX;
 use crate::node::{self, Channels, Parts, quota};
 use crate::peers;
+use crate::questions::{Counter, Desk, Questions, questions};
 use crate::votes;
 
 /// Threads of the engine's runtime.
@@ -80,6 +81,8 @@ pub struct Settings {
     pub folder: PathBuf,
     /// May nodes be at private addresses?
     pub private_addresses: bool,
+    /// What answers data centres that ask for shares; none if this node holds none.
+    pub desk: Option<Desk>,
 }
 
 /// Why a node does not start.
@@ -129,13 +132,14 @@ pub enum StartError {
 }
 
 /// The validators that there is a connection to, and the bytes that were sent.
-type Peers = Arc<Mutex<(Vec<ValidatorKey>, u64)>>;
+pub(crate) type Peers = Arc<Mutex<(Vec<ValidatorKey>, u64)>>;
 
 /// The ledger of a network behind the [`Log`] port.
 #[derive(Debug)]
 pub struct Bft {
     ledger: Arc<Ledger>,
     peers: Peers,
+    questions: Arc<Questions>,
     apart: Apart<PublicKey>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -173,11 +177,13 @@ impl Bft {
         let (ledger, untold) = Ledger::new(chain, clock);
         let (stop, stopped) = oneshot::channel();
         let (peers, apart) = (Peers::default(), Apart::from_nobody());
+        let (questions, counter) = questions(settings.desk.clone(), Arc::clone(&peers));
         let engine = Engine {
             ledger: Arc::clone(&ledger),
             peers: Arc::clone(&peers),
             apart: apart.clone(),
             untold,
+            counter,
             settings,
             folder,
             validators,
@@ -186,7 +192,21 @@ impl Bft {
             .name("ledger-agree".into())
             .spawn(move || engine.run(stopped))
             .map_err(StartError::Thread)?;
-        Ok(Self { ledger, peers, apart, stop: Some(stop), thread: Some(thread), _in_use: in_use })
+        Ok(Self {
+            ledger,
+            peers,
+            questions: Arc::new(questions),
+            apart,
+            stop: Some(stop),
+            thread: Some(thread),
+            _in_use: in_use,
+        })
+    }
+
+    /// The way to other nodes' release desks.
+    #[must_use]
+    pub fn questions(&self) -> Arc<Questions> {
+        Arc::clone(&self.questions)
     }
 
     /// The chain beneath.
@@ -260,6 +280,7 @@ struct Engine {
     peers: Peers,
     apart: Apart<PublicKey>,
     untold: mpsc::Receiver<Vec<u8>>,
+    counter: Counter,
     settings: Settings,
     /// Votes for another network or by another key are not this node's.
     folder: PathBuf,
@@ -291,7 +312,7 @@ impl Engine {
         self,
         runtime: engine_runtime::Context,
     ) -> Result<commonware_runtime::Handle<()>, String> {
-        let Self { ledger, peers, apart, untold, settings, folder: _, validators } = self;
+        let Self { ledger, peers, apart, untold, counter, settings, folder: _, validators } = self;
         let network = ledger.chain().genesis().network();
         let key = PrivateKey::decode(Copying(settings.key.seed().as_slice()))
             .map_err(|_| "the node's key is not one of the engine's")?;
@@ -333,6 +354,7 @@ impl Engine {
             blocks: apart.around(net.register(3, quota(3)), &all),
             backfill: apart.around(net.register(4, quota(4)), &all),
             commands: apart.around(net.register(5, quota(5)), &all),
+            questions: apart.around(net.register(6, quota(6)), &all),
         };
         net.start();
         if let Some(file) = apart::file(&settings.folder, settings.validators.values()) {
@@ -351,6 +373,7 @@ impl Engine {
         let parts = Parts {
             ledger,
             untold,
+            counter,
             me: key.public_key(),
             votes_with: settings.votes.then_some(key),
             validators: Set::from_iter_dedup(keys),
@@ -389,14 +412,7 @@ impl Log for Bft {
     }
 
     fn read(&self, reader: &mut dyn FnMut(&View<'_>)) {
-        let executor = self.chain().executor();
-        reader(&View {
-            state: executor.state(),
-            height: executor.height(),
-            time: executor.time(),
-            log_size: executor.log_size(),
-            age_ms: self.ledger.age_ms(),
-        });
+        self.ledger.read(reader);
     }
 
     fn standing(&self) -> Standing {

@@ -40,6 +40,7 @@ use crate::limits::{
     CERTIFICATION_TIMEOUT, FETCH_RETRY, FETCH_TIMEOUT, LEADER_TIMEOUT, MAILBOX,
     MESSAGES_PER_SECOND, SKIP_TIMEOUT, TIMEOUT_RETRY,
 };
+use crate::questions::{self, Counter};
 use crate::{apply, gossip};
 
 /// Views behind the last final one that are remembered.
@@ -73,10 +74,12 @@ pub struct Channels<S, R> {
     pub backfill: Channel<S, R>,
     /// 5: clients' commands.
     pub commands: Channel<S, R>,
+    /// 6: questions to release nodes.
+    pub questions: Channel<S, R>,
 }
 
 /// How many channels there are.
-pub const CHANNELS: u64 = 6;
+pub const CHANNELS: u64 = 7;
 
 /// How many messages a second this channel takes from each peer.
 #[must_use]
@@ -94,6 +97,7 @@ pub fn max_payload_bytes(validators: u32, blocks: &BlockLimits) -> usize {
             validators, blocks,
         ))
         .max(gossip::MAX_MESSAGE_BYTES)
+        .max(questions::MAX_MESSAGE_BYTES)
 }
 
 /// The engine's files cannot be read.
@@ -110,6 +114,8 @@ pub struct Parts<P, B> {
     pub ledger: Arc<Ledger>,
     /// What its clients sent and others are to be told of.
     pub untold: mpsc::Receiver<Vec<u8>>,
+    /// What it is asked, and asks others, as a release node.
+    pub counter: Counter,
     /// Its key on the network.
     pub me: PublicKey,
     /// The same, secret, if it votes. A validator that has lost its engine's folder must not: it could vote twice.
@@ -140,7 +146,8 @@ where
     S: Sender<PublicKey = PublicKey>,
     R: Receiver<PublicKey = PublicKey>,
 {
-    let Parts { ledger, untold, me, votes_with, validators, peers, blocker, partition } = parts;
+    let Parts { ledger, untold, counter, me, votes_with, validators, peers, blocker, partition } =
+        parts;
     let network = ledger.chain().genesis().network();
     let namespace = engine_namespace(network);
     let scheme = votes_with
@@ -193,6 +200,7 @@ where
     let hearing = Arc::clone(&ledger);
     runtime.child("tell").spawn(move |runtime| gossip::tell(runtime, untold, tellers));
     runtime.child("hear").spawn(move |runtime| gossip::hear(runtime, hearing, hearers));
+    questions::serve(&runtime, &ledger, counter, channels.questions);
     let checking = Arc::clone(&ledger);
     runtime
         .child("check")

@@ -83,6 +83,16 @@ pub struct ReleasedHeader {
     pub records: Digest,
 }
 
+impl ReleasedHeader {
+    /// Does it say that the answer has shares of exactly these records of these uploads?
+    #[must_use]
+    pub fn covers(&self, records: &BTreeSet<(UploadId, RecordId)>) -> bool {
+        let keys: Vec<[u8; 32]> =
+            records.iter().map(|(upload, record)| row_key(*upload, *record)).collect();
+        self.records == digest_of_names(keys.iter())
+    }
+}
+
 impl PacketHeader for ReleasedHeader {
     const INFO: &'static [u8] = b"secnet/lock/released-shares/v2";
     const WHAT: &'static str = "released shares";
@@ -134,6 +144,11 @@ impl HeldShares {
     #[must_use]
     pub fn records(&self) -> usize {
         self.table.len()
+    }
+
+    /// Which of these records it has shares of.
+    fn among(&self, records: &BTreeSet<RecordId>) -> BTreeSet<RecordId> {
+        records.iter().copied().filter(|record| self.table.get(&record.0).is_some()).collect()
     }
 }
 
@@ -203,40 +218,39 @@ impl ReleaseNode {
         rng: &mut (impl CryptoRng + ?Sized),
     ) -> Result<ReleasedShares, ReleaseError> {
         let held = packets.iter().map(|p| self.hold(p)).collect::<Result<Vec<_>, _>>()?;
-        let held: Vec<&HeldShares> = held.iter().collect();
-        self.release_held(&held, records, context, &Recipient::new(receiving, rng)?, rng)
+        let parts: Vec<(&HeldShares, BTreeSet<RecordId>)> =
+            held.iter().map(|held| (held, held.among(records))).collect();
+        if let Some(lost) = records.iter().find(|r| !parts.iter().any(|(_, of)| of.contains(r))) {
+            return Err(ReleaseError::NotHere(*lost));
+        }
+        let parts: Vec<_> = parts.iter().map(|(held, of)| (*held, of)).collect();
+        self.release_held(&parts, context, &Recipient::new(receiving, rng)?, rng)
     }
 
-    /// Like [`Self::release`], from packets opened before, to somebody agreed with before.
+    /// Like [`Self::release`], from packets opened before, exactly these records of each, to somebody agreed with before.
     ///
     /// # Errors
     /// [`ReleaseError`].
     pub fn release_held(
         &self,
-        held: &[&HeldShares],
-        records: &BTreeSet<RecordId>,
+        parts: &[(&HeldShares, &BTreeSet<RecordId>)],
         context: ReleaseContext,
         to: &Recipient,
         rng: &mut (impl CryptoRng + ?Sized),
     ) -> Result<ReleasedShares, ReleaseError> {
-        if records.is_empty() {
+        if parts.iter().all(|(_, records)| records.is_empty()) {
             return Err(ReleaseError::Empty);
         }
-        if held.iter().any(|packet| packet.header.dataset != context.dataset) {
+        if parts.iter().any(|(packet, _)| packet.header.dataset != context.dataset) {
             let (what, field) = (ReleaseHeader::WHAT, "dataset");
             return Err(PacketError::Elsewhere { what, field }.into());
         }
         let mut rows: Rows<32, 65> = Rows::new();
-        for record in records {
-            let before = rows.len();
-            for packet in held {
-                if let Some(share) = packet.table.get(&record.0) {
-                    let key = row_key(packet.header.upload, *record);
-                    rows.insert(key, row_value(packet.header.node, share));
-                }
-            }
-            if rows.len() == before {
-                return Err(ReleaseError::NotHere(*record));
+        for (packet, records) in parts {
+            for record in *records {
+                let share = packet.table.get(&record.0).ok_or(ReleaseError::NotHere(*record))?;
+                let key = row_key(packet.header.upload, *record);
+                rows.insert(key, row_value(packet.header.node, share));
             }
         }
         if rows.len() > limits::MAX_RELEASED_SHARES {
@@ -331,6 +345,30 @@ impl ReceivedShares {
         Ok(())
     }
 
+    /// Opens what several nodes answered. One that does not open is left out, as if its node had not answered, so that a
+    /// faulty node keeps nothing shut that the others can open; whose they are is returned.
+    ///
+    /// # Errors
+    /// [`PacketError`], the first, if none opens.
+    pub fn open_each(
+        &mut self,
+        receiving: &SealKeyPair,
+        context: &ReleaseContext,
+        answers: &[ReleasedShares],
+    ) -> Result<BTreeSet<Digest>, PacketError> {
+        let (mut faulty, mut first) = (BTreeSet::new(), None);
+        for released in answers {
+            if let Err(error) = self.open(receiving, context, released) {
+                faulty.insert(released.header.node);
+                first.get_or_insert(error);
+            }
+        }
+        match first {
+            Some(error) if self.shares.is_empty() => Err(error),
+            _ => Ok(faulty),
+        }
+    }
+
     /// The records with at least one share.
     pub fn records(&self) -> impl Iterator<Item = (UploadId, RecordId)> {
         self.shares.keys().copied()
@@ -342,7 +380,11 @@ impl ReceivedShares {
 }
 
 fn names(table: &Table<32, 65>) -> Digest {
-    let keys: Vec<&[u8]> = table.iter().map(|(key, _)| key.as_slice()).collect();
+    digest_of_names(table.iter().map(|(key, _)| key))
+}
+
+fn digest_of_names<'k>(keys: impl Iterator<Item = &'k [u8; 32]>) -> Digest {
+    let keys: Vec<&[u8]> = keys.map(<[u8; 32]>::as_slice).collect();
     Digest::of_parts("secnet/lock/released-records/v1", &keys)
 }
 

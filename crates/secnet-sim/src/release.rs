@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use secnet_app::{Granted, LocalRelease, Release, ReleaseFailed};
+use secnet_app::{Granted, LocalRelease, Release, ReleaseFailed, Wanted};
 use secnet_crypto::{Address, SealPublicKey};
 use secnet_lock::{ReleasePacket, ReleasedShares};
 use secnet_types::{
@@ -98,8 +98,12 @@ pub(crate) struct SimRelease {
 
 #[async_trait]
 impl Release for SimRelease {
-    fn nodes(&self) -> Vec<SealPublicKey> {
-        self.node.nodes()
+    async fn nodes(&self) -> Result<Vec<SealPublicKey>, ReleaseFailed> {
+        self.node.nodes().await
+    }
+
+    fn here(&self) -> SealPublicKey {
+        self.node.here()
     }
 
     fn threshold(&self) -> u8 {
@@ -109,9 +113,9 @@ impl Release for SimRelease {
     async fn release(
         &self,
         granted: &Granted,
-        packets: &[ReleasePacket],
+        wanted: &[Wanted],
     ) -> Result<Vec<ReleasedShares>, ReleaseFailed> {
-        let shares = self.node.release(granted, packets).await?;
+        let shares = self.node.release(granted, wanted).await?;
         {
             let moment = self.log.moment(&self.watch);
             let mut watch = self.watch.lock();

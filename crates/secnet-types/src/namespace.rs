@@ -17,6 +17,8 @@ pub enum Namespace {
     Header,
     /// What somebody says of a recorded decision, for the data centre that made it.
     Feedback,
+    /// Whose node a validator is.
+    Node,
 }
 
 impl Namespace {
@@ -31,6 +33,7 @@ impl Namespace {
             Self::Governance => b"secnet/governance/v1",
             Self::Header => b"secnet/header/v1",
             Self::Feedback => b"secnet/feedback/v1",
+            Self::Node => b"secnet/node/v1",
         }
     }
 }

@@ -82,7 +82,7 @@ pub(crate) async fn carry_out(
 ) -> Result<(), Failure> {
     let mut operation = operation(node, dataset, change, terms);
     let records = change.records();
-    let sealed = actions::seal(node, author, dataset, records, progress)?;
+    let sealed = actions::seal(node, author, dataset, records, progress).await?;
     let listed = match &mut operation {
         // What was there before stays part of what is committed to.
         Operation::UpdateDataset { manifest, .. } if !records.is_empty() => {

@@ -1,7 +1,9 @@
 //! What orders the commands of a folder: one sequencer, or the validators of a network. Whatever does, there is a chain beneath.
 
+use std::sync::Arc;
+
 use secnet_app::ports::Log;
-use secnet_node::{Chain, Room, Solo};
+use secnet_node::{Chain, Link, Room, Solo};
 use secnet_types::ValidatorKey;
 
 /// The ledger of a folder.
@@ -14,6 +16,9 @@ pub(crate) trait Ledger: Log {
 
     /// The validators that this one is connected to; none where there are no others.
     fn peers(&self) -> Vec<ValidatorKey>;
+
+    /// The way to the other release nodes; none where there are no others.
+    fn link(&self) -> Option<Arc<dyn Link>>;
 
     /// The validators that this one is told to keep apart from, on a machine where that can be tried; else none.
     fn apart(&self) -> Vec<ValidatorKey>;
@@ -32,6 +37,10 @@ impl Ledger for Solo {
         Vec::new()
     }
 
+    fn link(&self) -> Option<Arc<dyn Link>> {
+        None
+    }
+
     fn apart(&self) -> Vec<ValidatorKey> {
         Vec::new()
     }
@@ -48,6 +57,10 @@ impl Ledger for secnet_bft::Bft {
 
     fn peers(&self) -> Vec<ValidatorKey> {
         self.peers()
+    }
+
+    fn link(&self) -> Option<Arc<dyn Link>> {
+        Some(self.questions())
     }
 
     fn apart(&self) -> Vec<ValidatorKey> {

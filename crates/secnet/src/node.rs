@@ -19,14 +19,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use secnet_app::ports::{ArchiveError, Clock as _, SubmitError, VaultError};
-use secnet_app::{AccessError, LocalRelease, Parts, Pdc};
+use secnet_app::{
+    AccessError, LocalRelease, NodeCard, Parts, Pdc, Release, ReleaseDesk, SignedNodeCard,
+};
 use secnet_crypto::keyfile;
 use secnet_crypto::{KeyFileParams, SealKeyPair, SigningKey, Zeroizing};
 use secnet_node::store::{Exporter, Store, StoreError};
-use secnet_node::{Chain, Reserve, Solo, open_checkpoint, store_options};
+use secnet_node::{Chain, QuorumRelease, Reserve, Solo, open_checkpoint, store_options};
 use secnet_types::{
     Change, CommandId, Digest, Founder, Genesis, GovernorApproval, MemberId, MemberKind, NetworkId,
-    Operation, Parameters, Proposal, SignedCommand, encode,
+    Operation, Parameters, Proposal, SignedCommand, ValidatorKey, encode,
 };
 use secnet_vault::{BackupEpochs, BackupError, PrivateArchive, SegmentVault, StorageKey};
 
@@ -187,7 +189,7 @@ impl Node {
         // The ledger's lock is held, so nobody else writes here.
         files::remove_unfinished(&dir.join("keys"))?;
         let ledger = if is_network(&store)? {
-            let (ledger, part) = take_part(dir, store, &keys.sequencer, network)?;
+            let (ledger, part) = take_part(dir, store, &keys, network)?;
             (ledger, Some(part))
         } else {
             let chain = Chain::open(store, Some(Arc::clone(&keys.sequencer)))
@@ -217,16 +219,23 @@ impl Node {
                     Failure::new("archive", "cannot open the archive").because(&error)
                 })?;
         let member = MemberId::from_key(&keys.pdc.verifying_key());
+        let alone = keys.release;
+        let release: Arc<dyn Release> = match (&part, ledger.link()) {
+            (Some(part), Some(link)) => {
+                let alone = ReleaseDesk::new(alone, entropy.clone(), clock.clone());
+                let (desks, archive) = ((Arc::clone(&part.desk), alone), Arc::new(archive.clone()));
+                Arc::new(QuorumRelease::new(desks, ledger.clone(), archive, link))
+            }
+            _ => {
+                let (entropy, clock) = (entropy.clone(), clock.clone());
+                Arc::new(LocalRelease::new(alone, entropy, ledger.clone(), clock))
+            }
+        };
         let pdc = Pdc::new(Parts {
             log: ledger.clone(),
             vault: Arc::new(vault.clone()),
             archive: Arc::new(archive.clone()),
-            release: Arc::new(LocalRelease::new(
-                keys.release,
-                entropy.clone(),
-                ledger.clone(),
-                clock.clone(),
-            )),
+            release,
             clock,
             entropy,
             signer: keys.pdc,
@@ -529,6 +538,19 @@ impl NodeKeys {
 
     pub(crate) fn sequencer(&self) -> Arc<SigningKey> {
         Arc::clone(&self.sequencer)
+    }
+
+    /// The release node of a network. Its key is the one that the ledger binds to the data centre's member, so that owners
+    /// need not believe anybody whose key they seal to.
+    pub(crate) fn desk(&self) -> Arc<ReleaseDesk> {
+        let pair = SealKeyPair::from_seed(*self.pdc_sealing.secret.seed());
+        Arc::new(ReleaseDesk::new(pair, Arc::new(SystemEntropy), Arc::new(SystemClock)))
+    }
+
+    /// The data centre's word that this validator is its node.
+    pub(crate) fn node_card(&self, network: NetworkId, validator: ValidatorKey) -> SignedNodeCard {
+        let member = MemberId::from_key(&self.pdc.verifying_key());
+        NodeCard::sign(network, member, validator, &*self.pdc)
     }
 
     pub(crate) fn save(

@@ -100,6 +100,11 @@ impl Ready {
         Ok(held)
     }
 
+    /// The packet with this digest, if it has been opened lately.
+    pub(super) fn at_hand(&self, packet: Digest) -> Option<Arc<HeldShares>> {
+        self.opened.lock().held.get(packet)
+    }
+
     /// Whom an answer is sealed to.
     pub(super) fn recipient(
         &self,

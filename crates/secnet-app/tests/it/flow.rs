@@ -196,7 +196,7 @@ async fn p3_nobody_brings_records_into_a_dataset_of_another() {
         labels: Labels::NONE,
         period: None,
     };
-    let nodes = world.pdc.release.nodes();
+    let nodes = [world.pdc.release.here()];
     let directory = world.keys.directory();
     let spec = secnet_lock::UploadSpec {
         dataset: world.dataset,

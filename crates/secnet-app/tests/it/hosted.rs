@@ -38,7 +38,7 @@ pub(crate) fn sealed(world: &mut World, dataset: DatasetId, contents: &[(u8, &[u
     let metas: Vec<RecordMeta> = contents.iter().map(|(id, _)| meta(*id)).collect();
     let (owner, rng) = (world.ada.id, &mut world.rng);
     world.keys.ensure(owner, Category::Laboratory, Labels::NONE, rng).unwrap();
-    let (directory, nodes) = (world.keys.directory(), world.pdc.release.nodes());
+    let (directory, nodes) = (world.keys.directory(), [world.pdc.release.here()]);
     let spec = UploadSpec {
         dataset,
         owner: world.ada.id,

@@ -21,6 +21,7 @@ mod hindsight;
 mod hosted;
 mod learnt;
 mod money;
+mod quorum;
 mod refusing;
 mod revoking;
 mod shared_part;

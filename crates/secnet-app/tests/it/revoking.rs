@@ -150,15 +150,17 @@ async fn p4_a_release_node_looks_at_the_ledger_itself() {
     let (ada, bo) = (World::copy(&world.ada), World::copy(&world.bo));
     let (call, _) = world.call(&bo, Purpose::Treatment, None);
     let delivery = released(world.pdc.access(&call).await.unwrap());
-    let upload = delivery.records[0].1.upload().0;
-    let packets = world.pdc.archive.list(ports::EntryKind::ReleasePacket, &upload).await.unwrap();
+    let upload = delivery.records[0].1.upload();
+    let packets = world.pdc.archive.list(ports::EntryKind::ReleasePacket, &upload.0).await.unwrap();
     let packets: Vec<_> = packets
         .iter()
         .map(|(_, bytes)| secnet_lock::ReleasePacket::from_bytes(bytes).unwrap())
         .collect();
-    world.release.release(&delivery.granted, &packets).await.unwrap();
+    let records = delivery.granted.records().iter().copied().collect();
+    let wanted = [Wanted { upload, records, packets }];
+    world.release.release(&delivery.granted, &wanted).await.unwrap();
     world.submit(&ada, Operation::Revoke { grant, reason: Reason::NoLongerWanted }).await;
-    let stopped = world.release.release(&delivery.granted, &packets).await.unwrap_err();
+    let stopped = world.release.release(&delivery.granted, &wanted).await.unwrap_err();
     assert!(stopped.0.contains("the grant has ended"), "{stopped}");
 }
 

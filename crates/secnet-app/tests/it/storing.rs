@@ -57,7 +57,7 @@ fn sealed(
     };
     let mut keys = CompartmentKeys::new();
     keys.ensure(who.id, meta.category, meta.labels, &mut world.rng).unwrap();
-    let (directory, nodes) = (keys.directory(), world.pdc.release.nodes());
+    let (directory, nodes) = (keys.directory(), [world.pdc.release.here()]);
     let spec = UploadSpec {
         dataset,
         owner: who.id,

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use secnet_app::ports::*;
-use secnet_app::{Granted, LocalRelease, Release, ReleaseFailed};
+use secnet_app::{Granted, Release, ReleaseFailed, Wanted};
 use secnet_crypto::SealPublicKey;
 use secnet_ledger::{Outcome, Rejection, Verified, VerifyingPool};
 use secnet_lock::{ReleasePacket, ReleasedShares};
@@ -135,14 +135,18 @@ impl Log for Switched {
 }
 
 pub(crate) struct Breakable {
-    pub(crate) inner: LocalRelease,
+    pub(crate) inner: Arc<dyn Release>,
     pub(crate) broken: AtomicBool,
 }
 
 #[async_trait]
 impl Release for Breakable {
-    fn nodes(&self) -> Vec<SealPublicKey> {
-        self.inner.nodes()
+    async fn nodes(&self) -> Result<Vec<SealPublicKey>, ReleaseFailed> {
+        self.inner.nodes().await
+    }
+
+    fn here(&self) -> SealPublicKey {
+        self.inner.here()
     }
 
     fn threshold(&self) -> u8 {
@@ -152,12 +156,12 @@ impl Release for Breakable {
     async fn release(
         &self,
         granted: &Granted,
-        packets: &[ReleasePacket],
+        wanted: &[Wanted],
     ) -> Result<Vec<ReleasedShares>, ReleaseFailed> {
         if self.broken.load(Ordering::Relaxed) {
             return Err(ReleaseFailed("the node does not answer".into()));
         }
-        self.inner.release(granted, packets).await
+        self.inner.release(granted, wanted).await
     }
 
     async fn forget(

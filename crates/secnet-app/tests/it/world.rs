@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use parking_lot::Mutex;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use secnet_app::ports::{Clock, Entropy};
+use secnet_app::ports::{Archive, Clock, Entropy};
 use secnet_app::*;
 use secnet_crypto::{SealKeyPair, SigningKey, StreamSuite};
 use secnet_lock::*;
@@ -86,6 +86,11 @@ impl World {
 
     /// The same, beginning at this moment.
     pub(crate) async fn at(seed: u64, now: u64) -> Self {
+        Self::releasing(seed, now, Box::new(alone)).await
+    }
+
+    /// The same, with these release nodes.
+    pub(crate) async fn releasing(seed: u64, now: u64, releases: Releases) -> Self {
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
         let clock = Arc::new(ManualClock(AtomicU64::new(now)));
         let mut person = || {
@@ -94,6 +99,7 @@ impl World {
             Person { key: Arc::new(key), id, sealing: SealKeyPair::generate(&mut rng) }
         };
         let (ada, bo, eve, node) = (person(), person(), person(), person());
+        let others = [person(), person(), person()];
         let sequencer = Arc::new(SigningKey::generate(&mut rng));
         let founder = |p: &Person, kind| Founder {
             member: p.id,
@@ -106,6 +112,7 @@ impl World {
             founder(&eve, MemberKind::Organisation),
             founder(&node, MemberKind::Node),
         ];
+        founders.extend(others.iter().map(|other| founder(other, MemberKind::Node)));
         founders.sort_by_key(|f| f.member);
         let genesis = Genesis {
             version: 1,
@@ -126,7 +133,7 @@ impl World {
         let solo = Solo::start(chain, Arc::clone(&clock) as _).unwrap();
         let log = Arc::new(Switched::new(solo, Arc::clone(&clock)));
         let shares = SealKeyPair::generate(&mut rng);
-        let (parts, release) = parts_of(&log, &clock, &node, shares, seed);
+        let (parts, release) = parts_of((&log, &clock), (&node, &others), shares, seed, releases);
         let pdc = Arc::new(Pdc::new(parts).await.unwrap());
         let mut world = Self {
             pdc,
@@ -192,7 +199,7 @@ impl World {
             records.push((meta, format!("result {at}").into_bytes()));
         }
         self.records = records.iter().map(|(meta, _)| meta.id).collect();
-        let nodes = self.pdc.release.nodes();
+        let nodes = self.pdc.release.nodes().await.unwrap();
         let directory = self.keys.directory();
         let spec = UploadSpec {
             dataset: self.dataset,
@@ -337,6 +344,12 @@ impl World {
         self.pdc = Arc::new(Pdc::with_model(self.parts(), model).await.unwrap());
     }
 
+    /// The same, with other release nodes.
+    pub(crate) async fn restart_releasing(&mut self, release: Arc<dyn Release>) {
+        let parts = Parts { release, ..self.parts() };
+        self.pdc = Arc::new(Pdc::new(parts).await.unwrap());
+    }
+
     /// The same, with another quota for denials.
     pub(crate) async fn restart_with_quota(&mut self, recorded: u32, summaries: u32) {
         let pdc = Pdc::new(self.parts()).await.unwrap();
@@ -375,27 +388,45 @@ impl World {
     }
 }
 
-/// The data centre's surroundings; and its release node, to break it.
+/// What release nodes stand on.
+pub(crate) struct Ground<'g> {
+    pub(crate) log: &'g Arc<Switched>,
+    pub(crate) clock: &'g Arc<ManualClock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) archive: Arc<dyn Archive>,
+    pub(crate) node: &'g Person,
+    pub(crate) others: &'g [Person; 3],
+    /// For a node that holds all shares alone.
+    pub(crate) shares: SealKeyPair,
+}
+
+pub(crate) type Releases = Box<dyn FnOnce(Ground<'_>) -> Arc<dyn Release>>;
+
+fn alone(ground: Ground<'_>) -> Arc<dyn Release> {
+    let (log, clock) = (Arc::clone(ground.log), Arc::clone(ground.clock));
+    Arc::new(LocalRelease::new(ground.shares, ground.entropy, log, clock))
+}
+
+/// The data centre's surroundings; and its release nodes, to break them.
 fn parts_of(
-    log: &Arc<Switched>,
-    clock: &Arc<ManualClock>,
-    node: &Person,
+    (log, clock): (&Arc<Switched>, &Arc<ManualClock>),
+    (node, others): (&Person, &[Person; 3]),
     shares: SealKeyPair,
     seed: u64,
+    releases: Releases,
 ) -> (Parts, Arc<Breakable>) {
     let entropy: Arc<dyn Entropy> =
         Arc::new(Seeded(Mutex::new(ChaCha20Rng::seed_from_u64(seed + 1))));
-    let release = LocalRelease::new(
-        shares,
-        Arc::clone(&entropy),
-        Arc::clone(log) as _,
-        Arc::clone(clock) as _,
-    );
+    let archive: Arc<dyn Archive> = Arc::new(PrivateArchive::memory().unwrap());
+    let (entropy_too, archive_too) = (Arc::clone(&entropy), Arc::clone(&archive));
+    let ground =
+        Ground { log, clock, entropy: entropy_too, archive: archive_too, node, others, shares };
+    let release = releases(ground);
     let release = Arc::new(Breakable { inner: release, broken: AtomicBool::new(false) });
     let parts = Parts {
         log: Arc::clone(log) as _,
         vault: Arc::new(SegmentVault::memory()),
-        archive: Arc::new(PrivateArchive::memory().unwrap()),
+        archive,
         release: Arc::clone(&release) as _,
         clock: Arc::clone(clock) as _,
         entropy,

@@ -122,6 +122,7 @@ impl Network {
                     channels.blocks,
                     channels.backfill,
                     channels.commands,
+                    channels.questions,
                 ];
                 self.babble(channels, index as u64);
             }
@@ -161,6 +162,7 @@ impl Network {
             whole.blocks,
             whole.backfill,
             whole.commands,
+            whole.questions,
         ];
         for (sender, receiver) in whole {
             let to_left = left.to_vec();
@@ -185,7 +187,7 @@ impl Network {
         }
     }
 
-    fn babble(&self, channels: [Both; 6], seed: u64) {
+    fn babble(&self, channels: [Both; 7], seed: u64) {
         let mut senders: Vec<_> = channels.iter().map(|(sender, _)| sender.clone()).collect();
         let (heard, mut to_repeat) = tokio::sync::mpsc::channel(64);
         for (_, mut receiver) in channels {
@@ -233,6 +235,7 @@ fn in_order(channels: Vec<Both>) -> Channels<Unruly, simulated::Receiver<PublicK
         blocks: next(),
         backfill: next(),
         commands: next(),
+        questions: next(),
     }
 }
 

@@ -22,7 +22,7 @@ use commonware_runtime::{
 use commonware_utils::{NZUsize, Probability, ordered::Set};
 use secnet_app::ports::Clock;
 use secnet_bft::node::{self, Channels, Parts, quota};
-use secnet_bft::{BlockLimits, Ledger};
+use secnet_bft::{BlockLimits, Counter, Ledger};
 use secnet_crypto::SigningKey;
 use secnet_node::faults::{FaultyDisk, Plan};
 use secnet_node::store::{Options, Store};
@@ -224,6 +224,7 @@ impl Network {
             blocks: self.channel(me, 3, to).await,
             backfill: self.channel(me, 4, to).await,
             commands: self.channel(me, 5, to).await,
+            questions: self.channel(me, 6, to).await,
         }
     }
 
@@ -267,6 +268,7 @@ impl Network {
         let parts = Parts {
             ledger: Arc::clone(&ledger),
             untold,
+            counter: Counter::closed(),
             me: me.clone(),
             votes_with: machine.votes.then_some(key),
             validators: self.ids(),

@@ -62,6 +62,7 @@ impl Network {
             validators: keys.into_iter().zip(self.addresses.iter().copied()).collect(),
             folder: self.votes(index),
             private_addresses: true,
+            desk: None,
         }
     }
 

@@ -56,6 +56,7 @@ pub(crate) async fn network(
     let (height, time, events) = seen.ok_or_else(Problem::busy)?;
     let release = &pdc.release;
     let key = |key: &SealPublicKey| Base64(key.to_bytes().to_vec());
+    let nodes = release.nodes().await.map_err(secnet_app::AccessError::from)?;
     Ok(JsonAnswer(Network {
         network: genesis.network().to_string(),
         name: genesis.name.clone(),
@@ -66,7 +67,7 @@ pub(crate) async fn network(
         data_centre: pdc.member.to_string(),
         data_centre_key: did(pdc.signer.public_key()),
         hosting_key: key(pdc.hosting_key()),
-        release_nodes: release.nodes().iter().map(key).collect(),
+        release_nodes: nodes.iter().map(key).collect(),
         threshold: release.threshold(),
     }))
 }

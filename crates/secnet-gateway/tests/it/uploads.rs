@@ -35,7 +35,7 @@ fn sealed(node: &mut Node, owner: &Person, id: u8) -> Sealed {
     };
     let mut keys = CompartmentKeys::new();
     keys.ensure(owner.id, meta.category, meta.labels, &mut world.rng).unwrap();
-    let nodes = world.pdc.release.nodes();
+    let nodes = [world.pdc.release.here()];
     let directory = keys.directory();
     let spec = UploadSpec {
         dataset,

@@ -91,7 +91,7 @@ pub(crate) async fn register_at(
     let mut command = pdc.sign(owner.member(), operation(Digest::ZERO), &owner.signing);
     let dataset = DatasetId::derive(owner.member(), command.value.id);
 
-    let sealed = seal(node, owner, dataset, records, progress)?;
+    let sealed = seal(node, owner, dataset, records, progress).await?;
     let manifest = DatasetManifest::of(random(), &sealed.uploads);
     command.value.operation = operation(manifest.commitment());
     let command = secnet_types::SignedCommand::sign(command.value, &owner.signing);
@@ -113,7 +113,7 @@ pub(crate) fn require_records(records: &[PlainRecord]) -> Result<(), Failure> {
 }
 
 /// Seal records of a dataset under their owner's keys.
-pub(crate) fn seal(
+pub(crate) async fn seal(
     node: &Node,
     owner: &Identity,
     dataset: DatasetId,
@@ -124,8 +124,9 @@ pub(crate) fn seal(
     if records.is_empty() {
         return Ok(sealed);
     }
-    let (release, threshold) = (node.pdc.release.nodes(), node.pdc.release.threshold());
-    let sealing = Sealing::begin(&node.keystore, owner, records, (release, threshold))?;
+    let release = &node.pdc.release;
+    let nodes = release.nodes().await.map_err(|error| access_failure(error.into()))?;
+    let sealing = Sealing::begin(&node.keystore, owner, records, (nodes, release.threshold()))?;
     for part in records.chunks(MAX_RECORDS_PER_UPLOAD) {
         sealed.uploads.push(sealing.seal(dataset, part)?);
         progress(part.len() as u64);

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use secnet_app::{ReleaseDesk, SignedNodeCard};
 use secnet_crypto::SigningKey;
 use secnet_node::store::Store;
 use secnet_node::stored_genesis;
@@ -14,7 +15,7 @@ use crate::config::Network;
 use crate::failure::{Exit, Failure};
 use crate::files;
 use crate::ledger::Ledger;
-use crate::node::ledger_failure;
+use crate::node::{NodeKeys, ledger_failure};
 
 /// What validators voted for, in a data folder.
 pub(super) const VOTES: &str = "votes";
@@ -27,6 +28,8 @@ pub(crate) struct Part {
     pub votes: bool,
     /// How many validators there are.
     pub validators: usize,
+    /// Its release node.
+    pub desk: Arc<ReleaseDesk>,
 }
 
 /// Does this store hold a network's ledger?
@@ -39,7 +42,7 @@ pub(crate) fn is_network(store: &Store) -> Result<bool, Failure> {
 pub(crate) fn take_part(
     dir: &Path,
     store: Store,
-    key: &Arc<SigningKey>,
+    keys: &NodeKeys,
     network: Option<&Network>,
 ) -> Result<(Arc<dyn Ledger>, Part), Failure> {
     super::require_feature()?;
@@ -54,10 +57,18 @@ pub(crate) fn take_part(
     let genesis = stored_genesis(&store).map_err(|error| ledger_failure(&error))?;
     same_genesis(dir, &genesis)?;
     let validators = genesis.validators.clone().unwrap_or_default();
-    let me = ValidatorKey(*key.verifying_key().as_bytes());
+    let me = ValidatorKey(*keys.sequencer().verifying_key().as_bytes());
     let addresses = addresses(&validators, me, network)?;
-    let part = Part { me: id(me), votes: network.votes, validators: validators.len() };
-    let ledger = start(store, key, (network, addresses), dir.join(VOTES))?;
+    let desk = keys.desk();
+    let part = Part {
+        me: id(me),
+        votes: network.votes,
+        validators: validators.len(),
+        desk: Arc::clone(&desk),
+    };
+    let card = keys.node_card(genesis.network(), me);
+    let ledger =
+        start(store, &keys.sequencer(), (network, addresses), (desk, card), dir.join(VOTES))?;
     Ok((ledger, part))
 }
 
@@ -123,6 +134,7 @@ fn start(
     store: Store,
     key: &Arc<SigningKey>,
     (network, validators): (&Network, BTreeMap<ValidatorKey, SocketAddr>),
+    (desk, card): (Arc<ReleaseDesk>, SignedNodeCard),
     folder: PathBuf,
 ) -> Result<Arc<dyn Ledger>, Failure> {
     use crate::system::SystemClock;
@@ -135,6 +147,7 @@ fn start(
         folder,
         // They are in the configuration, which says what is meant.
         private_addresses: true,
+        desk: Some(secnet_bft::Desk { desk, card }),
     };
     let bft = secnet_bft::Bft::start(chain, settings, Arc::new(SystemClock));
     Ok(Arc::new(bft.map_err(|error| refused(&error))?))
@@ -146,6 +159,7 @@ fn start(
     _: Store,
     _: &Arc<SigningKey>,
     _: (&Network, BTreeMap<ValidatorKey, SocketAddr>),
+    _: (Arc<ReleaseDesk>, SignedNodeCard),
     _: PathBuf,
 ) -> Result<Arc<dyn Ledger>, Failure> {
     super::require_feature()?;

@@ -41,6 +41,10 @@ pub(crate) struct Released {
     pub fields: Option<Vec<String>>,
     /// Id, type, category, plaintext.
     pub records: Vec<(String, String, String, Zeroizing<Vec<u8>>)>,
+    /// How many release nodes sent shares; none where the data centre opened the records itself.
+    pub nodes: usize,
+    /// Digests of the keys of those that sent something else than their shares.
+    pub faulty: BTreeSet<Digest>,
 }
 
 /// Ask, or ask again.
@@ -140,11 +144,13 @@ async fn opened(
         grantee.open_packet(&packet).map_err(|error| does_not_open(&error))?;
     }
     let context = ReleaseContext { request: id, decision, dataset };
-    let mut shares = ReceivedShares::new();
-    for released in list(answer, "shares") {
-        let released = ReleasedShares::from_bytes(&decoded(released)?).map_err(|e| wrong(&e))?;
-        shares.open(&sent.receiving, &context, &released).map_err(|e| does_not_open(&e))?;
+    let mut released = Vec::new();
+    for shares in list(answer, "shares") {
+        released.push(ReleasedShares::from_bytes(&decoded(shares)?).map_err(|e| wrong(&e))?);
     }
+    let mut shares = ReceivedShares::new();
+    let opened = shares.open_each(&sent.receiving, &context, &released);
+    let mut faulty = opened.map_err(|error| does_not_open(&error))?;
     let mut records = Vec::new();
     for record in list(answer, "records") {
         let name = text(record, "record")?.to_owned();
@@ -160,12 +166,14 @@ async fn opened(
             }
         };
         let key = grantee.unlock(&entry, &shares).map_err(|error| does_not_open(&error))?;
+        faulty.extend(key.faulty());
         let plain = key.open(&sealed).map_err(|error| does_not_open(&error))?;
         let (kind, category) = (text(record, "type")?.to_owned(), text(record, "category")?);
         records.push((name, kind, category.to_owned(), plain));
     }
     let (decision, price) = (decision.to_string(), proof.price()?.to_string());
-    Ok(Released { decision, price, receipt, fields: None, records })
+    let nodes = released.iter().map(|shares| shares.header.node).collect::<BTreeSet<_>>().len();
+    Ok(Released { decision, price, receipt, fields: None, records, nodes, faulty })
 }
 
 /// Fields of the records: projections, sealed to the receiving key.
@@ -194,7 +202,8 @@ fn projected(
     let fields = list(answer, "fields").filter_map(|field| field.as_str().map(str::to_owned));
     let (fields, decision) = (Some(fields.collect()), proof.decision.to_string());
     let price = proof.price()?.to_string();
-    Ok(Released { decision, price, receipt, fields, records })
+    let (nodes, faulty) = (0, BTreeSet::new());
+    Ok(Released { decision, price, receipt, fields, records, nodes, faulty })
 }
 
 /// What the ledger has recorded of this request. What the node says beside it does not count.

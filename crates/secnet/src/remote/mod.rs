@@ -106,6 +106,22 @@ impl RemoteArgs {
 }
 
 impl Remote {
+    /// A node, with the keys that are in a folder.
+    #[cfg(feature = "bft")]
+    pub(crate) fn at(
+        url: &str,
+        dir: &Path,
+        passphrase: &str,
+        out: Output,
+    ) -> Result<Self, Failure> {
+        Ok(Self {
+            client: Client::new(url, None, false, out)?,
+            keystore: Keystore::at(&dir.join("keys")),
+            passphrase: Zeroizing::new(passphrase.to_owned()),
+            pinned: dir.join("genesis.cbor"),
+        })
+    }
+
     /// What protects the keys.
     pub(crate) fn passphrase(&self) -> &str {
         &self.passphrase

@@ -1,11 +1,11 @@
 //! Records for a node elsewhere: sealed here, sent as ciphertext, then registered.
 
 use secnet_app::ports::Clock as _;
-use secnet_app::{Enclosures, TermsDetail, Upload};
+use secnet_app::{Enclosures, TermsDetail, Upload, release_members};
 use secnet_crypto::SealPublicKey;
 use secnet_types::{
-    Command, CommandId, DatasetId, Digest, IdError, MemberId, Operation, ServiceLevel,
-    SignedCommand, Terms, encode,
+    Command, CommandId, DatasetId, Digest, Genesis, IdError, MemberId, Operation, ServiceLevel,
+    SignedCommand, Terms, encode, quorum,
 };
 use serde_json::{Value, json};
 
@@ -34,13 +34,36 @@ impl Remote {
         let key = |bytes: &[u8]| SealPublicKey::from_bytes(bytes).map_err(|error| wrong(&error));
         let release = told.get("release_nodes").and_then(Value::as_array).into_iter().flatten();
         let release = release.map(|node| key(&bytes(&json!({ "key": node }), "key")?));
+        let release: Vec<SealPublicKey> = release.collect::<Result<_, Failure>>()?;
+        let threshold = u8::try_from(number(&told, "threshold")?).map_err(|error| wrong(&error))?;
+        if !are_the_networks(&self.genesis().await?, &release, threshold) {
+            return Err(Failure::new(
+                "other-release-nodes",
+                "the node names release nodes that are not those of the network",
+            )
+            .hint("nothing was sealed: whoever runs the node could have opened it alone; ask who runs it")
+            .exit(Exit::Verification));
+        }
         Ok(Centre {
             member: text(&told, "data_centre")?.parse().map_err(|error: IdError| wrong(&error))?,
             host: key(&bytes(&told, "hosting_key")?)?,
-            release: release.collect::<Result<_, Failure>>()?,
-            threshold: u8::try_from(number(&told, "threshold")?).map_err(|error| wrong(&error))?,
+            release,
+            threshold,
         })
     }
+}
+
+/// A data centre that could name keys of its own would hold all shares. In a network the genesis says whose they are; a solo
+/// network's only node holds them anyway.
+fn are_the_networks(genesis: &Genesis, release: &[SealPublicKey], threshold: u8) -> bool {
+    if genesis.validators.is_none() {
+        return true;
+    }
+    let members = release_members(genesis);
+    let founders = genesis.founders.iter().filter(|founder| members.contains(&founder.member));
+    let keys = release.iter().map(|key| Digest(key.digest()));
+    founders.map(|founder| founder.sealing_key).eq(keys)
+        && usize::from(threshold) == quorum(members.len())
 }
 
 /// What is to become of a dataset.

@@ -169,11 +169,13 @@ fn tell(
             _ => failure,
         });
     }
-    let (decision, price, fields) = match outcome {
-        Outcome::Released(delivery) => (delivery.granted.decision(), delivery.price, None),
+    let (decision, price, fields, nodes) = match outcome {
+        Outcome::Released(delivery) => {
+            (delivery.granted.decision(), delivery.price, None, delivery.shares.len())
+        }
         Outcome::Projected(projected) => {
             let granted = &projected.granted;
-            (granted.decision(), projected.price, Some(granted.fields()))
+            (granted.decision(), projected.price, Some(granted.fields()), 0)
         }
         Outcome::Held(_) | Outcome::Denied(_) | Outcome::NotVisible => return Ok(()),
     };
@@ -191,7 +193,7 @@ fn tell(
     }).collect();
     let value = json!({
         "request": id.to_string(), "decision": decision.to_string(), "price": price.to_string(),
-        "fields": fields, "records": listed,
+        "fields": fields, "release_nodes": nodes, "faulty_nodes": [], "records": listed,
     });
     let only = fields.map(show::only_fields).unwrap_or_default();
     let records = format!("{}{only}", show::count(opened.len(), "record"));
@@ -279,7 +281,9 @@ fn tell_remote(
         .collect();
     let value = json!({
         "request": id.to_string(), "decision": released.decision, "price": released.price,
-        "fields": released.fields, "records": records,
+        "fields": released.fields, "release_nodes": released.nodes,
+        "faulty_nodes": released.faulty.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "records": records,
     });
     out.deliver(&value, |_| match &args.out {
         Some(folder) => format!("{} records in {}", released.records.len(), folder.display()),
@@ -289,12 +293,19 @@ fn tell_remote(
             lines.join("\n")
         }
     })?;
+    let nodes = match released.nodes {
+        0 | 1 => String::new(),
+        nodes => format!("; {nodes} release nodes gave their part of the keys"),
+    };
     out.say(&format!(
-        "{} records for {}; request {id}, decision {}",
+        "{} records for {}; request {id}, decision {}{nodes}",
         released.records.len(),
         released.price,
         released.decision
     ));
+    for node in &released.faulty {
+        out.say(&format!("release node {node} sent something else than its part: tell the owner and whoever runs it"));
+    }
     Ok(())
 }
 

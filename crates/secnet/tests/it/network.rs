@@ -128,6 +128,8 @@ fn four_validators_tell_one_story_while_they_come_and_go() {
     net.at(&first, &["inbox", "--as", "ada", "approve", &text(&asked["ask"])]).ok();
     let got = get(&net, &first, "eve", &dataset, &["--receipt", "first.receipt"]).ok().json();
     assert!(got["records"].as_array().unwrap().len() > 3, "{got}");
+    assert!((3..=4).contains(&got["release_nodes"].as_u64().unwrap()), "{got}");
+    assert_eq!(got["faulty_nodes"], serde_json::json!([]));
 
     // The other data centre has the same decision, and says so offline.
     let bytes = std::fs::read(net.path("first.receipt")).unwrap();
@@ -196,7 +198,8 @@ fn one_of_four_is_gone(net: &Net, url: &str, dataset: &str) {
     assert_eq!(net.net("net kill", &["kill", "4"])["killed"], true);
     assert_eq!(net.net("net kill", &["kill", "4"])["killed"], false);
     for _ in 0..3 {
-        get(net, url, "dr-bo", dataset, &[]).ok();
+        let got = get(net, url, "dr-bo", dataset, &[]).ok().json();
+        assert_eq!(got["release_nodes"], 3, "{got}");
     }
     let status = net.status();
     assert!(status["nodes"][3]["process"].is_null(), "{status}");
@@ -218,6 +221,18 @@ fn two_of_four_are_gone(net: &Net, url: &str, dataset: &str) {
     let height = |status: &Value| status["nodes"][0]["height"].as_u64();
     assert_eq!(height(&before), height(&after));
     assert_eq!(after["nodes"][0]["fresh"], false, "{after}");
+}
+
+#[test]
+fn the_story_of_a_network_is_told_and_leaves_nothing_running() {
+    let net = net();
+    let told = net.run(&["--dir", "n", "demo", "--network"]).ok().json();
+    net.contract.check("demo", &told).unwrap_or_else(|problem| panic!("{problem}"));
+    assert_eq!(told["ok"], true);
+    let status = net.status();
+    assert!(status["nodes"].as_array().unwrap().iter().all(|node| node["process"].is_null()));
+    let again = net.run(&["--dir", "n", "demo", "--network"]);
+    assert_eq!((again.code, again.error()["code"].as_str()), (2, Some("exists")), "{again:?}");
 }
 
 #[test]

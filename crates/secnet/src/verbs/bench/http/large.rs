@@ -70,7 +70,7 @@ async fn seal(
             .map_err(|error| actions::lock_failure(&error))?;
     }
     actions::save_compartments(&node.keystore, owner, &keys)?;
-    let (directory, nodes) = (keys.directory(), node.pdc.release.nodes());
+    let (directory, nodes) = (keys.directory(), [node.pdc.release.here()]);
     let spec = UploadSpec {
         dataset,
         owner: owner.member(),

@@ -87,7 +87,9 @@ impl Node {
                 .map_err(|error| broken("the votes", &error))?;
         }
         let votes = plan.votes;
-        let settings = Settings { key, votes, listen, validators, folder, private_addresses: true };
+        let private_addresses = true;
+        let settings =
+            Settings { key, votes, listen, validators, folder, private_addresses, desk: None };
         let ledger = Bft::start(chain, settings, Arc::new(SystemClock))
             .map_err(|error| broken("a node", &error))?;
         let (begun, others) = (Instant::now(), world.validators.len().saturating_sub(1));

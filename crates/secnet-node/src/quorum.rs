@@ -1,0 +1,289 @@
+//! The release nodes of a network: a quorum of them hands out the second half of the lock, each from its own view of the ledger.
+//! It is the same quorum as for a block: no third of them can open anything, and none can keep anything shut.
+
+mod ask;
+mod book;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+use secnet_app::ports::{Archive, Log, View};
+use secnet_app::{
+    Granted, NodeAnswer, NodeQuestion, Release, ReleaseDesk, ReleaseFailed, Wanted, release_members,
+};
+use secnet_crypto::SealPublicKey;
+use secnet_lock::{ReleasePacket, ReleasedShares, UploadId};
+use secnet_types::{Digest, RecordId, ValidatorKey, quorum};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use ask::Asked;
+use book::Book;
+
+/// How long a node may take to hand out its shares.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Once enough have answered, the others are waited for as long again, but no longer than this: a share too many makes up for
+/// a wrong one.
+const MAX_GRACE: Duration = Duration::from_millis(50);
+/// And at least so long.
+const MIN_GRACE: Duration = Duration::from_millis(1);
+/// How long the keys of all nodes may take to come.
+const KEYS_PATIENCE: Duration = Duration::from_secs(5);
+/// Pause before it is looked again whether they have.
+const KEYS_PAUSE: Duration = Duration::from_millis(100);
+/// Records of the uploads that are asked for together. A node keeps more opened than these, so that none of them is put away
+/// before it is asked for.
+const MAX_ASKED_AT_ONCE: usize = 32_768;
+
+/// The way to other nodes' desks.
+#[async_trait]
+pub trait Link: Send + Sync {
+    /// Those that can be asked now.
+    fn peers(&self) -> Vec<ValidatorKey>;
+
+    /// The answer to a question; none if it did not come in time.
+    async fn ask(&self, peer: ValidatorKey, question: Vec<u8>) -> Option<Vec<u8>>;
+}
+
+/// The release nodes of a network, one of them in this process.
+pub struct QuorumRelease {
+    desk: Arc<ReleaseDesk>,
+    /// Of the key that uploads were sealed to before a network had several release nodes.
+    alone: ReleaseDesk,
+    log: Arc<dyn Log>,
+    link: Arc<dyn Link>,
+    book: Book,
+}
+
+impl core::fmt::Debug for QuorumRelease {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("QuorumRelease").finish_non_exhaustive()
+    }
+}
+
+impl QuorumRelease {
+    /// The nodes that the network's genesis names; `desk` is the one in this process, `alone` one that holds uploads which no
+    /// other node has shares of. `archive` keeps the others' keys.
+    #[must_use]
+    pub fn new(
+        (desk, alone): (Arc<ReleaseDesk>, ReleaseDesk),
+        log: Arc<dyn Log>,
+        archive: Arc<dyn Archive>,
+        link: Arc<dyn Link>,
+    ) -> Self {
+        let book = Book::new(release_members(log.genesis()), desk.public().clone(), archive);
+        Self { desk, alone, log, link, book }
+    }
+
+    /// The desk in this process that has this key.
+    fn here_is(&self, node: Digest) -> Option<&ReleaseDesk> {
+        let mut here = [&*self.desk, &self.alone].into_iter();
+        here.find(|desk| Digest(desk.public().digest()) == node)
+    }
+
+    /// Which peer a node is. Strangers are asked who they are; one that does not say keeps nobody else waiting.
+    async fn peer(&self, node: Digest) -> Option<ValidatorKey> {
+        if self.book.peer(node).is_none() {
+            self.book.meet(&*self.log, &*self.link).await;
+        }
+        self.book.peer(node)
+    }
+
+    /// One node's shares.
+    async fn shares_of(
+        &self,
+        node: Digest,
+        granted: &Granted,
+        parts: &[(&ReleasePacket, &Wanted)],
+    ) -> Result<ReleasedShares, ReleaseFailed> {
+        if let Some(desk) = self.here_is(node) {
+            let look = |reader: &mut dyn FnMut(&View<'_>)| self.log.read(reader);
+            let parts: Vec<_> = parts.iter().map(|(packet, of)| (*packet, &of.records)).collect();
+            return desk.release(granted.permit(), &parts, &look);
+        }
+        let end = Instant::now() + PATIENCE;
+        let peer = timeout_at(end, self.peer(node)).await.ok().flatten();
+        let peer = peer.ok_or_else(|| ReleaseFailed("it has not been reached".into()))?;
+        let mut height = 0;
+        self.log.read(&mut |view| height = view.height);
+        Asked { link: &*self.link, peer, node, granted, parts, height }.shares(end).await
+    }
+
+    async fn release_at_once(
+        &self,
+        granted: &Granted,
+        wanted: &[&Wanted],
+    ) -> Result<Vec<ReleasedShares>, ReleaseFailed> {
+        let begun = Instant::now();
+        let asks = asks(wanted);
+        let mut asked: FuturesUnordered<_> = asks
+            .iter()
+            .map(
+                |(node, parts)| async move { (*node, self.shares_of(*node, granted, parts).await) },
+            )
+            .collect();
+        let mut tally = Tally::of(wanted);
+        while !tally.is_enough() {
+            let Some((node, answer)) = asked.next().await else {
+                return Err(tally.too_few());
+            };
+            tally.count(node, answer);
+        }
+        let grace = begun.elapsed().clamp(MIN_GRACE, MAX_GRACE);
+        let end = Instant::now() + grace;
+        while let Ok(Some((node, answer))) = timeout_at(end, asked.next()).await {
+            tally.count(node, answer);
+        }
+        Ok(tally.shares)
+    }
+}
+
+#[async_trait]
+impl Release for QuorumRelease {
+    async fn nodes(&self) -> Result<Vec<SealPublicKey>, ReleaseFailed> {
+        let end = Instant::now() + KEYS_PATIENCE;
+        loop {
+            match self.book.keys(&*self.log).await {
+                Ok(keys) => return Ok(keys),
+                Err(failed) if Instant::now() >= end => return Err(failed),
+                Err(_) => self.book.meet(&*self.log, &*self.link).await,
+            }
+            sleep(KEYS_PAUSE).await;
+        }
+    }
+
+    fn threshold(&self) -> u8 {
+        u8::try_from(quorum(self.book.nodes())).unwrap_or(u8::MAX)
+    }
+
+    fn here(&self) -> SealPublicKey {
+        self.desk.public().clone()
+    }
+
+    async fn release(
+        &self,
+        granted: &Granted,
+        wanted: &[Wanted],
+    ) -> Result<Vec<ReleasedShares>, ReleaseFailed> {
+        let mut shares = Vec::new();
+        for some in at_once(wanted) {
+            shares.extend(self.release_at_once(granted, &some).await?);
+        }
+        Ok(shares)
+    }
+
+    async fn forget(
+        &self,
+        packet: &ReleasePacket,
+        records: &BTreeSet<RecordId>,
+    ) -> Result<Option<ReleasePacket>, ReleaseFailed> {
+        let node = packet.header.key;
+        if let Some(desk) = self.here_is(node) {
+            let left = desk.forget(packet, records);
+            return left.map_err(|error| ReleaseFailed(error.to_string()));
+        }
+        let away = || {
+            ReleaseFailed(format!(
+                "node {node} cannot be reached, and only it can take records out of its own packet"
+            ))
+        };
+        let peer = self.peer(node).await.ok_or_else(away)?;
+        let question = NodeQuestion::Forget { packet: packet.clone(), records: records.clone() };
+        let answer = self.link.ask(peer, question.to_bytes()).await.ok_or_else(away)?;
+        match NodeAnswer::from_bytes(&answer) {
+            // Sealed to the node: what is in it only it can see, so this much is looked at here.
+            Ok(NodeAnswer::Left { packet: left })
+                if left.as_ref().is_none_or(|left| left.header == packet.header) =>
+            {
+                Ok(left)
+            }
+            Ok(NodeAnswer::Refused { why }) => Err(ReleaseFailed(format!("node {node}: {why}"))),
+            _ => Err(ReleaseFailed(format!("node {node} answered something else"))),
+        }
+    }
+}
+
+/// What is wanted of whom, by the key of each node.
+fn asks<'w>(wanted: &[&'w Wanted]) -> BTreeMap<Digest, Vec<(&'w ReleasePacket, &'w Wanted)>> {
+    let mut asks: BTreeMap<Digest, Vec<_>> = BTreeMap::new();
+    for of in wanted {
+        for packet in &of.packets {
+            asks.entry(packet.header.key).or_default().push((packet, *of));
+        }
+    }
+    asks
+}
+
+/// What has come, and whether it is enough.
+struct Tally {
+    /// The nodes of each upload that have not answered yet, and how many more of them it takes.
+    missing: BTreeMap<UploadId, (BTreeSet<Digest>, usize)>,
+    shares: Vec<ReleasedShares>,
+    failed: Vec<(Digest, ReleaseFailed)>,
+}
+
+impl Tally {
+    fn of(wanted: &[&Wanted]) -> Self {
+        let nodes = |of: &Wanted| of.packets.iter().map(|packet| packet.header.key).collect();
+        let missing = wanted.iter().map(|of| {
+            let nodes: BTreeSet<Digest> = nodes(of);
+            let needed = quorum(nodes.len());
+            // An upload without packets opens for nobody.
+            (of.upload, (nodes, needed.max(1)))
+        });
+        Self { missing: missing.collect(), shares: Vec::new(), failed: Vec::new() }
+    }
+
+    fn count(&mut self, node: Digest, answer: Result<ReleasedShares, ReleaseFailed>) {
+        match answer {
+            Ok(shares) => {
+                for (nodes, needed) in self.missing.values_mut() {
+                    if nodes.remove(&node) {
+                        *needed = needed.saturating_sub(1);
+                    }
+                }
+                self.shares.push(shares);
+            }
+            Err(failed) => self.failed.push((node, failed)),
+        }
+    }
+
+    fn is_enough(&self) -> bool {
+        self.missing.values().all(|(_, needed)| *needed == 0)
+    }
+
+    fn too_few(&self) -> ReleaseFailed {
+        let came = self.shares.len();
+        let why = self.failed.iter().map(|(node, failed)| format!("; {node}: {}", failed.0));
+        ReleaseFailed(format!(
+            "{came} of {} nodes answered, which are too few{}",
+            came.saturating_add(self.failed.len()),
+            why.collect::<String>()
+        ))
+    }
+}
+
+/// The uploads, as many together as every node keeps ready.
+fn at_once(wanted: &[Wanted]) -> Vec<Vec<&Wanted>> {
+    let (mut all, mut some, mut weight) = (Vec::new(), Vec::new(), 0_usize);
+    for of in wanted {
+        // What a packet holds is not to be seen, but from its length.
+        let rows = of.packets.iter().map(|packet| packet.envelope.len() / MIN_ROW_BYTES).max();
+        let rows = rows.unwrap_or(0);
+        if weight.saturating_add(rows) > MAX_ASKED_AT_ONCE && !some.is_empty() {
+            all.push(std::mem::take(&mut some));
+            weight = 0;
+        }
+        weight = weight.saturating_add(rows);
+        some.push(of);
+    }
+    all.push(some);
+    all.retain(|some| !some.is_empty());
+    all
+}
+
+/// A row of a release packet: record, share, salt.
+const MIN_ROW_BYTES: usize = 80;

@@ -1,0 +1,122 @@
+//! Who the release nodes are, what is sealed to them with, and which peer each of them is.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures::future::join_all;
+use parking_lot::Mutex;
+use secnet_app::ports::{Archive, Change, EntryKind, EntryName, Log};
+use secnet_app::{NodeAnswer, NodeQuestion, ReleaseFailed, card_holds};
+use secnet_crypto::SealPublicKey;
+use secnet_types::{Digest, MemberId, ValidatorKey};
+
+use super::Link;
+
+/// What is known of the nodes.
+pub(super) struct Book {
+    members: Vec<MemberId>,
+    archive: Arc<dyn Archive>,
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    /// Keys by digest.
+    keys: BTreeMap<Digest, SealPublicKey>,
+    /// Who has shown a card, by digest of the key that it is for.
+    peers: BTreeMap<Digest, ValidatorKey>,
+}
+
+impl Book {
+    pub(super) fn new(
+        members: Vec<MemberId>,
+        here: SealPublicKey,
+        archive: Arc<dyn Archive>,
+    ) -> Self {
+        let keys = BTreeMap::from([(Digest(here.digest()), here)]);
+        let known = Mutex::new(Known { keys, peers: BTreeMap::new() });
+        Self { members, archive, known }
+    }
+
+    /// How many nodes there are.
+    pub(super) fn nodes(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Which peer the node with this key is, if it has been met.
+    pub(super) fn peer(&self, node: Digest) -> Option<ValidatorKey> {
+        self.known.lock().peers.get(&node).copied()
+    }
+
+    /// The keys of all nodes, in order. What the ledger says of them counts; the keys themselves come from the nodes, and are
+    /// kept once they have come.
+    pub(super) async fn keys(&self, log: &dyn Log) -> Result<Vec<SealPublicKey>, ReleaseFailed> {
+        let mut keys = Vec::with_capacity(self.members.len());
+        for digest in self.digests(log)? {
+            match self.key(digest).await {
+                Some(key) => keys.push(key),
+                None => {
+                    return Err(ReleaseFailed(format!(
+                        "the key of node {digest} is not known yet: it has not been reached since this network began"
+                    )));
+                }
+            }
+        }
+        Ok(keys)
+    }
+
+    fn digests(&self, log: &dyn Log) -> Result<Vec<Digest>, ReleaseFailed> {
+        let mut digests = None;
+        log.read(&mut |view| {
+            let of = |member: &MemberId| view.state.member(*member).map(|it| it.sealing_key);
+            digests = self.members.iter().map(of).collect::<Option<Vec<Digest>>>();
+        });
+        digests.ok_or_else(|| ReleaseFailed("the ledger does not know all nodes".into()))
+    }
+
+    async fn key(&self, digest: Digest) -> Option<SealPublicKey> {
+        if let Some(key) = self.known.lock().keys.get(&digest) {
+            return Some(key.clone());
+        }
+        let kept = self.archive.get(&name(digest)).await.ok()??;
+        let key = SealPublicKey::from_bytes(&kept).ok()?;
+        self.known.lock().keys.insert(digest, key.clone());
+        Some(key)
+    }
+
+    /// Ask those who they are that have not shown a card.
+    pub(super) async fn meet(&self, log: &dyn Log, link: &dyn Link) {
+        let met: Vec<ValidatorKey> = self.known.lock().peers.values().copied().collect();
+        let strangers = link.peers().into_iter().filter(|peer| !met.contains(peer));
+        let answers = strangers.map(|peer| async move {
+            let answer = link.ask(peer, NodeQuestion::Who.to_bytes()).await?;
+            NodeAnswer::from_bytes(&answer).ok().map(|answer| (peer, answer))
+        });
+        for (peer, answer) in join_all(answers).await.into_iter().flatten() {
+            if let NodeAnswer::Node { card, key } = answer {
+                let mut holds = false;
+                log.read(&mut |view| {
+                    holds = self.members.contains(&card.value.member)
+                        && card_holds(&card, &key, peer, view);
+                });
+                if holds {
+                    self.keep(peer, key).await;
+                }
+            }
+        }
+    }
+
+    async fn keep(&self, peer: ValidatorKey, key: SealPublicKey) {
+        let digest = Digest(key.digest());
+        let change = Change { name: name(digest), value: Some(key.to_bytes().to_vec()) };
+        // If it is not kept it is asked for again after the next start.
+        drop(self.archive.write(vec![change]).await);
+        let mut known = self.known.lock();
+        known.keys.insert(digest, key);
+        known.peers.insert(digest, peer);
+    }
+}
+
+fn name(digest: Digest) -> EntryName {
+    EntryName::new(EntryKind::SealingKey, &[], &digest.0)
+}
