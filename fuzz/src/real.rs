@@ -4,12 +4,15 @@
 use std::sync::{Arc, LazyLock};
 
 use secnet_app::ports::EntryKind;
-use secnet_app::{AccessCall, AccessError, Delivery, Outcome, Pdc, TermsDetail};
+use secnet_app::{
+    AccessCall, AccessError, Delivery, LocalRelease, NodeCard, Outcome, Pdc, Release, ReleaseDesk,
+    SignedNodeCard, TermsDetail,
+};
 use secnet_crypto::{Checkpoint, Hash, SealKeyPair, SigningKey, StreamSuite, VerifyingKey};
 use secnet_lock::{CompartmentKeys, ReleaseContext, SealedUpload, UploadSpec, seal_upload};
-use secnet_types::{Genesis, MemberId, Purpose, RecordMeta, SignedCommand};
+use secnet_types::{Genesis, MemberId, Purpose, RecordMeta, SignedCommand, ValidatorKey};
 
-use crate::world::{World, released, terms_of};
+use crate::world::{Ground, World, released, terms_of};
 
 /// The world and what happened in it.
 pub struct Real {
@@ -33,6 +36,9 @@ pub struct Real {
     /// One more upload, for the release node with this key.
     pub upload: SealedUpload,
     pub node: SealKeyPair,
+    /// The release node that has the shares of the delivery.
+    pub desk: ReleaseDesk,
+    pub card: SignedNodeCard,
     pub checkpoint: String,
     pub log_key: VerifyingKey,
     /// What the archive holds.
@@ -46,12 +52,17 @@ pub static REAL: LazyLock<Real> = LazyLock::new(|| {
     Real::new(runtime.expect("a runtime starts"))
 });
 
+/// When the world begins.
+const BEGIN: u64 = 1_767_225_600_000;
+/// Seed of the release node's key.
+const SHARES: [u8; 32] = [8; 32];
+
 /// Name of the log's key and origin of its checkpoint.
 pub const LOG: &str = "fuzz.example/log";
 
 impl Real {
     fn new(runtime: tokio::runtime::Runtime) -> Self {
-        let mut world = runtime.block_on(World::new(1));
+        let mut world = runtime.block_on(World::releasing(1, BEGIN, Box::new(release_node)));
         let (_, _) = runtime.block_on(world.granted(None, 2_000_000));
         let bo = World::copy(&world.bo);
         let (call, receiving) = world.call(&bo, Purpose::Treatment, None);
@@ -74,6 +85,10 @@ impl Real {
         let node = SealKeyPair::from_seed([6; 32]);
         let upload = upload(&mut world, &node, &delivery.records[0].0);
         let (_, terms) = terms_of(&mut world.rng, &world.clock);
+        let (entropy, clock) = (Arc::clone(&world.pdc.entropy), Arc::clone(&world.pdc.clock));
+        let desk = ReleaseDesk::new(SealKeyPair::from_seed(SHARES), entropy, clock);
+        let (who, key) = (&world.node, ValidatorKey([1; 32]));
+        let card = NodeCard::sign(world.genesis().network(), who.id, key, who.key.as_ref());
         Self {
             keys,
             genesis: world.genesis().clone(),
@@ -91,6 +106,8 @@ impl Real {
             compartments: world.keys,
             upload,
             node,
+            desk,
+            card,
             call,
             receiving,
             delivery,
@@ -108,6 +125,12 @@ impl Real {
     pub fn context(&self) -> ReleaseContext {
         self.delivery.shares[0].header.context
     }
+}
+
+fn release_node(ground: Ground<'_>) -> Arc<dyn Release> {
+    let (log, clock) = (Arc::clone(ground.log), Arc::clone(ground.clock));
+    let pair = SealKeyPair::from_seed(SHARES);
+    Arc::new(LocalRelease::new(pair, ground.entropy, log, clock))
 }
 
 fn upload(world: &mut World, node: &SealKeyPair, meta: &RecordMeta) -> SealedUpload {

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
-use secnet_app::ports::EntryKind;
+use secnet_app::ports::{EntryKind, View};
+use secnet_app::{NodeQuestion, PacketPart};
 use secnet_crypto::{
     KeyFileParams, ObjectKey, Outboard, SealSecretKey, keyfile, merkle::note::verifier_key, seal,
     seal_object,
@@ -12,6 +13,7 @@ use secnet_guard::learnt::{
     HeldBack, Input, LearntCard, LearntFrom, LearntParts, Next, Node, OwnPast, Tree,
 };
 use secnet_guard::{Event, Guard, Learnt, Model, Observed};
+use secnet_lock::ReleasePacket;
 use secnet_types::{
     Action, Amount, Category, Condition, DatasetId, Digest, Feature, FeatureValue, FeatureVector,
     Labels, MemberId, Party, Purpose, Rule, RuleAction, RuleScope, Test, Timestamp, encode,
@@ -45,6 +47,7 @@ pub const TARGETS: &[(&str, fn() -> Vec<Vec<u8>>)] = &[
     ("lock", lock),
     ("note", note),
     ("receipt", || REAL.receipts.clone()),
+    ("release", release),
     ("rule", || rules().iter().map(encode).collect()),
     ("rule_text", || rules().iter().map(|rule| rule.to_cedar().into_bytes()).collect()),
     ("stream", stream),
@@ -66,6 +69,33 @@ fn archive() -> Vec<Vec<u8>> {
         |(kind, value): &(EntryKind, Vec<u8>)| [&[*kind as u8], value.as_slice()].concat();
     let mut seeds: Vec<_> = REAL.archive.iter().map(numbered).collect();
     seeds.push(numbered(&(EntryKind::TermsDetail, encode(&REAL.terms))));
+    seeds
+}
+
+/// 0 and a question, or 1 and an answer. The packet comes first, so that it is at hand.
+fn release() -> Vec<Vec<u8>> {
+    let packets = REAL.archive.iter().filter(|(kind, _)| *kind == EntryKind::ReleasePacket);
+    let packets = packets.filter_map(|(_, bytes)| ReleasePacket::from_bytes(bytes).ok());
+    let look = |reader: &mut dyn FnMut(&View<'_>)| REAL.pdc.log.read(reader);
+    let ask = REAL.delivery.granted.permit().ask();
+    let records: BTreeSet<_> = ask.records.iter().copied().collect();
+    let mut questions = vec![NodeQuestion::Who];
+    for packet in packets {
+        let part = PacketPart { packet: packet.digest(), records: records.clone() };
+        let (ask, parts) = (ask.clone(), vec![part]);
+        questions.push(NodeQuestion::Hold { packet });
+        questions.push(NodeQuestion::Release { ask, parts, height: 1 });
+    }
+    // One that is not its own: what it forgets it could not be asked for any more.
+    let others = REAL.upload.release_packets.iter().cloned();
+    questions
+        .extend(others.map(|packet| NodeQuestion::Forget { packet, records: records.clone() }));
+    let mut seeds = Vec::new();
+    for question in questions {
+        let question = question.to_bytes();
+        let answer = REAL.desk.answer(&question, &REAL.card, &look);
+        seeds.extend([[&[0], &question[..]].concat(), [&[1], &answer[..]].concat()]);
+    }
     seeds
 }
 
