@@ -1,6 +1,7 @@
 //! `secnet demo`: the whole story on real records. Every step is checked; the exit code is 0 only if all behaved.
 
 mod learning;
+mod network;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -31,6 +32,9 @@ pub(crate) struct DemoArgs {
     /// Use these patients instead: FHIR R4 bundles (.json) or bulk NDJSON (.ndjson), or a folder of them.
     #[arg(long, value_name = "FILE_OR_DIR")]
     patients: Option<PathBuf>,
+    /// Tell of a network instead: four validators, each with a release node, and two data centres, as processes on this machine.
+    #[arg(long, conflicts_with = "patients")]
+    network: bool,
 }
 
 /// The story so far.
@@ -48,6 +52,9 @@ struct Story<'a> {
 pub(crate) async fn run(globals: &Globals, out: Output, args: DemoArgs) -> Result<(), Failure> {
     let begun = Instant::now();
     let dir = folder(globals)?;
+    if args.network {
+        return network::run(&dir, out).await;
+    }
     let patient = patient(out, args.patients.as_deref())?;
     let node = sample::folder(&dir, "demo").await?;
     let mut story = begin(&node, out, patient).await?;
