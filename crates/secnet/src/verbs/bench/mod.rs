@@ -99,6 +99,8 @@ enum Measure {
     NetIdle,
     /// One command at a time: until its final receipt, and until every node refuses what it revokes.
     NetQuiet,
+    /// From a final decision until a quorum of release nodes has answered and the records are opened.
+    NetRelease,
     /// A node that lost everything follows again, and what a node keeps in memory.
     NetCatchUp,
 }
@@ -117,7 +119,10 @@ impl Measure {
     }
 
     const fn is_of_network(self) -> bool {
-        matches!(self, Self::NetLoad | Self::NetIdle | Self::NetQuiet | Self::NetCatchUp)
+        matches!(
+            self,
+            Self::NetLoad | Self::NetIdle | Self::NetQuiet | Self::NetRelease | Self::NetCatchUp
+        )
     }
 
     fn is_wanted(self, names: &[Self]) -> bool {
@@ -227,9 +232,11 @@ async fn measure(place: &Place, out: Output, names: &[Measure]) -> Result<Vec<Ro
             Measure::HttpDownload => http::download::run(&own, out).await,
             Measure::HttpCrowd => http::crowd::run(&own, out).await,
             Measure::HttpIdle => http::idle::run(&own, out).await,
-            Measure::NetLoad | Measure::NetIdle | Measure::NetQuiet | Measure::NetCatchUp => {
-                network(*measure, &own, out).await
-            }
+            Measure::NetLoad
+            | Measure::NetIdle
+            | Measure::NetQuiet
+            | Measure::NetRelease
+            | Measure::NetCatchUp => network(*measure, &own, out).await,
         };
         let measured = measured?;
         for row in &measured {

@@ -7,6 +7,7 @@ mod load;
 pub(super) mod node;
 mod orders;
 mod quiet;
+mod release;
 mod watched;
 mod world;
 
@@ -20,6 +21,9 @@ const VALIDATORS: usize = 4;
 
 /// Talking to the nodes waits, so it has a thread of its own.
 pub(super) async fn run(measure: Measure, place: &Place, out: Output) -> Result<Vec<Row>, Failure> {
+    if matches!(measure, Measure::NetRelease) {
+        return release::run(place, out).await;
+    }
     let place = place.clone();
     let measured = tokio::task::spawn_blocking(move || match measure {
         Measure::NetLoad => load::run(&place, out),
