@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use secnet_app::ports::*;
 use secnet_app::*;
-use secnet_crypto::SealKeyPair;
+use secnet_crypto::{SealKeyPair, SealPublicKey};
 use secnet_lock::*;
 use secnet_node::{Link, QuorumRelease};
 use secnet_types::*;
@@ -38,6 +38,8 @@ enum Mood {
 struct Away {
     desk: ReleaseDesk,
     card: SignedNodeCard,
+    /// That it is the next one's, signed with its own key, and that one's X-Wing key.
+    claims: (SignedNodeCard, SealPublicKey),
     log: Arc<Switched>,
     mood: Mutex<Mood>,
     asked: Mutex<Vec<NodeQuestion>>,
@@ -90,16 +92,14 @@ impl Link for Nodes {
         let mood = *node.mood.lock();
         Some(match NodeAnswer::from_bytes(&answer).unwrap() {
             NodeAnswer::Shares { mut shares } if mood == Mood::Garbles => {
-                shares.envelope[2000] ^= 1;
+                *shares.envelope.last_mut().unwrap() ^= 1;
                 NodeAnswer::Shares { shares }.to_bytes()
             }
             NodeAnswer::Shares { .. } if mood == Mood::Repeats => {
                 self.last.lock().clone().unwrap_or(answer)
             }
-            NodeAnswer::Node { card, key } if mood == Mood::Claims => {
-                let other = self.away.values().find(|it| it.card != node.card).unwrap();
-                let mut card = card;
-                card.value.member = other.card.value.member;
+            NodeAnswer::Node { .. } if mood == Mood::Claims => {
+                let (card, key) = node.claims.clone();
                 NodeAnswer::Node { card, key }.to_bytes()
             }
             NodeAnswer::Shares { .. } => {
@@ -123,9 +123,12 @@ fn four(ground: Ground<'_>) -> (Arc<dyn Release>, Arc<Nodes>) {
     let network = ground.log.genesis().network();
     let away = (1..).zip(ground.others).map(|(at, other): (u8, &Person)| {
         let card = NodeCard::sign(network, other.id, validator(at), other.key.as_ref());
+        let next = &ground.others[usize::from(at) % ground.others.len()];
+        let claims = NodeCard::sign(network, next.id, validator(at), other.key.as_ref());
+        let claims = (claims, next.sealing.public.clone());
         let (mood, asked) = (Mutex::new(Mood::Well), Mutex::default());
         let log = Arc::clone(ground.log);
-        (validator(at), Away { desk: desk(&other.sealing), card, log, mood, asked })
+        (validator(at), Away { desk: desk(&other.sealing), card, claims, log, mood, asked })
     });
     let nodes = Arc::new(Nodes { away: away.collect(), last: Mutex::default() });
     let here = Arc::new(desk(&ground.node.sealing));

@@ -62,22 +62,9 @@ impl Cause {
     }
 
     /// Does it occur in the test days only?
+    #[cfg(test)]
     pub(crate) fn is_new(self) -> bool {
         Self::MISUSE.iter().skip(Self::KNOWN).any(|own| *own == self)
-    }
-
-    /// Somebody looked at one person out of curiosity.
-    pub(crate) const fn is_snooping(self) -> bool {
-        matches!(
-            self,
-            Self::Prominent
-                | Self::Workmate
-                | Self::Household
-                | Self::FormerPatient
-                | Self::Acquaintance
-                | Self::Incident
-                | Self::FalseAlarm
-        )
     }
 
     pub(crate) const fn as_str(self) -> &'static str {
