@@ -12,7 +12,7 @@ use secnet_types::{Certificate, Digest, Header, Timestamp};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::block::NetworkBlock;
-use crate::limits::MAX_UNTOLD;
+use crate::limits::{MAX_CLOCK_BEHIND_MS, MAX_UNTOLD};
 use crate::mempool::Mempool;
 
 mod checked;
@@ -242,7 +242,12 @@ impl Ledger {
         self.checked.lock().retain(|(of, _), _| *of > header.height);
         self.look_at_passed_over(header.height);
         self.look_at_doubted(header.time);
-        let age_ms = self.clock.now().since_ms(header.time);
+        let now = self.clock.now();
+        // A block from the future shows that the clock here is behind: by it, old blocks would pass for new.
+        let age_ms = match header.time.since_ms(now) {
+            ahead if ahead > MAX_CLOCK_BEHIND_MS => u64::MAX,
+            _ => now.since_ms(header.time),
+        };
         *self.applied.lock() = Some((Instant::now(), age_ms));
         let height = self.tip().0;
         self.progress.send_modify(|progress| progress.height = height);

@@ -18,6 +18,9 @@ pub const MAX_BUILT_BYTES: usize = 1024 * 1024;
 pub const MAX_AHEAD_MS: u64 = 500;
 /// How far a block's time may be behind a validator's clock. The validator does not vote for an older one.
 pub const MAX_BEHIND_MS: u64 = 10_000;
+/// How far a final block's time may be ahead of the clock of the node that gets it: what the leader's may be, and this node's own
+/// as much behind. Beyond it the node's clock is wrong, and nothing that it says of a block's age is believed.
+pub const MAX_CLOCK_BEHIND_MS: u64 = 2 * MAX_AHEAD_MS;
 /// An idle network makes a block so long after the last one, in milliseconds.
 pub const HEARTBEAT_MS: u64 = 1000;
 

@@ -9,7 +9,7 @@ use commonware_cryptography::{Signer as _, ed25519::PrivateKey};
 use commonware_runtime::{Runner as _, Supervisor as _, deterministic};
 use futures::FutureExt as _;
 use secnet_ledger::commands_root;
-use secnet_types::Digest;
+use secnet_types::{Digest, Timestamp};
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::*;
@@ -192,5 +192,19 @@ fn a_view_is_as_old_as_its_last_block_however_late_that_came() {
         assert!((60_000..70_000).contains(&ledger.age_ms()), "caught up, but an old block");
         ledger.stop("the test ends it".into());
         assert_eq!(ledger.age_ms(), u64::MAX);
+    });
+}
+
+/// By a clock that is behind, old blocks would pass for new, and something be released that was revoked since.
+#[test]
+fn a_node_whose_clock_is_behind_holds_no_view_for_fresh() {
+    deterministic::Runner::default().start(|runtime| async move {
+        let block = proposed(&runtime).await;
+        for (behind_ms, fresh) in [(900, true), (1100, false), (600_000, false)] {
+            let (ledger, clock) = ledger();
+            clock.set(Timestamp(START.0 - behind_ms));
+            ledger.apply(&[(block.clone(), None)]).unwrap();
+            assert_eq!(ledger.age_ms() < 5000, fresh, "{behind_ms} ms behind");
+        }
     });
 }
