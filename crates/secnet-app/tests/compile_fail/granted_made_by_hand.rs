@@ -1,9 +1,9 @@
 //! Nobody makes a permission out of its parts.
 use secnet_app::Granted;
-use secnet_types::{DatasetId, DecisionId};
+use secnet_types::RequestDetail;
 
-fn forge(honest: Granted) -> Granted {
-    Granted { decision: DecisionId([0; 16]), dataset: DatasetId([0; 16]), ..honest }
+fn forge(honest: Granted, detail: RequestDetail) -> Granted {
+    Granted { detail, ..honest }
 }
 
 fn main() {}
