@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -329,8 +330,7 @@ impl Engine {
             },
             cups::Version::V1,
         );
-        let most = std::num::NonZeroUsize::new(keys.len()).unwrap_or(std::num::NonZeroUsize::MIN);
-        let mailbox = std::num::NonZeroUsize::new(MAILBOX).unwrap_or(std::num::NonZeroUsize::MIN);
+        let (most, mailbox) = (at_least_one(keys.len()), at_least_one(MAILBOX));
         let namespace = [engine_namespace(network).as_slice(), b"_P2P"].concat();
         // All nodes on one machine have one address, and need not be careful with each other.
         let config_for = if settings.listen.ip().is_loopback() {
@@ -383,6 +383,10 @@ impl Engine {
         };
         node::start(runtime.child("node"), parts, channels).await.map_err(|error| error.to_string())
     }
+}
+
+fn at_least_one(count: usize) -> NonZeroUsize {
+    NonZeroUsize::new(count).unwrap_or(NonZeroUsize::MIN)
 }
 
 fn public(key: &ValidatorKey) -> Option<PublicKey> {

@@ -38,6 +38,7 @@ pub struct PacketPart {
 }
 
 /// What a release node is asked.
+#[expect(clippy::large_enum_variant, reason = "made and taken apart at once")]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum NodeQuestion {
     /// Whose node is it, and what is sealed to it with?
@@ -76,6 +77,7 @@ pub enum NodeQuestion {
 }
 
 /// What it answers.
+#[expect(clippy::large_enum_variant, reason = "made and taken apart at once")]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum NodeAnswer {
     /// Who it is.

@@ -223,6 +223,9 @@ fn grantee(world: &World, delivery: &Delivery, detail: &GrantDetail) -> Grantee 
     grantee
 }
 
+/// Something else is asked for.
+type Change<'c> = dyn Fn(&mut ReleaseAsk) + 'c;
+
 /// A node decides by its own ledger: who asks may say what he likes.
 #[tokio::test]
 async fn a_node_releases_what_its_own_ledger_permits_and_nothing_else() {
@@ -243,7 +246,7 @@ async fn a_node_releases_what_its_own_ledger_permits_and_nothing_else() {
     let refused = NodeAnswer::Refused { why: Refused::NotPermitted };
     let eve = SealKeyPair::generate(&mut world.rng);
     let unlisted = RecordId([99; 16]);
-    let changes: Vec<Box<dyn Fn(&mut ReleaseAsk)>> = vec![
+    let changes: Vec<Box<Change<'_>>> = vec![
         Box::new(|ask| ask.requester = MemberId([9; 32])),
         Box::new(|ask| ask.request = RequestId([9; 16])),
         Box::new(|ask| ask.dataset = DatasetId([9; 16])),

@@ -65,13 +65,12 @@ struct Life {
 }
 
 impl Drop for Life {
+    #[expect(clippy::print_stderr, reason = "whoever looks at a failed life needs its story")]
     fn drop(&mut self) {
         if std::thread::panicking() {
             let seed = self.seed;
-            eprintln!(
-                "seed {seed} (SECNET_SIM_FIRST={seed} SECNET_SIM_SEEDS=1):\n{}",
-                self.story.join("\n")
-            );
+            let story = self.story.join("\n");
+            eprintln!("seed {seed} (SECNET_SIM_FIRST={seed} SECNET_SIM_SEEDS=1):\n{story}");
         }
     }
 }
@@ -104,7 +103,7 @@ impl Life {
         }
     }
 
-    fn tell(&mut self, network: &Network, what: String) {
+    fn tell(&mut self, network: &Network, what: &str) {
         let since = network.runtime.current().duration_since(std::time::UNIX_EPOCH).unwrap();
         self.story.push(format!("{:>7} ms  {what}", since.as_millis() as u64 - BEGINS.0));
     }
@@ -270,21 +269,23 @@ impl Life {
                 format!("the disk of {index} is nearly full")
             }
             _ => {
-                for index in honest {
-                    let stopped = network.running[index]
-                        .as_ref()
-                        .is_some_and(|running| running.ledger.trouble().is_some());
-                    if stopped {
-                        self.crash(network, index);
-                    }
-                    if network.running[index].is_none() {
-                        self.start(network, index).await;
-                    }
-                }
+                self.start_whoever_is_down(network, &honest).await;
                 "whoever is down is started".into()
             }
         };
-        self.tell(network, what);
+        self.tell(network, &what);
+    }
+
+    async fn start_whoever_is_down(&mut self, network: &mut Network, of: &[usize]) {
+        for index in of.iter().copied() {
+            let running = network.running[index].as_ref();
+            if running.is_some_and(|running| running.ledger.trouble().is_some()) {
+                self.crash(network, index);
+            }
+            if network.running[index].is_none() {
+                self.start(network, index).await;
+            }
+        }
     }
 
     /// Some time in which this and that happens.
@@ -331,7 +332,7 @@ impl Life {
                 self.start(network, index).await;
             }
         }
-        self.tell(network, "all is well".into());
+        self.tell(network, "all is well");
         let mut asked = 0_u64;
         while self.sent.iter().any(|sent| sent.event.is_none()) {
             // Whoever waits for an answer gets one; whoever was cut off asks again.
@@ -429,7 +430,7 @@ impl Life {
         for sent in &mut self.sent {
             sent.waiting.clear();
         }
-        self.tell(&network, "all lose power".into());
+        self.tell(&network, "all lose power");
         self.machines = network.machines;
     }
 }

@@ -171,7 +171,7 @@ async fn p9_the_same_question_gets_the_same_answer_at_every_door() {
         ] {
             let mut answers = Vec::new();
             for door in [Door::InProcess, Door::Http, Door::AuthZen] {
-                let mut node = prepared(story).await;
+                let mut node = Box::pin(prepared(story)).await;
                 let person = match who {
                     "bo" => World::copy(&node.world.bo),
                     "ada" => World::copy(&node.world.ada),

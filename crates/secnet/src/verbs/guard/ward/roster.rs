@@ -71,7 +71,7 @@ fn hours(staff: &Staff, number: u64, day: u64) -> Option<Hours> {
         Role::Doctor => match (day + 2 * number) % 10 {
             0 => Some(ON_CALL),
             1 => None,
-            _ if is_weekend(day) => ((day / 7 + number) % 5 == 0).then_some(WARD_DOCTOR),
+            _ if is_weekend(day) => (day / 7 + number).is_multiple_of(5).then_some(WARD_DOCTOR),
             _ => Some(WARD_DOCTOR),
         },
         _ => (!is_weekend(day)).then_some(OFFICE),

@@ -102,6 +102,9 @@ fn one_look_in_two_hundred_is_misuse_and_some_kinds_come_later_only() {
     }
 }
 
+/// Something that is so of a look, or not.
+type Thing = fn(&Seen) -> bool;
+
 #[test]
 fn misuse_stands_out_by_no_single_thing() {
     let ward = Ward::new(5, 120, &samples());
@@ -111,7 +114,7 @@ fn misuse_stands_out_by_no_single_thing() {
         .filter(|access| access.cause.is_misuse() || access.at % 5 == 0)
         .map(|access| (access.cause.is_misuse(), seen(&ward, access)))
         .collect();
-    let things: [(&str, fn(&Seen) -> bool); 9] = [
+    let things: [(&str, Thing); 9] = [
         ("care", |s| s.care),
         ("on shift", |s| s.on_shift),
         ("same unit", |s| s.same_unit),
