@@ -266,9 +266,9 @@ async fn a_segment_is_the_one_of_its_address_and_of_the_signed_digest() {
     for address in [address, Address::of(&other)] {
         assert!(!stored(&node, address).await);
     }
-    let named = answer(put(&node, &bo, "b3:zz", &content).send().await.unwrap()).await;
+    // Refused by its head alone: a body that is still on its way, and the next call on it, would meet a closed connection.
+    let named = answer(put(&node, &bo, "b3:zz", b"x").send().await.unwrap()).await;
     assert_eq!(named.status, StatusCode::BAD_REQUEST);
-    // Refused by its head alone: a body that is still on its way would meet a closed connection.
     let typed = put(&node, &bo, &address.to_string(), b"x");
     let typed = typed.header("content-encoding", "gzip").send().await.unwrap();
     assert_eq!(typed.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
