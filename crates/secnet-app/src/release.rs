@@ -36,6 +36,8 @@ pub struct Wanted {
     pub upload: UploadId,
     /// The records.
     pub records: BTreeSet<RecordId>,
+    /// How many of its release nodes it takes, as the upload was sealed.
+    pub threshold: u8,
     /// The upload's packets for its release nodes.
     pub packets: Vec<ReleasePacket>,
 }
@@ -142,14 +144,16 @@ impl Pdc {
         dataset: DatasetId,
         records: &[(RecordMeta, RecordEntry)],
     ) -> Result<Vec<Wanted>, crate::AccessError> {
-        let mut by_upload: BTreeMap<UploadId, BTreeSet<RecordId>> = BTreeMap::new();
+        let mut by_upload: BTreeMap<UploadId, (BTreeSet<RecordId>, u8)> = BTreeMap::new();
         for (_, entry) in records {
-            by_upload.entry(entry.upload()).or_default().insert(entry.record());
+            let (records, threshold) = by_upload.entry(entry.upload()).or_default();
+            records.insert(entry.record());
+            *threshold = entry.threshold().max(*threshold);
         }
         let mut wanted = Vec::with_capacity(by_upload.len());
-        for (upload, records) in by_upload {
+        for (upload, (records, threshold)) in by_upload {
             let packets = self.packets_of(dataset, upload).await?.release.clone();
-            wanted.push(Wanted { upload, records, packets });
+            wanted.push(Wanted { upload, records, threshold, packets });
         }
         Ok(wanted)
     }

@@ -168,6 +168,9 @@ impl Release for QuorumRelease {
         granted: &Granted,
         wanted: &[Wanted],
     ) -> Result<Vec<ReleasedShares>, ReleaseFailed> {
+        if wanted.is_empty() {
+            return Err(ReleaseFailed("no record is wanted".into()));
+        }
         let mut shares = Vec::new();
         for some in at_once(wanted) {
             shares.extend(self.release_at_once(granted, &some).await?);
@@ -228,12 +231,8 @@ struct Tally {
 impl Tally {
     fn of(wanted: &[&Wanted]) -> Self {
         let nodes = |of: &Wanted| of.packets.iter().map(|packet| packet.header.key).collect();
-        let missing = wanted.iter().map(|of| {
-            let nodes: BTreeSet<Digest> = nodes(of);
-            let needed = quorum(nodes.len());
-            // An upload without packets opens for nobody.
-            (of.upload, (nodes, needed.max(1)))
-        });
+        // By the packets that are left it could be too few, and be paid for what does not open.
+        let missing = wanted.iter().map(|of| (of.upload, (nodes(of), usize::from(of.threshold))));
         Self { missing: missing.collect(), shares: Vec::new(), failed: Vec::new() }
     }
 

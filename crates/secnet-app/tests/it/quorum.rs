@@ -319,6 +319,32 @@ fn desk_of(world: &World, pair: &SealKeyPair) -> ReleaseDesk {
     ReleaseDesk::new(pair, Arc::clone(&world.pdc.entropy), Arc::clone(&world.clock) as _)
 }
 
+/// What the data centre has lost makes no smaller number enough: that would be paid for, and open for nobody.
+#[tokio::test]
+async fn packets_that_are_lost_do_not_lower_what_it_takes() {
+    let (mut world, nodes) = world(6).await;
+    world.granted(None, PRICE).await;
+    let bo = bo(&world);
+    let (call, _) = world.call(&bo, Purpose::Treatment, None);
+    let delivery = released(world.pdc.access(&call).await.unwrap());
+    let (entry, records) = (&delivery.records[0].1, delivery.granted.records());
+    let kept = world.pdc.archive.list(EntryKind::ReleasePacket, &entry.upload().0).await.unwrap();
+    let packets = kept.iter().map(|(_, bytes)| ReleasePacket::from_bytes(bytes).unwrap());
+    let mut wanted = [Wanted {
+        upload: entry.upload(),
+        records: records.iter().copied().collect(),
+        threshold: entry.threshold(),
+        packets: packets.collect(),
+    }];
+    for left in [3, 2] {
+        wanted[0].packets.truncate(left);
+        let answered = world.pdc.release.release(&delivery.granted, &wanted).await;
+        assert_eq!(answered.is_ok(), left == 3, "{left} packets");
+    }
+    assert!(world.pdc.release.release(&delivery.granted, &[]).await.is_err());
+    drop(nodes);
+}
+
 /// Each node takes records out of its own packet; one that is away is waited for.
 #[tokio::test]
 async fn records_are_forgotten_by_every_node() {
