@@ -134,15 +134,25 @@ async fn begin(node: &Node, out: Output, patient: PlainPatient) -> Result<Story<
     Ok(Story { node, out, hospital, owner, doctor, dataset, records, steps: Vec::new() })
 }
 
+/// Tell of a step, if it behaved.
+fn check(
+    (out, steps): (Output, &mut Vec<serde_json::Value>),
+    step: &'static str,
+    holds: bool,
+    told: &str,
+) -> Result<(), Failure> {
+    steps.push(json!({ "step": step, "ok": holds, "told": told }));
+    if !holds {
+        return Err(Failure::new("demo", format!("the step `{step}` did not behave: {told}"))
+            .hint("this is a bug; please report it"));
+    }
+    out.say(told);
+    Ok(())
+}
+
 impl Story<'_> {
     fn check(&mut self, step: &'static str, holds: bool, told: &str) -> Result<(), Failure> {
-        self.steps.push(json!({ "step": step, "ok": holds, "told": told }));
-        if !holds {
-            return Err(Failure::new("demo", format!("the step `{step}` did not behave: {told}"))
-                .hint("this is a bug; please report it"));
-        }
-        self.out.say(told);
-        Ok(())
+        check((self.out, &mut self.steps), step, holds, told)
     }
 
     fn wanted(&self, purpose: Purpose, scope: Scope) -> Wanted {
