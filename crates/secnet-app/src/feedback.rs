@@ -11,6 +11,7 @@ use secnet_types::{
 
 use crate::AccessError;
 use crate::access::facts_name;
+use crate::history::parse;
 use crate::kept::Amiss;
 use crate::pdc::Pdc;
 use crate::ports::{Archive, ArchiveError, Change, EntryKind, EntryName};
@@ -19,6 +20,10 @@ use crate::ports::{Archive, ArchiveError, Change, EntryKind, EntryName};
 pub const MAX_NOTE_BYTES: usize = 1024;
 /// Most statements that are taken at once.
 pub const MAX_FEEDBACK_AT_ONCE: usize = 1024;
+/// How far an author's clock may be ahead of the data centre's. What is dated later could never be replaced by its author.
+const MAX_AHEAD_MS: u64 = 60_000;
+/// Attempts looked through at a time.
+const ATTEMPTS_AT_ONCE: usize = 1024;
 
 /// Was the decision right?
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
@@ -126,7 +131,7 @@ fn parsed(name: &EntryName, bytes: &[u8]) -> Result<Signed<Feedback>, String> {
 
 impl Pdc {
     /// Take statements, all or none: durable when this returns. What the same author said before of the same decision stands,
-    /// unless `change` says that it is to be replaced; then too what it said later.
+    /// unless `change` says that it is to be replaced; then too what it said later. The same statement once more changes nothing.
     ///
     /// May speak: whoever owned the dataset when it was decided, a delegate of that owner for grants, and this data centre.
     ///
@@ -137,35 +142,28 @@ impl Pdc {
         statements: &[Signed<Feedback>],
         change: bool,
     ) -> Result<(), FeedbackError> {
-        let malformed = |what: &str| FeedbackError::Malformed(what.to_owned());
-        if statements.len() > MAX_FEEDBACK_AT_ONCE {
-            return Err(malformed("these are too many statements at once; give them in parts"));
+        self.well_formed(statements)?;
+        let mut wanted = BTreeMap::<MemberId, BTreeSet<DecisionId>>::new();
+        for statement in statements {
+            self.signed_by_author(statement)?;
+            let said = &statement.value;
+            wanted.entry(said.author).or_default().insert(said.decision);
         }
-        let wanted: BTreeSet<DecisionId> = statements.iter().map(|s| s.value.decision).collect();
-        if wanted.len() < statements.len() {
-            return Err(malformed("one decision is named twice"));
+        let mut known = BTreeMap::new();
+        for (author, decisions) in &wanted {
+            known.extend(self.datasets_decided(*author, decisions).await?);
         }
-        let known = self.decided_on(&wanted).await?;
         let mut changes = Vec::with_capacity(statements.len());
         for statement in statements {
             let said = &statement.value;
-            if said.network != self.network() {
-                return Err(malformed("the statement is about another network"));
-            }
-            if said.note.len() > MAX_NOTE_BYTES {
-                return Err(malformed("the note is too long; at most 1,024 bytes"));
-            }
-            self.signed_by_author(statement)?;
-            let about = known.get(&said.decision);
-            let about = about.filter(|(dataset, owner)| {
-                *dataset == said.dataset && self.may_speak(said.author, *owner)
-            });
-            let facts = facts_name(said.dataset, said.decision);
-            if about.is_none() || self.archive.get(&facts).await?.is_none() {
+            if known.get(&said.decision) != Some(&said.dataset) {
                 return Err(FeedbackError::Unknown(said.decision));
             }
             let name = name(said.dataset, said.decision, said.author);
-            let before = self.archive.get(&name).await?;
+            let (bytes, before) = (statement.to_bytes(), self.archive.get(&name).await?);
+            if before.as_ref() == Some(&bytes) {
+                continue;
+            }
             match before.map(|before| parsed(&name, &before)) {
                 Some(Ok(before)) if !change => {
                     let (decision, finding) = (said.decision, before.value.finding);
@@ -177,23 +175,91 @@ impl Pdc {
                 }
                 None | Some(_) => {}
             }
-            changes.push(Change { name, value: Some(statement.to_bytes()) });
+            changes.push(Change { name, value: Some(bytes) });
         }
         Ok(self.archive.write(changes).await?)
     }
 
-    /// The datasets of decisions of this data centre that `author` may speak about; others are left out.
+    /// What can be seen to be wrong without looking anything up.
+    fn well_formed(&self, statements: &[Signed<Feedback>]) -> Result<(), FeedbackError> {
+        let malformed = |what: &str| Err(FeedbackError::Malformed(what.to_owned()));
+        if statements.len() > MAX_FEEDBACK_AT_ONCE {
+            return malformed("these are too many statements at once; give them in parts");
+        }
+        let decisions: BTreeSet<DecisionId> =
+            statements.iter().map(|statement| statement.value.decision).collect();
+        if decisions.len() < statements.len() {
+            return malformed("one decision is named twice");
+        }
+        let latest = self.now().plus_ms(MAX_AHEAD_MS);
+        for Signed { value: said, .. } in statements {
+            if said.network != self.network() {
+                return malformed("the statement is about another network");
+            }
+            if said.note.len() > MAX_NOTE_BYTES {
+                return malformed("the note is too long; at most 1,024 bytes");
+            }
+            if said.at > latest {
+                return malformed("the statement is of a time to come; set the clock right");
+            }
+        }
+        Ok(())
+    }
+
+    /// The datasets of decisions of this data centre that `author` may speak about; others are left out. It is looked through what
+    /// was tried with the data of those in whose name the author speaks, and nothing else: how long it takes tells nothing of others'.
     ///
     /// # Errors
-    /// The log cannot be read.
+    /// The log or the archive cannot be read.
     pub async fn datasets_decided(
         &self,
         author: MemberId,
         decisions: &BTreeSet<DecisionId>,
     ) -> Result<BTreeMap<DecisionId, DatasetId>, AccessError> {
-        let known = self.decided_on(decisions).await?.into_iter();
-        let may = known.filter(|(_, (_, owner))| self.may_speak(author, *owner));
-        Ok(may.map(|(decision, (dataset, _))| (decision, dataset)).collect())
+        self.catch_up().await?;
+        let owners = self.timeline.lock().owners_then();
+        let mut found = BTreeMap::new();
+        for owner in owners.into_iter().filter(|owner| self.may_speak(author, *owner)) {
+            let mut before = Some(u64::MAX);
+            while let (Some(end), true) = (before, found.len() < decisions.len()) {
+                let (events, earlier) = self.timeline.lock().page(owner, end, ATTEMPTS_AT_ONCE);
+                for index in events.iter().rev() {
+                    let decided = self.decided_in(*index).await?;
+                    found.extend(decided.filter(|(decision, _)| decisions.contains(decision)));
+                }
+                before = events.first().copied().filter(|_| earlier);
+            }
+        }
+        let mut kept = BTreeMap::new();
+        for (decision, dataset) in found {
+            if self.archive.get(&facts_name(dataset, decision)).await?.is_some() {
+                kept.insert(decision, dataset);
+            }
+        }
+        Ok(kept)
+    }
+
+    /// The decision in an event, and on what dataset it was.
+    async fn decided_in(&self, index: u64) -> Result<Option<(DecisionId, DatasetId)>, AccessError> {
+        let Some((_, bytes)) = self.log.events(index, 1).await?.pop() else { return Ok(None) };
+        Ok(parse(index, &bytes)?.effects.iter().find_map(|effect| match effect {
+            Effect::Decided { decision, dataset, .. } => Some((*decision, *dataset)),
+            _ => None,
+        }))
+    }
+
+    /// What `author` has said of a decision, if it said anything.
+    ///
+    /// # Errors
+    /// The archive cannot be read, or the statement is damaged.
+    pub async fn feedback_of(
+        &self,
+        author: MemberId,
+        (decision, dataset): (DecisionId, DatasetId),
+    ) -> Result<Option<Feedback>, AccessError> {
+        let name = name(dataset, decision, author);
+        let Some(bytes) = self.archive.get(&name).await? else { return Ok(None) };
+        parsed(&name, &bytes).map(|said| Some(said.value)).map_err(AccessError::Damaged)
     }
 
     /// Everything that was said of decisions on a dataset.
@@ -221,33 +287,6 @@ impl Pdc {
         });
         let genuine = current == Some(true) && statement.verify().is_ok();
         if genuine { Ok(()) } else { Err(AccessError::Unauthenticated) }
-    }
-
-    /// On what dataset these decisions were, and who owned it then. One walk through the log for all of them.
-    async fn decided_on(
-        &self,
-        wanted: &BTreeSet<DecisionId>,
-    ) -> Result<BTreeMap<DecisionId, (DatasetId, MemberId)>, AccessError> {
-        self.catch_up().await?;
-        let mut found = BTreeMap::new();
-        self.for_each_event(|index, event| {
-            for effect in &event.effects {
-                let Effect::Decided { decision, dataset, .. } = effect else { continue };
-                if wanted.contains(decision) {
-                    found.insert(*decision, (*dataset, index));
-                }
-            }
-        })
-        .await?;
-        let timeline = self.timeline.lock();
-        let owner = |event| {
-            let mut owners = timeline.owners_then().into_iter();
-            owners.find(|owner| timeline.was_attempt_on(*owner, event))
-        };
-        let known = found.into_iter();
-        Ok(known
-            .filter_map(|(id, (dataset, event))| Some((id, (dataset, owner(event)?))))
-            .collect())
     }
 }
 

@@ -148,7 +148,7 @@ impl Timeline {
     }
 
     /// The newest events before this one, oldest first; and whether there are earlier ones.
-    fn page(&self, owner: MemberId, before: u64, limit: usize) -> (Vec<u64>, bool) {
+    pub(crate) fn page(&self, owner: MemberId, before: u64, limit: usize) -> (Vec<u64>, bool) {
         let all = self.attempts.get(&owner).map_or(&[][..], Vec::as_slice);
         let end = all.partition_point(|index| *index < before);
         let start = end.saturating_sub(limit);

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
-use secnet_app::AccessCall;
+use secnet_app::{AccessCall, Feedback, Finding, Outcome};
 use secnet_crypto::SigningKey;
 use secnet_gateway::{Bulletin, Gateway, Limits, router, serve};
 use secnet_types::limits::MAX_COMMAND_LIFETIME_MS;
@@ -57,6 +57,8 @@ async fn main() {
     world.submit(&world.ada, Operation::PublishRule { listing }).await;
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("checkpoint"), "no network\n").unwrap();
+    let by_requester = sent_by_requester(&mut world).await;
+    let by_owner = sent_by_owner(&mut world).await;
     // Programs that try a node out call it faster than members do.
     let limits = Limits { rate_per_second: 100_000, burst: 100_000, ..Limits::default() };
     let gateway = Gateway::new(Arc::clone(&world.pdc), limits);
@@ -76,8 +78,8 @@ async fn main() {
         "group": GroupId::derive(world.bo.id, group.value.id).to_string(),
         "rule": rule.to_string(),
         "people": {
-            "ada": { "member": world.ada.id.to_string(), "seed": hex(world.ada.key.seed()), "send": sent_by_owner(&world) },
-            "bo": { "member": world.bo.id.to_string(), "seed": hex(world.bo.key.seed()), "send": sent_by_requester(&mut world).await },
+            "ada": { "member": world.ada.id.to_string(), "seed": hex(world.ada.key.seed()), "send": by_owner },
+            "bo": { "member": world.bo.id.to_string(), "seed": hex(world.bo.key.seed()), "send": by_requester },
         },
     });
     println!("{told}");
@@ -125,9 +127,25 @@ fn lasting(
 }
 
 /// What an owner may send where, ready made.
-fn sent_by_owner(world: &world::World) -> Value {
+async fn sent_by_owner(world: &mut world::World) -> Value {
     let group = lasting(world, &world.ada, 0xa1, Operation::CreateGroup);
+    let bo = world::World::copy(&world.bo);
+    let (call, _) = world.call(&bo, Purpose::Marketing, None);
+    let Outcome::Denied(refusal) = world.pdc.access(&call).await.unwrap() else { panic!() };
+    let decision = refusal.decision.unwrap();
+    let said = Feedback {
+        network: world.pdc.network(),
+        decision,
+        dataset: world.dataset,
+        author: world.ada.id,
+        finding: Finding::Fine,
+        at: world.clock_now(),
+        note: String::new(),
+    };
+    let said = Signed::sign(said, world.ada.key.as_ref());
     json!({
+        "decision": decision.to_string(),
+        "/v1/feedback": [{ "statements": [b64(&said.to_bytes())] }],
         "/v1/commands": [{ "command": b64(&group.to_bytes()) }],
         "/v1/commands/forecast": [{ "command": b64(&group.to_bytes()) }],
     })

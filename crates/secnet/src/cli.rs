@@ -11,6 +11,7 @@ use crate::failure::{Exit, Failure};
 use crate::files;
 use crate::node::Node;
 use crate::output::Output;
+use crate::remote::RemoteArgs;
 use crate::vault::Where;
 use crate::verbs;
 
@@ -223,6 +224,7 @@ impl Verb {
             Self::Log(args) => &args.remote,
             Self::Wallet(args) => &args.remote,
             Self::Rules(args) => &args.remote,
+            Self::Guard(args) => return args.remote().is_some_and(RemoteArgs::is_given),
             Self::Shred(args) => &args.remote,
             _ => return false,
         };
@@ -246,6 +248,7 @@ impl Verb {
             Self::Log(args) => verbs::log::run_remote(globals, out, args).await,
             Self::Wallet(args) => verbs::wallet::run_remote(globals, out, args).await,
             Self::Rules(args) => verbs::rules::run_remote(globals, out, args).await,
+            Self::Guard(args) => verbs::guard::run_remote(globals, out, args).await,
             Self::Shred(_) => verbs::shred::run_remote(),
             // They know of no node elsewhere.
             _ => Ok(()),

@@ -12,7 +12,7 @@ const LOCAL: [(&[&str], &str, &str); 6] = [
     (
         &["guard"],
         "what the guard has learnt, and what it was told, stays in the data centre and is signed with its own key",
-        "do it in the data centre's folder while no node serves it, without --url",
+        "do it in the data centre's folder while no node serves it, without --url; elsewhere owners say what decisions were with `secnet guard feedback`, and `secnet log --as OWNER` has their reasons",
     ),
     (
         &["backup", "restore", "fsck", "doctor", "config"],

@@ -10,6 +10,7 @@ mod consents;
 mod datasets;
 mod effects;
 mod events;
+mod feedback;
 mod health;
 mod history;
 mod inbox;
@@ -86,6 +87,8 @@ pub(crate) fn for_members() -> OpenApiRouter<Arc<Gateway>> {
         .routes(routes!(inbox::asks))
         .routes(routes!(inbox::put_aside, inbox::take_up))
         .routes(routes!(inbox::aside))
+        .routes(routes!(feedback::say))
+        .routes(routes!(feedback::about))
         .routes(routes!(history::history))
         .routes(routes!(history::statement))
         .routes(routes!(consents::consents))

@@ -30,6 +30,7 @@ KNOWN = {
     "rule": TOLD["rule"],
     "request": SENT.get("request"),
     "event": SENT.get("event"),
+    "decision": SENT.get("decision"),
     "code": "denied",
 }
 STREAMS = ("/v1/events", "/v1/alerts")

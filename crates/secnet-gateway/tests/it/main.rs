@@ -15,6 +15,7 @@ mod document;
 mod doors;
 mod events;
 mod features;
+mod feedback;
 mod fields;
 mod hidden;
 #[path = "../../../secnet-app/tests/it/hosted.rs"]

@@ -445,6 +445,17 @@ fn reading(s: &mut Story, dev: &Dev, dataset: &str) {
     assert_eq!(attempts.len(), 3);
     assert!(attempts.iter().all(|attempt| attempt["dataset"] == dataset), "{attempts:?}");
     assert!(attempts.iter().any(|attempt| attempt["requester"] == "dr-bo"), "by name");
+    let decision = text(&attempts[0]["decision"]);
+    let say = ["guard", "feedback", &decision, "--verdict", "fine", "--as"];
+    let foreseen = dev.at(&[&say[..], &["ada", "--dry-run"]].concat());
+    s.checked("guard feedback --dry-run", foreseen);
+    let said = s.checked("guard feedback", dev.at(&[&say[..], &["ada"]].concat()));
+    assert_eq!((&said["by"], &said["decisions"][0]), (&"ada".into(), &attempts[0]["decision"]));
+    assert_eq!(dev.at(&[&say[..], &["dr-bo"]].concat()).error()["code"], "not-visible");
+    let wrong = ["guard", "feedback", &decision, "--verdict", "wrong", "--as", "ada"];
+    assert_eq!(dev.at(&wrong).error()["code"], "already-said");
+    s.checked("guard feedback", dev.at(&[&wrong[..], &["--change"]].concat()));
+    assert_eq!(dev.at(&wrong[..5]).error()["code"], "usage", "who says so?");
     assert_eq!(dev.at(&["log"]).error()["code"], "not-remote");
 
     let listed = s.checked("data ls --url", dev.at(&["data", "ls", "--as", "ada"]));

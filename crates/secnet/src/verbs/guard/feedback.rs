@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use clap::{Args, ValueEnum};
+use secnet_app::ports::Clock as _;
 use secnet_app::{Feedback, FeedbackError, Finding};
 use secnet_types::{DecisionId, MemberId, Signed, Signer};
 use serde_json::json;
@@ -11,6 +12,9 @@ use crate::cli::Globals;
 use crate::failure::{Exit, Failure};
 use crate::node::{Node, access_failure};
 use crate::output::Output;
+use crate::remote::{Answer, How, RemoteArgs, encoded, text, wrong};
+use crate::show;
+use crate::system::SystemClock;
 
 #[derive(Debug, Args)]
 pub(crate) struct FeedbackArgs {
@@ -23,12 +27,14 @@ pub(crate) struct FeedbackArgs {
     /// Why, in words; kept in the data centre.
     #[arg(long, default_value = "")]
     note: String,
-    /// Who says so: the owner, or a delegate. Default: the data centre itself.
+    /// Who says so: the owner, or a delegate. Default, in the folder: the data centre itself.
     #[arg(long = "as", value_name = "NAME")]
     author: Option<String>,
     /// Say otherwise than before.
     #[arg(long)]
     change: bool,
+    #[command(flatten)]
+    pub remote: RemoteArgs,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -48,6 +54,23 @@ impl From<Said> for Finding {
     }
 }
 
+impl FeedbackArgs {
+    fn what(&self) -> String {
+        show::count(self.decisions.len(), "decision")
+    }
+
+    fn would(&self) -> String {
+        format!("say of {} that it was {}", self.what(), Finding::from(self.verdict).as_str())
+    }
+
+    fn tell(&self, out: Output, by: &str) {
+        let said = Finding::from(self.verdict).as_str();
+        let decisions: Vec<String> = self.decisions.iter().map(ToString::to_string).collect();
+        let value = json!({ "said": said, "by": by, "decisions": decisions });
+        out.result(&value, |_| format!("{by} says of {}: {said}", self.what()));
+    }
+}
+
 pub(super) async fn run(
     node: &Node,
     globals: &Globals,
@@ -59,19 +82,51 @@ pub(super) async fn run(
         Some(identity) => (identity.member(), &identity.signing),
         None => (node.pdc.member, node.pdc.signer.as_ref()),
     };
-    let finding = Finding::from(args.verdict);
-    let (said, count) = (finding.as_str(), args.decisions.len());
-    let what = format!("{count} {}", if count == 1 { "decision" } else { "decisions" });
     if globals.dry_run {
-        out.would(&format!("say of {what} that it was {said}"));
+        out.would(&args.would());
         return Ok(());
     }
-    let statement = (finding, args.note.as_str(), args.change);
+    let statement = (args.verdict.into(), args.note.as_str(), args.change);
     say(node, (member, signer), &args.decisions, statement).await?;
-    let decisions: Vec<String> = args.decisions.iter().map(ToString::to_string).collect();
-    let by = node.name_of(member);
-    let value = json!({ "said": said, "by": by, "decisions": decisions });
-    out.result(&value, |_| format!("{by} says of {what}: {said}"));
+    args.tell(out, &node.name_of(member));
+    Ok(())
+}
+
+/// At a node elsewhere: signed here, kept there.
+pub(super) async fn run_remote(
+    globals: &Globals,
+    out: Output,
+    args: FeedbackArgs,
+) -> Result<(), Failure> {
+    let name = args.author.as_deref().ok_or_else(|| {
+        Failure::new("usage", "say who speaks")
+            .hint("secnet guard feedback DECISION --verdict wrong --as NAME --url URL")
+            .exit(Exit::Usage)
+    })?;
+    let (remote, author, how) = args.remote.open_as(name, globals, out)?;
+    let (network, mut statements) = (remote.network().await?, Vec::new());
+    for decision in &args.decisions {
+        let about = remote.client.look(&author, &format!("/v1/feedback/{decision}")).await?;
+        let dataset = text(&about, "dataset")?.parse().map_err(|error| wrong(&error))?;
+        let feedback = Feedback {
+            network,
+            decision: *decision,
+            dataset,
+            author: author.member(),
+            finding: args.verdict.into(),
+            at: SystemClock.now(),
+            note: args.note.clone(),
+        };
+        statements.push(encoded(&Signed::sign(feedback, &author.signing).to_bytes()));
+    }
+    if how == How::Foresee {
+        out.would(&args.would());
+        return Ok(());
+    }
+    let body = json!({ "statements": statements, "change": args.change });
+    if let Answer::Done(_) = remote.client.call(&author, "/v1/feedback", &body).await? {
+        args.tell(out, &author.card.name);
+    }
     Ok(())
 }
 

@@ -26,6 +26,7 @@ use crate::cli::Globals;
 use crate::failure::{Exit, Failure};
 use crate::node::Node;
 use crate::output::Output;
+use crate::remote::RemoteArgs;
 pub(crate) use feedback::say;
 use load::LoadError;
 use measure::{Line, Measured, Run};
@@ -91,6 +92,14 @@ impl GuardArgs {
         }
     }
 
+    /// Where a node is, if it can be done at one elsewhere.
+    pub(crate) const fn remote(&self) -> Option<&RemoteArgs> {
+        match &self.what {
+            What::Feedback(args) => Some(&args.remote),
+            _ => None,
+        }
+    }
+
     /// Does it need an open folder?
     pub(crate) const fn needs_folder(&self) -> bool {
         !matches!(self.what, What::Eval { .. } | What::Ward(_))
@@ -114,6 +123,19 @@ pub(crate) async fn run_in(
         What::Promote(args) => models::promote(node, globals, out, args).await,
         What::RollBack => models::roll_back(node, globals, out).await,
         What::Irregularities(args) => irregularities::run(node, out, &args).await,
+    }
+}
+
+/// At a node elsewhere.
+pub(crate) async fn run_remote(
+    globals: &Globals,
+    out: Output,
+    args: GuardArgs,
+) -> Result<(), Failure> {
+    match args.what {
+        What::Feedback(args) => feedback::run_remote(globals, out, args).await,
+        // They know of no node elsewhere.
+        _ => Ok(()),
     }
 }
 
