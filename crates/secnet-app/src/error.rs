@@ -2,7 +2,7 @@
 
 use secnet_ledger::Rejection;
 
-use crate::ports::{ArchiveError, LogError, SubmitError, VaultError};
+use crate::ports::{ArchiveError, LogError, SubmitError, Unaged, VaultError};
 use crate::release::ReleaseFailed;
 
 /// Why something could not be done at all. A refusal is not an error: see [`crate::Outcome`].
@@ -27,10 +27,12 @@ pub enum AccessError {
     #[error(transparent)]
     Log(#[from] LogError),
     /// The view of the ledger is too old to release anything on.
-    #[error("{}", stale(*age_ms))]
+    #[error("{}; nothing is released meanwhile", stale(*age_ms, *unaged))]
     StaleLedger {
         /// How old.
         age_ms: u64,
+        /// Why it has no age, if it has none.
+        unaged: Option<Unaged>,
     },
     /// The decision was an allow, but nothing may be released on it any more.
     #[error("nothing is released: {0}")]
@@ -58,15 +60,30 @@ pub enum AccessError {
     Damaged(String),
 }
 
-/// A ledger that cannot write has no age.
-fn stale(age_ms: u64) -> String {
-    match age_ms {
-        u64::MAX => "the ledger cannot be written; nothing is released meanwhile".into(),
-        _ => format!(
-            "the ledger was last heard of {age_ms} ms ago; nothing is released on a view that old"
-        ),
+/// What makes a view too old.
+fn stale(age_ms: u64, unaged: Option<Unaged>) -> String {
+    match unaged {
+        Some(unaged) => unaged.to_string(),
+        None => format!("the ledger was last heard of {age_ms} ms ago"),
     }
 }
+
+/// What to do about it.
+const fn refreshed(unaged: Option<Unaged>) -> &'static str {
+    match unaged {
+        Some(Unaged::NoRoom) => ROOM,
+        Some(Unaged::Failing) => DISK_AND_NETWORK,
+        Some(Unaged::ClockBehind) => {
+            "set the clock of the data centre's machine: the next block shows that it is right; then send the same request again: it is charged once"
+        }
+        Some(Unaged::Unheard) | None => {
+            "see whether the data centre reaches the network's validators, and whether enough of them run; then send the same request again: it is charged once"
+        }
+    }
+}
+
+const ROOM: &str = "make room on the data centre's disk: it goes on by itself; what ends rights or destroys data is taken meanwhile";
+const DISK_AND_NETWORK: &str = "check disk and network of the data centre, then send the same request again: it is charged once";
 
 impl From<SubmitError> for AccessError {
     fn from(error: SubmitError) -> Self {
@@ -113,6 +130,7 @@ impl AccessError {
             Self::Ledger(SubmitError::Invalid(_)) => "invalid-command",
             Self::Ledger(SubmitError::Busy) => "busy",
             Self::Ledger(SubmitError::NoRoom)
+            | Self::StaleLedger { unaged: Some(Unaged::NoRoom), .. }
             | Self::Vault(VaultError::NoRoom)
             | Self::Archive(ArchiveError::NoRoom) => "disk-full",
             Self::Log(LogError::NoSuchEvent(_)) => "no-such-event",
@@ -153,18 +171,14 @@ impl AccessError {
             Self::Ledger(SubmitError::Busy) => "try again in a moment",
             Self::Ledger(SubmitError::NoRoom)
             | Self::Vault(VaultError::NoRoom)
-            | Self::Archive(ArchiveError::NoRoom) => {
-                "make room on the data centre's disk: it goes on by itself; what ends rights or destroys data is taken meanwhile"
-            }
+            | Self::Archive(ArchiveError::NoRoom) => ROOM,
             Self::Log(LogError::NotACommand(_)) => "ask for the receipt of the command before it",
+            Self::StaleLedger { unaged, .. } => refreshed(*unaged),
             Self::Ledger(SubmitError::Unavailable(_))
             | Self::Log(LogError::Unavailable(_))
-            | Self::StaleLedger { .. }
             | Self::Release(_)
             | Self::Vault(VaultError::Storage(_))
-            | Self::Archive(ArchiveError::Storage(_)) => {
-                "check disk and network of the data centre, then send the same request again: it is charged once"
-            }
+            | Self::Archive(ArchiveError::Storage(_)) => DISK_AND_NETWORK,
             Self::Erased(_) => {
                 "nobody can see or be granted anything of it any more; the ledger's log says when"
             }

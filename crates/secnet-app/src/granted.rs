@@ -180,7 +180,8 @@ impl Permit {
     /// [`AccessError::StaleLedger`], [`AccessError::NotReleased`].
     pub fn still_holds(&self, view: &View<'_>, now: Timestamp) -> Result<(), AccessError> {
         if view.age_ms > MAX_VIEW_AGE_MS {
-            return Err(AccessError::StaleLedger { age_ms: view.age_ms });
+            let (age_ms, unaged) = (view.age_ms, view.unaged);
+            return Err(AccessError::StaleLedger { age_ms, unaged });
         }
         let now = now.max(view.time);
         if self.collect_by <= now {

@@ -1,6 +1,10 @@
 //! The ports: everything the flow needs from outside. Each has at least two implementations, one of them the
 //! simulator's.
 
+mod standing;
+
+pub use standing::{Standing, Trouble, Unaged};
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use secnet_crypto::Address;
@@ -78,6 +82,8 @@ pub struct View<'a> {
     /// How long ago, in milliseconds of this machine's monotonic clock, the ledger last showed that it is alive. A solo
     /// ledger that can still write is always 0; a follower of a network reports its distance to the last block.
     pub age_ms: u64,
+    /// Why it counts as older than anything, if it does: `age_ms` is the largest number then.
+    pub unaged: Option<Unaged>,
 }
 
 impl View<'_> {
@@ -86,38 +92,6 @@ impl View<'_> {
     pub fn network(&self) -> NetworkId {
         self.state.network()
     }
-}
-
-/// How a ledger is.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Standing {
-    /// What is wrong, if anything is. Nothing is released meanwhile.
-    pub trouble: Option<Trouble>,
-    /// Bytes that can still be written besides the reserve, if that is known.
-    pub free: Option<u64>,
-    /// Bytes kept for what is ordered when there is no room otherwise.
-    pub reserve: u64,
-}
-
-impl Standing {
-    /// Is there room only for what takes something away?
-    #[must_use]
-    pub fn lacks_room(&self) -> bool {
-        matches!(self.trouble, Some(Trouble::NoRoom))
-    }
-}
-
-/// Why a ledger orders nothing, or not everything.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Trouble {
-    /// The disk is full, or nearly: only commands are ordered that take something away.
-    #[error(
-        "the disk is full: no data is released, and only what ends rights or destroys data is taken until there is room"
-    )]
-    NoRoom,
-    /// It cannot write.
-    #[error("the ledger cannot write, so nothing is released: {0}")]
-    Failing(String),
 }
 
 /// Where a command ended up.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use parking_lot::Mutex;
-use secnet_app::ports::{Clock, Committed, SubmitError, View};
+use secnet_app::ports::{Clock, Committed, SubmitError, Unaged, View};
 use secnet_ledger::{Outcome, Verified};
 use secnet_node::{Chain, FinalBlock};
 use secnet_types::{Certificate, Digest, Header, Timestamp};
@@ -124,6 +124,7 @@ impl Ledger {
             time: executor.time(),
             log_size: executor.log_size(),
             age_ms: self.age_ms(),
+            unaged: self.unaged(),
         });
     }
 
@@ -199,6 +200,16 @@ impl Ledger {
                 since.saturating_add(age_ms)
             }
             _ => u64::MAX,
+        }
+    }
+
+    /// Why there is no age.
+    pub(crate) fn unaged(&self) -> Option<Unaged> {
+        match *self.applied.lock() {
+            _ if self.trouble().is_some() => Some(Unaged::Failing),
+            None => Some(Unaged::Unheard),
+            Some((_, u64::MAX)) => Some(Unaged::ClockBehind),
+            Some(_) => None,
         }
     }
 

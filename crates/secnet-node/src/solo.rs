@@ -15,7 +15,9 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use secnet_app::ports::{Clock, Committed, Log, LogError, Standing, SubmitError, View};
+use secnet_app::ports::{
+    Clock, Committed, Log, LogError, Standing, SubmitError, Trouble, Unaged, View,
+};
 use secnet_ledger::{Invalid, Rejection, Verified, VerifyingPool};
 use secnet_types::{Effect, Genesis, Receipt, Timestamp, limits};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -145,13 +147,18 @@ impl Log for Solo {
 
     fn read(&self, reader: &mut dyn FnMut(&View<'_>)) {
         let executor = self.chain.executor();
+        let unaged = self.health.borrow().trouble.as_ref().map(|trouble| match trouble {
+            Trouble::NoRoom => Unaged::NoRoom,
+            Trouble::Failing(_) => Unaged::Failing,
+        });
         reader(&View {
             state: executor.state(),
             height: executor.height(),
             time: executor.time(),
             log_size: executor.log_size(),
             // A ledger that cannot write is as good as not heard of.
-            age_ms: if self.health.borrow().trouble.is_some() { u64::MAX } else { 0 },
+            age_ms: if unaged.is_some() { u64::MAX } else { 0 },
+            unaged,
         });
     }
 

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use secnet_app::ports::{Clock, Committed, Log, LogError, Standing, SubmitError, Trouble, View};
+use secnet_app::ports::{
+    Clock, Committed, Log, LogError, Standing, SubmitError, Trouble, Unaged, View,
+};
 use secnet_crypto::SigningKey;
 use secnet_ledger::{Executor, Outcome, Rejection, Verified, VerifyingPool};
 use secnet_node::faults::{FaultyDisk, Plan};
@@ -195,6 +197,7 @@ fn view_of(executor: &Executor, age_ms: u64) -> View<'_> {
         time: executor.time(),
         log_size: executor.log_size(),
         age_ms,
+        unaged: (age_ms == u64::MAX).then_some(Unaged::Failing),
     }
 }
 

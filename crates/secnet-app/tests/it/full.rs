@@ -29,7 +29,7 @@ async fn without_room_nothing_is_decided_or_taken_in_but_denials_and_erasures_ar
     assert_eq!(kept(&world).await, facts);
     // What was decided before is not handed out again either: it could not be revoked for long.
     let error = world.pdc.access(&before).await.unwrap_err();
-    assert_eq!(error.code(), "unavailable", "{error}");
+    assert_eq!(error.code(), "disk-full", "{error}");
     let refused = world.pdc.vault.begin_segment().await.map(drop);
     assert_eq!(refused, Err(VaultError::NoRoom));
     let refused = world.pdc.vault.put_segment(b"more".as_slice().into()).await;

@@ -172,11 +172,13 @@ async fn p4_nothing_is_released_on_a_view_of_the_ledger_that_is_too_old() {
     let (call, _) = world.call(&bo, Purpose::Treatment, None);
     let delivery = released(world.pdc.access(&call).await.unwrap());
     world.log.age_ms.store(MAX_VIEW_AGE_MS + 1, Ordering::Relaxed);
-    let age_ms = MAX_VIEW_AGE_MS + 1;
+    let (age_ms, unaged) = (MAX_VIEW_AGE_MS + 1, None);
     let old = world.pdc.access(&call).await;
-    assert_eq!(old.unwrap_err(), AccessError::StaleLedger { age_ms });
+    assert_eq!(old.unwrap_err(), AccessError::StaleLedger { age_ms, unaged });
     let old = world.pdc.ciphertext(&delivery.granted, world.records[0]).await;
-    assert_eq!(old.unwrap_err(), AccessError::StaleLedger { age_ms });
+    assert_eq!(old.unwrap_err(), AccessError::StaleLedger { age_ms, unaged });
+    let said = AccessError::StaleLedger { age_ms, unaged };
+    assert!(said.to_string().contains("5001 ms") && said.hint().contains("validators"), "{said}");
     world.log.age_ms.store(MAX_VIEW_AGE_MS, Ordering::Relaxed);
     released(world.pdc.access(&call).await.unwrap());
 }

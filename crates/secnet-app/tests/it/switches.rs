@@ -97,7 +97,10 @@ impl Log for Switched {
 
     fn read(&self, reader: &mut dyn FnMut(&View<'_>)) {
         let age_ms = self.age_ms.load(Ordering::Relaxed);
-        self.inner.read(&mut |view| reader(&View { age_ms, ..*view }));
+        let full = self.no_room.load(Ordering::Relaxed);
+        let why = if full { Unaged::NoRoom } else { Unaged::Failing };
+        let unaged = (age_ms == u64::MAX).then_some(why);
+        self.inner.read(&mut |view| reader(&View { age_ms, unaged, ..*view }));
     }
 
     fn standing(&self) -> Standing {

@@ -8,6 +8,7 @@ use commonware_consensus::types::{Epoch, Round, View};
 use commonware_cryptography::{Signer as _, ed25519::PrivateKey};
 use commonware_runtime::{Runner as _, Supervisor as _, deterministic};
 use futures::FutureExt as _;
+use secnet_app::ports::Unaged;
 use secnet_ledger::commands_root;
 use secnet_types::{Digest, Timestamp};
 use tokio::sync::mpsc::unbounded_channel;
@@ -187,11 +188,13 @@ fn a_view_is_as_old_as_its_last_block_however_late_that_came() {
         let block = proposed(&runtime).await;
         let (ledger, clock) = ledger();
         assert_eq!(ledger.age_ms(), u64::MAX, "nothing has come since the start");
+        assert_eq!(ledger.unaged(), Some(Unaged::Unheard));
         clock.set(START.plus_ms(60_000));
         ledger.apply(&[(block.clone(), None)]).unwrap();
         assert!((60_000..70_000).contains(&ledger.age_ms()), "caught up, but an old block");
+        assert_eq!(ledger.unaged(), None);
         ledger.stop("the test ends it".into());
-        assert_eq!(ledger.age_ms(), u64::MAX);
+        assert_eq!((ledger.age_ms(), ledger.unaged()), (u64::MAX, Some(Unaged::Failing)));
     });
 }
 
@@ -205,6 +208,7 @@ fn a_node_whose_clock_is_behind_holds_no_view_for_fresh() {
             clock.set(Timestamp(START.0 - behind_ms));
             ledger.apply(&[(block.clone(), None)]).unwrap();
             assert_eq!(ledger.age_ms() < 5000, fresh, "{behind_ms} ms behind");
+            assert_eq!(ledger.unaged(), (!fresh).then_some(Unaged::ClockBehind));
         }
     });
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use secnet_app::MAX_VIEW_AGE_MS;
-use secnet_app::ports::Trouble;
+use secnet_app::ports::Unaged;
+use secnet_app::{AccessError, MAX_VIEW_AGE_MS};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -35,21 +35,28 @@ pub(crate) async fn alive() -> Json<Health> {
 pub(crate) async fn ready(
     State(gateway): State<Arc<Gateway>>,
 ) -> Result<Json<Health>, Box<Problem>> {
-    let age = gateway.pdc.view(|view| view.age_ms);
-    if age.is_some_and(|age| age <= MAX_VIEW_AGE_MS) {
+    let unseen = (u64::MAX, Some(Unaged::Failing));
+    let (age_ms, unaged) = gateway.pdc.view(|view| (view.age_ms, view.unaged)).unwrap_or(unseen);
+    if age_ms <= MAX_VIEW_AGE_MS {
         return Ok(Json(Health { status: "ready" }));
     }
-    const STATUS: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
-    Err(match &gateway.pdc.log.standing().trouble {
-        Some(trouble @ Trouble::NoRoom) => {
-            let hint = "make room on the node's disk: it goes on by itself";
-            Problem::new(STATUS, "disk-full", trouble.to_string(), hint)
-        }
+    let hint = match unaged {
+        Some(Unaged::NoRoom) => "make room on the node's disk: it goes on by itself",
         // Why it cannot write is the operator's to know, from the log.
-        _ => {
-            let why = "the ledger cannot be written, so nothing is released";
-            let hint = "look at the node's log; `secnet doctor` on its machine tells more";
-            Problem::new(STATUS, "unavailable", why, hint)
+        Some(Unaged::Failing) => {
+            "look at the node's log; `secnet doctor` on its machine tells more"
         }
+        Some(Unaged::ClockBehind) => {
+            "set the clock of the node's machine: the next block shows that it is right"
+        }
+        Some(Unaged::Unheard) | None => {
+            "see whether the node reaches its network's validators, and whether enough of them run"
+        }
+    };
+    let stale = AccessError::StaleLedger { age_ms, unaged }.to_string();
+    const STATUS: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
+    Err(match unaged {
+        Some(Unaged::NoRoom) => Problem::new(STATUS, "disk-full", stale, hint),
+        _ => Problem::new(STATUS, "unavailable", stale, hint),
     })
 }

@@ -34,8 +34,9 @@ async fn standing(
 }
 
 fn told(asked: &Asked, height: Option<u64>) -> Value {
-    let mut seen = Value::Null;
+    let (mut seen, mut unaged) = (Value::Null, None);
     asked.ledger.read(&mut |view| {
+        unaged = view.unaged;
         seen = json!({
             "network": view.network().to_string(), "height": view.height,
             "time": view.time.to_string(), "events": view.log_size,
@@ -44,6 +45,7 @@ fn told(asked: &Asked, height: Option<u64>) -> Value {
         });
     });
     let trouble = asked.ledger.standing().trouble.map(|trouble| trouble.to_string());
+    let trouble = trouble.or_else(|| unaged.map(|unaged| unaged.to_string()));
     // Read after the snapshot, so that the block of its height is there.
     let wanted = height.or_else(|| seen.get("height").and_then(Value::as_u64));
     let block = wanted.and_then(|wanted| asked.ledger.chain().block(wanted).ok().flatten());
