@@ -6,8 +6,8 @@ use std::time::Instant;
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{
-    AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, RANGE, RETRY_AFTER, TRANSFER_ENCODING,
-    WWW_AUTHENTICATE,
+    AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, RANGE,
+    RETRY_AFTER, TRANSFER_ENCODING, WWW_AUTHENTICATE,
 };
 use axum::http::{HeaderName, HeaderValue, StatusCode, Uri};
 use axum::middleware::{self, Next};
@@ -18,10 +18,13 @@ use tokio::sync::Semaphore;
 use crate::auth::authenticate;
 use crate::document::openapi;
 use crate::metrics::{Answered, Decided};
+use crate::serve::MAX_HEAD_BYTES;
 use crate::{Gateway, Problem, http};
 
 /// The name of the answer's own id, for logs.
 const REQUEST_ID: &str = "x-request-id";
+/// Longest body that is read to its end after the answer, in bytes.
+const MAX_LEFT_BYTES: u64 = 4096;
 /// Longest id of a caller's that is given back, in bytes.
 const MAX_REQUEST_ID: usize = 128;
 /// Headers that mean one thing. Of two, whoever forwards a call might read one and this node the other.
@@ -130,6 +133,13 @@ fn is_health(request: &Request) -> bool {
 /// a length beside chunks the chunks count, and the connection with it.
 async fn unambiguous(request: Request, next: Next) -> Response {
     let headers = request.headers();
+    // A head that came at once was never looked at for its length.
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    let fields =
+        headers.iter().map(|(name, value)| name.as_str().len().saturating_add(value.len()));
+    if fields.fold(target, usize::saturating_add) > MAX_HEAD_BYTES {
+        return Problem::malformed("the head of the call is longer than 32 KiB").into_response();
+    }
     let mut single = SINGLE.into_iter();
     if let Some(name) = single.find(|name| headers.get_all(name).iter().nth(1).is_some()) {
         let detail = format!("the header `{name}` is there more than once");
@@ -192,6 +202,17 @@ async fn errors_in_a_sentence(request: Request, next: Next) -> Response {
     }
 }
 
+/// Of a call that is refused, such a body is not read to its end: the connection ends with the answer, which says so. Otherwise the
+/// next call over it would be lost.
+fn has_long_body(request: &Request) -> bool {
+    let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    let length = length.and_then(|length| length.parse::<u64>().ok());
+    length.map_or_else(
+        || request.headers().contains_key(TRANSFER_ENCODING),
+        |length| length > MAX_LEFT_BYTES,
+    )
+}
+
 /// The caller's id for its call, or one of the node's.
 fn id_of(request: &Request) -> String {
     let given = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok());
@@ -213,6 +234,7 @@ fn id_of(request: &Request) -> String {
 /// code: nothing else that a caller wrote, and nobody's id.
 async fn observed(State(gateway): State<Arc<Gateway>>, request: Request, next: Next) -> Response {
     let begun = Instant::now();
+    let may_be_left = has_long_body(&request);
     let id = id_of(&request);
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
@@ -235,5 +257,8 @@ async fn observed(State(gateway): State<Arc<Gateway>>, request: Request, next: N
     let id = HeaderValue::try_from(id).ok();
     headers.extend(id.map(|id| (axum::http::HeaderName::from_static(REQUEST_ID), id)));
     headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    if may_be_left && !status.is_success() {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     response
 }

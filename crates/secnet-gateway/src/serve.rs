@@ -27,7 +27,7 @@ const WRITE_TIME: Duration = Duration::from_secs(30);
 /// Most header fields of a request.
 const MAX_HEADERS: usize = 64;
 /// Most bytes of a request's head that are kept.
-const MAX_HEAD_BYTES: usize = 32 * 1024;
+pub(crate) const MAX_HEAD_BYTES: usize = 32 * 1024;
 /// How long answers that are under way may take when the node stops.
 const GRACE: Duration = Duration::from_secs(20);
 /// Pause after the system refused a connection, so that a lack of descriptors is no busy loop.

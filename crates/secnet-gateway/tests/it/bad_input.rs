@@ -123,7 +123,30 @@ async fn a_huge_head_is_refused_and_counted() {
     let answer = told(&sent(&node, format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(1 << 20))).await);
     assert!(answer.iter().all(|status| ["414", "431"].contains(&status.as_str())), "{answer:?}");
     closed(&node, "too-large").await;
+    // Also one that comes at once, before anybody could count.
+    let begin = format!("GET /healthz HTTP/1.1\r\nhost: {}\r\n", node.authority);
+    let at_once = format!("{begin}x-long: {}\r\nconnection: close\r\n\r\n", "a".repeat(40_000));
+    let answer = told(&sent(&node, at_once).await);
+    assert!(answer.iter().all(|status| ["400", "431"].contains(&status.as_str())), "{answer:?}");
     serves(&node).await;
+}
+
+/// The next call over the connection would be lost, and whoever made it could not know whether it was done.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_says_that_the_connection_ends_if_a_body_was_not_read() {
+    let node = Node::start(24).await;
+    for body in ["content-length: 70000", "transfer-encoding: chunked"] {
+        let mut caller = Raw::to(&node).await;
+        let head =
+            format!("POST /v1/commands HTTP/1.1\r\nhost: {}\r\n{body}\r\n\r\n", node.authority);
+        caller.send(head.as_bytes()).await;
+        let answer = caller.rest().await;
+        assert_eq!(told(&answer), ["401"], "{answer}");
+        assert!(answer.contains("connection: close\r\n"), "{answer}");
+    }
+    let short = node.bare("POST", "/v1/commands").body("{}").send().await.unwrap();
+    assert_eq!(short.status(), 401);
+    assert_eq!(short.headers().get("connection"), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

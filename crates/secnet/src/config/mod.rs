@@ -248,7 +248,18 @@ impl Config {
         if !self.all("network.peers").is_empty() && self.one("network.listen").is_none() {
             wrong.push("`network.peers` is set and `network.listen` is not".into());
         }
-        let listen = self.one("listen").and_then(|listen| listen.parse::<SocketAddr>().ok());
+        let address = |key| self.one(key).and_then(|text| text.parse::<SocketAddr>().ok());
+        let pairs = [
+            ("metrics.listen", "listen"),
+            ("network.listen", "listen"),
+            ("network.listen", "metrics.listen"),
+        ];
+        for (one, other) in pairs {
+            if address(one).zip(address(other)).is_some_and(|(one, other)| is_shared(one, other)) {
+                wrong.push(format!("`{one}` and `{other}` are one address: each needs its own"));
+            }
+        }
+        let listen = address("listen");
         let every = listen.is_some_and(|listen| listen.ip().is_unspecified());
         if every && self.all("authorities").is_empty() {
             wrong.push(
@@ -321,98 +332,12 @@ fn failure(wrong: Vec<String>) -> Failure {
     failure
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn pairs(given: &[(&str, &str)]) -> Vec<(String, String)> {
-        given.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
-    }
-
-    #[test]
-    fn flags_win_over_environment_over_project_over_user_over_defaults() {
-        let place = tempfile::tempdir().unwrap();
-        let (user, project) = (place.path().join("user.toml"), place.path().join("secnet.toml"));
-        std::fs::write(&user, "[limits]\ncalls = 1\nrate = 1\nburst = 1\nconnections = 1\n")
-            .unwrap();
-        std::fs::write(&project, "[limits]\ncalls = 2\nrate = 2\nburst = 2\n[tls]\nkey = \"k.pem\"\ncertificate = \"c.pem\"\n").unwrap();
-        let sources = Sources {
-            flags: pairs(&[("limits.calls", "4")]),
-            environment: pairs(&[
-                ("SECNET_LIMITS_CALLS", "3"),
-                ("SECNET_LIMITS_RATE", "3"),
-                ("SECNET_DIR", "x"),
-            ]),
-            named: None,
-            project: Some(project.clone()),
-            user: Some(user.clone()),
-        };
-        let config = Config::load(&sources).unwrap();
-        let of = |key: &str| {
-            let (values, origin) = &config.0[key];
-            (values.join(","), origin.to_string())
-        };
-        assert_eq!(of("limits.calls"), ("4".into(), "flag".into()));
-        assert_eq!(of("limits.rate"), ("3".into(), "SECNET_LIMITS_RATE".into()));
-        assert_eq!(of("limits.burst"), ("2".into(), format!("{}:4", project.display())));
-        assert_eq!(of("limits.connections"), ("1".into(), format!("{}:5", user.display())));
-        assert_eq!(of("log.format"), ("text".into(), "default".into()));
-        let settings = config.settings().unwrap();
-        assert_eq!(settings.limits.calls, 4);
-        // Paths are meant from the file that names them.
-        assert_eq!(settings.tls.unwrap().1, place.path().join("k.pem"));
-    }
-
-    #[test]
-    fn all_that_is_wrong_is_told_at_once() {
-        let sources = Sources {
-            flags: pairs(&[("listen", "0.0.0.0:1"), ("tls.key", "k"), ("nothing", "1")]),
-            environment: pairs(&[("SECNET_LISTN", "x"), ("SECNET_LOG_LEVEL", "loud")]),
-            ..Sources::default()
-        };
-        let failure = Config::load(&sources).unwrap_err();
-        assert_eq!(
-            (&*failure.code, failure.exit, failure.causes.len()),
-            ("config", Exit::Usage, 5)
-        );
-        let missing = Sources { named: Some("not-there.toml".into()), ..Sources::default() };
-        assert_eq!(Config::load(&missing).unwrap_err().code, "io");
-    }
-
-    #[test]
-    fn a_validator_is_told_where_the_others_are() {
-        let id = MemberId([7; 32]);
-        let peers = format!("{id}@127.0.0.1:2, {id}@[::1]:3");
-        let sources = Sources {
-            flags: pairs(&[("network.listen", "127.0.0.1:1"), ("network.peers", &peers)]),
-            ..Sources::default()
-        };
-        let network = Config::load(&sources).unwrap().settings().unwrap().network.unwrap();
-        assert!(network.votes);
-        assert_eq!(
-            network.peers,
-            [2, 3].map(|port| {
-                let ip = if port == 2 { "127.0.0.1" } else { "::1" };
-                (id, SocketAddr::new(ip.parse().unwrap(), port))
-            })
-        );
-        let wrong = |key: &str, value: &str| {
-            let flags = pairs(&[(key, value)]);
-            Config::load(&Sources { flags, ..Sources::default() }).unwrap_err().causes.join("; ")
-        };
-        assert!(wrong("network.peers", &peers).contains("`network.listen` is not"));
-        for bad in ["127.0.0.1:2", "snid1x@127.0.0.1:2", &format!("{id}@nowhere")] {
-            assert!(wrong("network.peers", bad).contains("is not a validator with its"), "{bad}");
-        }
-    }
-
-    #[test]
-    fn the_defaults_are_good_and_are_the_gateways() {
-        let settings = Config::load(&Sources::default()).unwrap().settings().unwrap();
-        let (limits, own) = (settings.limits, Limits::default());
-        assert_eq!(
-            (limits.connections, limits.calls, limits.rate_per_second, limits.burst),
-            (own.connections, own.calls, own.rate_per_second, own.burst)
-        );
-    }
+/// Would two listeners be in each other's way?
+fn is_shared(one: SocketAddr, other: SocketAddr) -> bool {
+    let everywhere = one.ip().is_unspecified() || other.ip().is_unspecified();
+    // Of port 0 each gets one of its own.
+    one.port() == other.port() && one.port() != 0 && (one.ip() == other.ip() || everywhere)
 }
+
+#[cfg(test)]
+mod tests;

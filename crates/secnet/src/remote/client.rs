@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::redirect::Policy;
-use reqwest::{Certificate, Method, Response, Url};
+use reqwest::{Method, Response, Url};
 use secnet_app::ports::Clock as _;
 use secnet_crypto::Address;
 use secnet_gateway::{Call, CallSignature, sign_call};
 use serde_json::{Value, json};
 
-use super::{bytes, wrong};
+use super::answer::{Answer, read};
+use super::connection::{http, why};
+use super::wrong;
 use crate::failure::{Exit, Failure};
 use crate::keystore::Identity;
 use crate::output::Output;
@@ -20,10 +21,6 @@ use crate::system::{SystemClock, random};
 const MAX_ANSWER_BYTES: u64 = 64 * 1024 * 1024;
 /// Where a stream goes on.
 const LAST_EVENT_ID: &str = "last-event-id";
-/// Longest file of certificates, in bytes.
-pub(crate) const MAX_CA_BYTES: u64 = 1024 * 1024;
-/// How long connecting may take.
-const CONNECT_TIME: Duration = Duration::from_secs(10);
 /// How long a node is waited for.
 #[derive(Debug, Clone, Copy)]
 struct Patience {
@@ -57,16 +54,6 @@ pub(crate) struct Client {
     print_curl: bool,
     patience: Patience,
     out: Output,
-}
-
-/// What a node answered.
-pub(crate) enum Answer {
-    /// It did what was asked.
-    Done(Value),
-    /// It waits for somebody.
-    Accepted(Value),
-    /// The call was printed instead of made.
-    Printed,
 }
 
 impl Client {
@@ -375,174 +362,17 @@ impl Client {
         if error.is_timeout() && !error.is_connect() {
             return self.silent().because(error);
         }
+        let hint = if why(error).contains("certificate") {
+            "`--ca FILE` trusts a certificate that is not in the system's list; is this the name that it has?"
+        } else {
+            "is it running, and is this its address?"
+        };
         Failure::new("unreachable", format!("the node at {} cannot be reached", self.base))
             .because(error)
-            .hint("is it running, and is this its address?")
+            .hint(hint)
             .exit(Exit::Unreachable)
     }
 }
 
-/// What calls are made with: to this host by its own certificates, or by those that are trusted instead.
-pub(super) fn http(host: &str, ca: Option<&[u8]>) -> Result<reqwest::Client, Failure> {
-    // Whoever installed one first has installed the same.
-    drop(rustls::crypto::ring::default_provider().install_default());
-    let mut http =
-        reqwest::Client::builder().redirect(Policy::none()).connect_timeout(CONNECT_TIME);
-    if matches!(host, "localhost" | "127.0.0.1" | "[::1]") {
-        http = http.no_proxy();
-    }
-    if let Some(pem) = ca {
-        let certificates = Certificate::from_pem_bundle(pem).map_err(|error| {
-            Failure::new("bad-certificate", "the file of --ca has no certificates")
-                .because(&error)
-                .exit(Exit::Usage)
-        })?;
-        http = http.tls_certs_only(certificates);
-    }
-    http.build()
-        .map_err(|error| Failure::new("unreachable", "no connection can be made").because(&error))
-}
-
-/// What kept a call from being answered, down to its cause.
-pub(super) fn why(error: &reqwest::Error) -> String {
-    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
-    let last = causes.last().map_or_else(|| error.to_string(), ToString::to_string);
-    format!("it cannot be reached: {last}")
-}
-
-/// An answer, if it is a good one.
-fn read(status: u16, bytes: &[u8]) -> Result<(u16, Value), Failure> {
-    let value: Value = match serde_json::from_slice(bytes) {
-        Ok(value) => value,
-        Err(_) if bytes.is_empty() => Value::Null,
-        Err(error) => return Err(wrong(&error)),
-    };
-    if (200..300).contains(&status) { Ok((status, value)) } else { Err(problem(status, &value)) }
-}
-
-/// A problem document as a failure, with the exit code that the same refusal has in a folder.
-fn problem(status: u16, problem: &Value) -> Failure {
-    let word = |field: &str| problem.get(field).and_then(Value::as_str);
-    let code = word("code").unwrap_or("bad-answer").to_owned();
-    let reason = problem.pointer("/refusal/reason").and_then(Value::as_str);
-    let exit = match (status, code.as_str(), reason) {
-        (_, _, Some("guard" | "rule")) => Exit::Held,
-        (_, "insufficient-funds", _) | (_, _, Some("funds")) => Exit::Funds,
-        (401 | 403 | 404, ..) => Exit::Denied,
-        (429 | 502..=504, ..) => Exit::Unreachable,
-        (500, ..) => Exit::Verification,
-        _ => Exit::Failed,
-    };
-    let detail =
-        word("detail").map_or_else(|| format!("the node answered {status}"), str::to_owned);
-    let failure = Failure::new(code, detail).exit(exit);
-    let decision = problem.pointer("/refusal/decision").and_then(Value::as_str);
-    let failure = match (decision, problem.get("refusal")) {
-        // A receipt that cannot be read proves as little as none.
-        (Some(_), Some(refusal)) => failure.decided(bytes(refusal, "receipt").unwrap_or_default()),
-        _ => failure,
-    };
-    match (word("hint"), decision) {
-        (Some(hint), Some(decision)) => failure.hint(format!("{hint}; decision {decision}")),
-        (Some(hint), None) => failure.hint(hint),
-        (None, _) => failure,
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_refusal_elsewhere_has_the_exit_code_it_has_here() {
-        let refused = |reason: &str| {
-            let said = json!({ "code": "denied", "detail": "no", "hint": "ask", "refusal": {
-                "reason": reason, "decision": "sndec1x" } });
-            problem(403, &said)
-        };
-        assert_eq!(refused("consent").exit, Exit::Denied);
-        assert_eq!(refused("guard").exit, Exit::Held);
-        assert_eq!(refused("funds").exit, Exit::Funds);
-        assert!(
-            refused("consent").decided.is_some()
-                && problem(403, &json!({ "code": "bad-signature" })).decided.is_none()
-        );
-        assert_eq!(refused("consent").hint.as_deref(), Some("ask; decision sndec1x"));
-        assert_eq!(problem(503, &json!({ "code": "busy" })).exit, Exit::Unreachable);
-        assert_eq!(problem(409, &json!({ "code": "insufficient-funds" })).exit, Exit::Funds);
-        assert_eq!(problem(502, &Value::Null).exit, Exit::Unreachable);
-    }
-
-    #[test]
-    fn only_the_address_of_a_node_is_one() {
-        let out = Output { json: false, quiet: false };
-        for url in
-            ["", "node", "ftp://node", "http://node/path", "http://a:b@node", "http://node?x"]
-        {
-            let failure = Client::new(url, None, false, out).err().unwrap();
-            assert_eq!((&*failure.code, failure.exit), ("bad-url", Exit::Usage), "{url}");
-        }
-        let client = Client::new("https://node.example:8443/", None, false, out).ok().unwrap();
-        assert_eq!(client.authority, "node.example:8443");
-        // The default port is in no Host header.
-        let client = Client::new("https://node.example:443", None, false, out).ok().unwrap();
-        assert_eq!(client.authority, "node.example");
-    }
-
-    /// A server that answers with `bytes` bytes and then goes on for ever or closes, a byte at a time.
-    fn trickling(bytes: Option<usize>) -> String {
-        use std::io::{Read as _, Write as _};
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        std::thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            assert!(stream.read(&mut [0; 4096]).unwrap() > 0);
-            let length = bytes.unwrap_or(1_000_000);
-            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n");
-            stream.write_all(head.as_bytes()).unwrap();
-            for _ in 0..length {
-                // The client has gone away: that is what is to happen.
-                if stream.write_all(b" ").is_err() {
-                    return;
-                }
-                std::thread::sleep(Duration::from_millis(20));
-            }
-        });
-        url
-    }
-
-    fn impatient(url: &str) -> Client {
-        let out = Output { json: false, quiet: false };
-        let mut client = Client::new(url, None, false, out).ok().unwrap();
-        client.patience.answer = Duration::from_millis(200);
-        client
-    }
-
-    #[tokio::test]
-    async fn an_ordinary_answer_that_trickles_in_is_not_waited_for_for_ever() {
-        let who = Identity::generate("ada", secnet_types::MemberKind::Person).unwrap();
-        for signed in [false, true] {
-            let client = impatient(&trickling(None));
-            let answered = match signed {
-                true => client.look(&who, "/v1/inbox").await,
-                false => client.open("/v1/network").await,
-            };
-            let failure = answered.unwrap_err();
-            assert_eq!((&*failure.code, failure.exit), ("unreachable", Exit::Unreachable));
-            assert!(failure.message.contains("in time"), "{}", failure.message);
-        }
-    }
-
-    #[tokio::test]
-    async fn a_download_takes_as_long_as_it_takes_and_silence_ends_it() {
-        const BYTES: usize = 30;
-        let who = Identity::generate("ada", secnet_types::MemberKind::Person).unwrap();
-        let client = impatient(&trickling(Some(BYTES)));
-        let got = client.download(&who, "/v1/x", BYTES as u64).await.unwrap();
-        assert_eq!(got.len(), BYTES);
-        let mut client = impatient(&trickling(Some(BYTES)));
-        client.patience.silence = Duration::from_millis(1);
-        let failure = client.download(&who, "/v1/x", BYTES as u64).await.unwrap_err();
-        assert_eq!(&*failure.code, "unreachable");
-    }
-}
+mod tests;

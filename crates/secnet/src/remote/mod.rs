@@ -1,7 +1,9 @@
 //! A node elsewhere, over HTTP: the keys stay here, and only what is signed with them goes over.
 
+mod answer;
 mod change;
 mod client;
+mod connection;
 mod consent;
 mod get;
 mod owned;
@@ -10,8 +12,10 @@ mod published;
 mod stream;
 mod upload;
 
+pub(crate) use answer::Answer;
 pub(crate) use change::{Change, How, order};
-pub(crate) use client::{Answer, Client, MAX_CA_BYTES};
+pub(crate) use client::Client;
+pub(crate) use connection::MAX_CA_BYTES;
 pub(crate) use consent::{approve, asked, grant, groups_stay, listed, party};
 pub(crate) use get::{Got, Released, foresee, get};
 pub(crate) use pages::Pages;
@@ -75,7 +79,7 @@ impl RemoteArgs {
     /// The node, without any keys.
     pub(crate) fn client(&self, out: Output) -> Result<Client, Failure> {
         let url = self.url.as_deref().unwrap_or_default();
-        let ca = self.ca.as_deref().map(|ca| files::read(ca, client::MAX_CA_BYTES)).transpose()?;
+        let ca = self.ca.as_deref().map(|ca| files::read(ca, MAX_CA_BYTES)).transpose()?;
         Client::new(url, ca.as_ref().map(|ca| ca.as_slice()), self.print_curl, out)
     }
 

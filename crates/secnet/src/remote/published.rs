@@ -7,7 +7,7 @@ use reqwest::{StatusCode, Url};
 use secnet_crypto::merkle::tile::{TILE_WIDTH, TileNodes, parse_tile};
 use secnet_crypto::{Hash, MerkleError, TileId, merkle};
 
-use super::client;
+use super::connection;
 use crate::evidence::MAX_CHECKPOINT_BYTES;
 use crate::failure::{Exit, Failure};
 
@@ -47,7 +47,7 @@ impl Published {
         if !matches!(parsed.scheme(), "http" | "https") || !plain || !nobody {
             return Err(bad("is not where a log is published"));
         }
-        let http = client::http(&host, ca)?;
+        let http = connection::http(&host, ca)?;
         Ok(Self { http, base: parsed.as_str().trim_end_matches('/').to_owned() })
     }
 
@@ -64,7 +64,7 @@ impl Published {
     }
 
     async fn read(&self, path: &str, limit: u64) -> Result<Vec<u8>, NotRead> {
-        let failed = |error: reqwest::Error| NotRead::Unreachable(client::why(&error));
+        let failed = |error: reqwest::Error| NotRead::Unreachable(connection::why(&error));
         let request = self.http.get(format!("{}/{path}", self.base)).timeout(READ_TIME);
         let mut response = request.send().await.map_err(failed)?;
         match response.status() {

@@ -130,8 +130,8 @@ enum What {
         #[arg(long, value_name = "RECORD")]
         after: Option<RecordId>,
         /// Records on one page, at most 1000.
-        #[arg(long, value_name = "N", default_value_t = 100)]
-        limit: usize,
+        #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
+        limit: u16,
     },
     /// List an owner's datasets, or all; at a node elsewhere those that somebody may know of.
     #[command(visible_alias = "list")]
@@ -241,7 +241,7 @@ pub(crate) async fn run(
         }
         What::See { dataset, requester, purpose, action, after, limit } => {
             let wish = (dataset, purpose, action);
-            see::see(node, out, &requester, wish, (after, limit)).await?;
+            see::see(node, out, &requester, wish, (after, limit.into())).await?;
         }
         What::Ls { owner } => ls::list(node, out, owner.as_deref())?,
         What::Show { dataset, owner } => {

@@ -1,6 +1,7 @@
 //! `secnet log`
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 
 use clap::Args;
 use secnet_app::{HistoryPage, MAX_HISTORY_PAGE, SummaryRecord};
@@ -21,16 +22,16 @@ pub(crate) struct LogArgs {
     #[arg(long = "as", value_name = "NAME")]
     owner: Option<String>,
     /// At most so many, the newest.
-    #[arg(long, default_value_t = 50)]
-    limit: usize,
+    #[arg(long, default_value = "50")]
+    limit: NonZeroUsize,
     #[command(flatten)]
     pub remote: RemoteArgs,
 }
 
 pub(crate) async fn run(node: &Node, out: Output, args: LogArgs) -> Result<(), Failure> {
     match &args.owner {
-        Some(name) => history(node, out, name, args.limit).await,
-        None => events(node, out, args.limit).await,
+        Some(name) => history(node, out, name, args.limit.get()).await,
+        None => events(node, out, args.limit.get()).await,
     }
 }
 
@@ -109,7 +110,7 @@ pub(crate) async fn run_remote(
     let (mut attempts, mut summaries, mut before) = (Vec::new(), Vec::new(), None::<u64>);
     let mut pages = Pages::default();
     loop {
-        let rest = args.limit.saturating_sub(attempts.len()).saturating_sub(summaries.len());
+        let rest = args.limit.get().saturating_sub(attempts.len()).saturating_sub(summaries.len());
         if rest == 0 {
             break;
         }

@@ -83,8 +83,8 @@ pub(crate) async fn run(globals: &Globals, out: Output, args: DataArgs) -> Resul
             see::who_at(&on.open(globals, out)?, out, &owner, (dataset, record)).await
         }
         What::See { dataset, requester, purpose, action, after, limit } => {
-            let wish = (dataset, purpose, action);
-            see::see_at(&on.open(globals, out)?, out, &requester, wish, (after, limit)).await
+            let (wish, page) = ((dataset, purpose, action), (after, limit.into()));
+            see::see_at(&on.open(globals, out)?, out, &requester, wish, page).await
         }
         What::Ls { owner } => list(&on.open(globals, out)?, out, owner.as_deref()).await,
         What::Show { dataset, owner } => {
