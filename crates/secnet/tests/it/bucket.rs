@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::guides::{Walk, guide};
 use crate::support::{Run, Running, command, copy_tree, files, finish};
 
 /// Longer than any of this takes.
@@ -480,4 +481,17 @@ fn a_network_that_goes_on_keeps_its_place() {
 fn set_mode(file: &Path, mode: u32) {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::set_permissions(file, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn keeping_ciphertext_in_s3_can_be_followed() {
+    let server = Server::start();
+    let page = guide("keep-ciphertext-in-s3");
+    let mut walk = Walk::new()
+        .with("https://s3.example.org", &server.endpoint)
+        .with("AWS_ACCESS_KEY_ID = ...", &format!("AWS_ACCESS_KEY_ID = {ACCESS}"))
+        .with("AWS_SECRET_ACCESS_KEY = ...", &format!("AWS_SECRET_ACCESS_KEY = {SECRET}"))
+        .with("/mnt/backup/clinic", "mnt-backup");
+    assert!(walk.follow(&page) >= 9);
+    assert!(!server.objects("node-1b").is_empty(), "it was moved");
 }

@@ -26,6 +26,7 @@ mod exit_codes;
 mod fields;
 mod fsck;
 mod guard;
+mod guides;
 mod identities;
 mod irregular;
 mod keep;
