@@ -22,8 +22,6 @@ pub const MAX_NOTE_BYTES: usize = 1024;
 pub const MAX_FEEDBACK_AT_ONCE: usize = 1024;
 /// How far an author's clock may be ahead of the data centre's. What is dated later could never be replaced by its author.
 const MAX_AHEAD_MS: u64 = 60_000;
-/// Attempts looked through at a time.
-const ATTEMPTS_AT_ONCE: usize = 1024;
 
 /// Was the decision right?
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
@@ -153,6 +151,19 @@ impl Pdc {
         for (author, decisions) in &wanted {
             known.extend(self.datasets_decided(*author, decisions).await?);
         }
+        let one_at_a_time = self.saying.lock().await;
+        let taken = self.take_alone(statements, &known, change).await;
+        drop(one_at_a_time);
+        taken
+    }
+
+    /// Take them while nobody else says anything.
+    async fn take_alone(
+        &self,
+        statements: &[Signed<Feedback>],
+        known: &BTreeMap<DecisionId, DatasetId>,
+        change: bool,
+    ) -> Result<(), FeedbackError> {
         let mut changes = Vec::with_capacity(statements.len());
         for statement in statements {
             let said = &statement.value;
@@ -206,8 +217,8 @@ impl Pdc {
         Ok(())
     }
 
-    /// The datasets of decisions of this data centre that `author` may speak about; others are left out. It is looked through what
-    /// was tried with the data of those in whose name the author speaks, and nothing else: how long it takes tells nothing of others'.
+    /// The datasets of decisions of this data centre that `author` may speak about; others are left out. Looked
+    /// through is what was tried with the data of those in whose name the author speaks: how long that takes tells nothing of others'.
     ///
     /// # Errors
     /// The log or the archive cannot be read.
@@ -220,14 +231,10 @@ impl Pdc {
         let owners = self.timeline.lock().owners_then();
         let mut found = BTreeMap::new();
         for owner in owners.into_iter().filter(|owner| self.may_speak(author, *owner)) {
-            let mut before = Some(u64::MAX);
-            while let (Some(end), true) = (before, found.len() < decisions.len()) {
-                let (events, earlier) = self.timeline.lock().page(owner, end, ATTEMPTS_AT_ONCE);
-                for index in events.iter().rev() {
-                    let decided = self.decided_in(*index).await?;
-                    found.extend(decided.filter(|(decision, _)| decisions.contains(decision)));
-                }
-                before = events.first().copied().filter(|_| earlier);
+            let events = self.timeline.lock().holding(owner, decisions);
+            for index in events {
+                let decided = self.decided_in(index).await?;
+                found.extend(decided.filter(|(decision, _)| decisions.contains(decision)));
             }
         }
         let mut kept = BTreeMap::new();

@@ -4,7 +4,7 @@ use secnet_types::{
     AskId, Cause, DatasetId, DecisionId, Effect, Event, HoldAnswer, MemberId, RequestId, Timestamp,
     Verdict, decode, limits,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::AccessError;
 use crate::access::facts_name;
@@ -78,7 +78,7 @@ pub(crate) struct Timeline {
     owners: BTreeMap<DatasetId, MemberId>,
     /// By who owned the dataset when it was tried: what happens under a new owner is no business of the former one's, nor
     /// the other way round.
-    attempts: BTreeMap<MemberId, Vec<u64>>,
+    attempts: BTreeMap<MemberId, Attempts>,
     /// Who was asked, and who asks.
     asks: BTreeMap<AskId, [MemberId; 2]>,
     /// Whose answer a hold waits for, who asked, and for what.
@@ -87,7 +87,28 @@ pub(crate) struct Timeline {
     answers: BTreeMap<DecisionId, HoldAnswer>,
 }
 
+/// Where the attempts on what somebody owned are.
+#[derive(Debug, Default)]
+struct Attempts {
+    /// Events, ascending.
+    events: Vec<u64>,
+    /// Of each the tag of its decision: enough to find it without reading the others.
+    tags: Vec<u32>,
+}
+
+/// The first bytes of an id.
+fn tag(decision: DecisionId) -> u32 {
+    let [a, b, c, d, ..] = decision.0;
+    u32::from_be_bytes([a, b, c, d])
+}
+
 impl Timeline {
+    fn attempted(&mut self, owner: MemberId, event: u64, tag: u32) {
+        let attempts = self.attempts.entry(owner).or_default();
+        attempts.events.push(event);
+        attempts.tags.push(tag);
+    }
+
     fn add(&mut self, index: u64, event: &Event) {
         for effect in &event.effects {
             match effect {
@@ -98,15 +119,15 @@ impl Timeline {
                     self.owners.insert(*dataset, *to);
                 }
                 Effect::DenialsSummarised { dataset, .. } => {
-                    if let Some(owner) = self.owners.get(dataset) {
-                        self.attempts.entry(*owner).or_default().push(index);
+                    if let Some(owner) = self.owners.get(dataset).copied() {
+                        self.attempted(owner, index, 0);
                     }
                 }
                 Effect::Decided { decision, dataset, requester, verdict, .. } => {
-                    let Some(owner) = self.owners.get(dataset) else { continue };
-                    self.attempts.entry(*owner).or_default().push(index);
+                    let Some(owner) = self.owners.get(dataset).copied() else { continue };
+                    self.attempted(owner, index, tag(*decision));
                     if let Verdict::Hold { .. } = verdict {
-                        self.holds.insert(*decision, (*owner, *requester, *dataset));
+                        self.holds.insert(*decision, (owner, *requester, *dataset));
                     }
                 }
                 Effect::HoldReleased { decision } => {
@@ -144,12 +165,20 @@ impl Timeline {
 
     /// Is this event a decision on what the member owned at the time?
     pub(crate) fn was_attempt_on(&self, owner: MemberId, event: u64) -> bool {
-        self.attempts.get(&owner).is_some_and(|all| all.binary_search(&event).is_ok())
+        self.attempts.get(&owner).is_some_and(|all| all.events.binary_search(&event).is_ok())
+    }
+
+    /// The events on what the member owned at the time that may hold one of these decisions: few others are among them.
+    pub(crate) fn holding(&self, owner: MemberId, decisions: &BTreeSet<DecisionId>) -> Vec<u64> {
+        let wanted: BTreeSet<u32> = decisions.iter().copied().map(tag).collect();
+        let Some(all) = self.attempts.get(&owner) else { return Vec::new() };
+        let tagged = all.events.iter().zip(&all.tags);
+        tagged.filter(|(_, tag)| wanted.contains(tag)).map(|(event, _)| *event).collect()
     }
 
     /// The newest events before this one, oldest first; and whether there are earlier ones.
-    pub(crate) fn page(&self, owner: MemberId, before: u64, limit: usize) -> (Vec<u64>, bool) {
-        let all = self.attempts.get(&owner).map_or(&[][..], Vec::as_slice);
+    fn page(&self, owner: MemberId, before: u64, limit: usize) -> (Vec<u64>, bool) {
+        let all = self.attempts.get(&owner).map_or(&[][..], |all| all.events.as_slice());
         let end = all.partition_point(|index| *index < before);
         let start = end.saturating_sub(limit);
         (all.get(start..end).unwrap_or_default().to_vec(), start > 0)

@@ -184,6 +184,18 @@ impl Pdc {
         decision: DecisionId,
         mark: Mark,
     ) -> Result<(), AccessError> {
+        let one_at_a_time = self.saying.lock().await;
+        let marked = self.mark_alone(owner, decision, mark).await;
+        drop(one_at_a_time);
+        marked
+    }
+
+    async fn mark_alone(
+        &self,
+        owner: MemberId,
+        decision: DecisionId,
+        mark: Mark,
+    ) -> Result<(), AccessError> {
         let name = EntryName::new(EntryKind::Notice, &owner.0, &decision.0);
         let Some(bytes) = self.archive.get(&name).await? else { return Ok(()) };
         let Ok(mut notice) = decode::<Notice>("notice", &bytes, MAX_NOTICE_BYTES) else {

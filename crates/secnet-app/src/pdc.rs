@@ -69,6 +69,8 @@ pub struct Pdc {
     pub(crate) previews: PreviewCounts,
     /// Held by whoever notes what was tried out.
     pub(crate) noting: futures::lock::Mutex<()>,
+    /// Held by whoever says what decisions were, or puts a notice aside: of two at once one is first, and neither's word is lost.
+    pub(crate) saying: futures::lock::Mutex<()>,
     pub(crate) ahead: futures::lock::Mutex<crate::ahead::Ahead>,
 }
 
@@ -163,6 +165,7 @@ impl Pdc {
             refusals: Refusals::default(),
             previews: PreviewCounts::default(),
             noting: futures::lock::Mutex::new(()),
+            saying: futures::lock::Mutex::new(()),
             ahead: futures::lock::Mutex::default(),
             timeline: Mutex::default(),
         };

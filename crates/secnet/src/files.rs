@@ -5,6 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::path::Path;
 
 use secnet_crypto::Zeroizing;
+use tempfile::{NamedTempFile, PersistError};
 
 use crate::failure::{Exit, Failure};
 
@@ -62,6 +63,20 @@ const UNFINISHED: &str = ".part";
 /// name that nobody can have taken beforehand; a link that stands under `path` is replaced, not followed. A device or a pipe
 /// is not: whoever writes to `/dev/null` as root would have no `/dev/null` any more.
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    write(path, bytes, |file| file.persist(path).map(drop)).map(drop)
+}
+
+/// As [`write_private`], but what stands there already stays, also if somebody else has just written it. False then.
+pub(crate) fn write_private_new(path: &Path, bytes: &[u8]) -> Result<bool, Failure> {
+    write(path, bytes, |file| file.persist_noclobber(path).map(drop))
+}
+
+/// Write a file and put it in its place; false if that is taken.
+fn write(
+    path: &Path,
+    bytes: &[u8],
+    put: impl FnOnce(NamedTempFile) -> Result<(), PersistError>,
+) -> Result<bool, Failure> {
     if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
         return Err(Failure::new("not-a-file", format!("`{}` is not a file", path.display()))
             .hint(
@@ -83,8 +98,11 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         .tempfile_in(folder)
         .map_err(failed)?;
     file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    sync_folder(folder)
+    match put(file) {
+        Ok(()) => sync_folder(folder).map(|()| true),
+        Err(taken) if taken.error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
+        Err(other) => Err(failed(other.error)),
+    }
 }
 
 /// Remove what a crash left unfinished in a folder that nobody else writes to now. It may hold keys which were destroyed

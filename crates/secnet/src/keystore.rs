@@ -141,15 +141,14 @@ impl Keystore {
     ) -> Result<(), Failure> {
         let name = &identity.card.name;
         let path = self.key_path(name);
-        if path.exists() {
-            return Err(Failure::new(
-                "name-taken",
-                format!("there is already an identity `{name}`"),
-            )
-            .hint("choose another name"));
+        // Of several at once one is the first.
+        let free = !path.exists()
+            && files::write_private_new(&path, protect(identity, passphrase, cost)?.as_bytes())?;
+        if free {
+            return self.write_card(&identity.card);
         }
-        files::write_private(&path, protect(identity, passphrase, cost)?.as_bytes())?;
-        self.write_card(&identity.card)
+        Err(Failure::new("name-taken", format!("there is already an identity `{name}`"))
+            .hint("choose another name"))
     }
 
     /// Write a rotated key down beside the one in use.

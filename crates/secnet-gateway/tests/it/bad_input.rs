@@ -131,6 +131,24 @@ async fn a_huge_head_is_refused_and_counted() {
     serves(&node).await;
 }
 
+/// Whoever says that nothing more will come is answered or closed, never waited for; what was cut off is counted.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_half_closed_connection_is_no_reason_to_wait() {
+    let node = Node::start(25).await;
+    let whole = format!("GET /healthz HTTP/1.1\r\nhost: {}\r\n\r\n", node.authority);
+    let body = "content-type: application/json\r\ncontent-length: 9\r\n\r\n{";
+    let cut = format!("POST /v1/commands HTTP/1.1\r\nhost: {}\r\n{body}", node.authority);
+    for bytes in [whole.as_str(), "GET /healthz HTTP/1.1\r\nho", &cut] {
+        let mut caller = Raw::to(&node).await;
+        caller.send(bytes.as_bytes()).await;
+        caller.0.shutdown().await.unwrap();
+        let answered = told(&caller.rest().await);
+        assert!(answered.iter().all(|status| ["200", "400", "401"].contains(&status.as_str())));
+    }
+    closed(&node, "broken").await;
+    serves(&node).await;
+}
+
 /// The next call over the connection would be lost, and whoever made it could not know whether it was done.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_says_that_the_connection_ends_if_a_body_was_not_read() {

@@ -88,6 +88,27 @@ async fn an_owner_says_once_what_a_decision_was_and_may_change_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_many_who_contradict_each_other_at_once_one_is_taken() {
+    const AT_ONCE: u8 = 16;
+    let mut node = Node::start(5).await;
+    node.world.granted(None, 0).await;
+    let decision = refused(&mut node).await;
+    let ada = World::copy(&node.world.ada);
+    let said = |n: u8| {
+        let said = Feedback { note: format!("{n}"), ..statement(&node, &ada, decision) };
+        body(&[signed(said, &ada)])
+    };
+    let bodies: Vec<Value> = (0..AT_ONCE).map(said).collect();
+    let calls = bodies.iter().map(|body| node.post(&ada, PATH, body));
+    let answers = futures::future::join_all(calls).await;
+    let taken = answers.iter().filter(|answer| answer.status == StatusCode::NO_CONTENT).count();
+    assert_eq!(taken, 1);
+    for answer in answers.iter().filter(|answer| answer.status != StatusCode::NO_CONTENT) {
+        assert_eq!(answer.body["code"], "already-said", "{}", answer.text);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn p3_nobody_speaks_in_anothers_name() {
     let mut node = Node::start(2).await;
     node.world.granted(None, 0).await;

@@ -46,7 +46,8 @@ pub(crate) async fn run(globals: &Globals, out: Output, args: InitArgs) -> Resul
             }
             // Before anybody has typed a passphrase, twice.
             vault::check_settings(&place)?;
-            Node::create_with(dir, name, &globals.new_passphrase()?, &place).await?
+            let made = Node::create_with(dir, name, &globals.new_passphrase()?, &place).await;
+            made.map_err(|failure| begun(dir, failure))?
         }
     };
     let genesis = node.pdc.log.genesis().clone();
@@ -77,6 +78,16 @@ pub(crate) async fn run(globals: &Globals, out: Output, args: InitArgs) -> Resul
         None => "next: secnet id new city-hospital --kind organisation",
     });
     Ok(())
+}
+
+/// A folder that has keys and no genesis yet is somebody's who has not come to the end.
+fn begun(dir: &Path, failure: Failure) -> Failure {
+    if failure.code != "name-taken" {
+        return failure;
+    }
+    Failure::new("exists", format!("`{}` holds the keys of a network already", dir.display())).hint(
+        "it is being made at this moment, or making it was cut off: give another folder with --dir",
+    )
 }
 
 /// Where segments are, if that is elsewhere.

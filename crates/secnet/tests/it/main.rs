@@ -9,6 +9,7 @@
     reason = "helpers of tests fail by panicking"
 )]
 
+mod at_once;
 mod bad_input;
 #[cfg(feature = "s3")]
 mod bucket;
