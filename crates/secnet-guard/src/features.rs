@@ -22,6 +22,7 @@ impl Guard {
         let crowd =
             self.datasets.value(&event.dataset).map_or(0, |d| d.minute.estimate(at, MINUTE_MS));
         count(&mut facts, Feature::DatasetRequestsLastMinute, crowd.saturating_add(1));
+        self.related(&mut facts, event);
         facts
     }
 
@@ -109,11 +110,11 @@ fn hour_share(requester: &Requester, hour: u64) -> u64 {
     active.saturating_mul(10_000) / u64::from(requester.active_hours().max(1))
 }
 
-fn count(facts: &mut FeatureVector, feature: Feature, number: u64) {
+pub(crate) fn count(facts: &mut FeatureVector, feature: Feature, number: u64) {
     set(facts, feature, FeatureValue::count(number));
 }
 
-fn words(facts: &mut FeatureVector, feature: Feature, mask: u64) {
+pub(crate) fn words(facts: &mut FeatureVector, feature: Feature, mask: u64) {
     set(facts, feature, FeatureValue::Words(mask));
 }
 

@@ -1,8 +1,11 @@
 //! What was learnt of requesters, pairs and datasets, in bounded memory.
 
+use std::sync::Arc;
+
 use minicbor::{Decode, Encode};
 use secnet_types::{DatasetId, MemberId, Purpose, Timestamp};
 
+use crate::relations::{Looks, Relations};
 use crate::tracked::Tracked;
 use crate::window::{HOUR_MS, MINUTE_MS, Sliding, Usual};
 use crate::{Assessment, Event, Model, Observed};
@@ -62,6 +65,9 @@ pub struct Guard {
     pub(crate) requesters: Tracked<MemberId, Requester>,
     pub(crate) pairs: Tracked<(MemberId, DatasetId), Pair>,
     pub(crate) datasets: Tracked<DatasetId, Dataset>,
+    /// What the hospital says; it comes from outside at each start.
+    pub(crate) relations: Arc<Relations>,
+    pub(crate) looks: Looks,
 }
 
 impl Guard {
@@ -75,6 +81,8 @@ impl Guard {
             requesters: Tracked::new(limit(limits.requesters)),
             pairs: Tracked::new(limit(limits.pairs)),
             datasets: Tracked::new(limit(limits.datasets)),
+            relations: Arc::default(),
+            looks: Looks::new(limits),
             model,
         }
     }
@@ -83,6 +91,17 @@ impl Guard {
     #[must_use]
     pub const fn model(&self) -> &Model {
         &self.model
+    }
+
+    /// From now on these are the facts of who looks after whom.
+    pub fn set_relations(&mut self, relations: Arc<Relations>) {
+        self.relations = relations;
+    }
+
+    /// The facts of who looks after whom.
+    #[must_use]
+    pub fn relations(&self) -> &Relations {
+        &self.relations
     }
 
     /// The detector's score of a request, before it is observed.
@@ -110,6 +129,7 @@ impl Guard {
         let (tick, at) = (self.tick, event.at.0);
         self.requesters.update(event.requester, tick, |r| r.arrive(event.dataset, at));
         self.datasets.update(event.dataset, tick, |dataset| dataset.minute.add(at, MINUTE_MS));
+        self.related_arrives(event);
     }
 
     /// What became of a request that has come in. Habits are learnt only from what was allowed, so that being refused
@@ -121,6 +141,7 @@ impl Guard {
         if observed == Observed::Allowed {
             let key = (event.requester, event.dataset);
             self.pairs.update(key, tick, |pair| pair.learn(event));
+            self.related_allowed(event);
         }
     }
 

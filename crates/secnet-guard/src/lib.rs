@@ -6,6 +6,8 @@
 //! different, tried out and not guessed. When the outcome is known, [`Guard::observe`] learns from it: score first,
 //! learn afterwards, and learn habits only from what was allowed.
 //!
+//! [`relations`] are what a hospital says of who looks after whom: features like the others.
+//!
 //! [`irregular`] looks at the ledger's log instead: at money and grants of all members over weeks. What it finds is for
 //! people, and refuses nothing.
 //!
@@ -20,6 +22,7 @@ mod guard;
 pub mod irregular;
 pub mod learnt;
 mod model;
+pub mod relations;
 mod signal;
 mod snapshot;
 mod tracked;
@@ -34,6 +37,7 @@ pub use model::{
     Limits, MAX_TRACKED_DATASETS, MAX_TRACKED_PAIRS, MAX_TRACKED_REQUESTERS, Model, ModelError,
     Parameters, Ramp,
 };
+pub use relations::{RelationFacts, Relations, RelationsError};
 pub use signal::{Contribution, Signal};
 pub use snapshot::{MAX_SNAPSHOT_BYTES, SnapshotError};
 pub use verdict::{

@@ -4,6 +4,7 @@ use minicbor::{Decode, Encode};
 use secnet_types::{DatasetId, DecodeError, MemberId, decode, encode};
 
 use crate::guard::{Dataset, MAX_RECENT_DATASETS, Pair, Requester};
+use crate::relations::{Pairing, Visits, Work};
 use crate::tracked::Tracked;
 use crate::{Guard, Model};
 
@@ -39,6 +40,20 @@ struct Snapshot {
     pairs: Vec<((MemberId, DatasetId), u64, Pair)>,
     #[n(4)]
     datasets: Vec<(DatasetId, u64, Dataset)>,
+    /// Absent while no facts of relations were known.
+    #[n(5)]
+    looks: Option<LooksKept>,
+}
+
+#[derive(Encode, Decode)]
+#[cbor(map)]
+struct LooksKept {
+    #[n(0)]
+    staff: Vec<(MemberId, u64, Work)>,
+    #[n(1)]
+    pairs: Vec<((MemberId, DatasetId), u64, Pairing)>,
+    #[n(2)]
+    patients: Vec<(DatasetId, u64, Visits)>,
 }
 
 impl Guard {
@@ -51,6 +66,11 @@ impl Guard {
             requesters: list(&self.requesters),
             pairs: list(&self.pairs),
             datasets: list(&self.datasets),
+            looks: (self.looks.staff.len() > 0).then(|| LooksKept {
+                staff: list(&self.looks.staff),
+                pairs: list(&self.looks.pairs),
+                patients: list(&self.looks.patients),
+            }),
         })
     }
 
@@ -71,6 +91,16 @@ impl Guard {
         fill(&mut guard.requesters, snapshot.requesters, snapshot.tick)?;
         fill(&mut guard.pairs, snapshot.pairs, snapshot.tick)?;
         fill(&mut guard.datasets, snapshot.datasets, snapshot.tick)?;
+        if let Some(kept) = snapshot.looks {
+            if !kept.staff.iter().all(|(_, _, work)| work.is_bounded())
+                || !kept.patients.iter().all(|(_, _, visits)| visits.is_bounded())
+            {
+                return Err(SnapshotError::Damaged("too much of one"));
+            }
+            fill(&mut guard.looks.staff, kept.staff, snapshot.tick)?;
+            fill(&mut guard.looks.pairs, kept.pairs, snapshot.tick)?;
+            fill(&mut guard.looks.patients, kept.patients, snapshot.tick)?;
+        }
         Ok(guard)
     }
 }

@@ -59,4 +59,6 @@ pub use rule::{
 };
 pub use scope::{DataPeriod, RecordMeta, Scope};
 pub use time::{Timestamp, Window};
-pub use vocabulary::{Action, Category, Label, Labels, Purpose, ServiceLevel, VocabularyError};
+pub use vocabulary::{
+    Action, Category, Label, Labels, Place, Purpose, ServiceLevel, StaffRole, Tie, VocabularyError,
+};

@@ -68,6 +68,62 @@ words!(
 );
 
 words!(
+    /// What somebody does at a hospital, as far as looking at records goes.
+    StaffRole, "role", {
+        /// Treats people.
+        Doctor = 0 "doctor",
+        /// Nurses people on one ward.
+        Nurse = 1 "nurse",
+        /// Nurses where somebody is missing.
+        FloatNurse = 2 "float-nurse",
+        /// Is asked for advice by all wards.
+        Consultant = 3 "consultant",
+        /// Pharmacy, laboratory, radiology, physiotherapy.
+        Allied = 4 "allied",
+        /// Bills, codes, plans.
+        Clerk = 5 "clerk",
+        /// Reads for research.
+        Researcher = 6 "researcher",
+        /// Anything else.
+        Other = 7 "other",
+    }
+);
+
+words!(
+    /// What ties somebody who works at a hospital to a patient at this moment, as far as its systems say.
+    Tie, "tie", {
+        /// On the team that has the patient.
+        Team = 0 "team",
+        /// Asked for advice.
+        Consult = 1 "consult",
+        /// Has an appointment with the patient.
+        Referral = 2 "referral",
+        /// Sees the patient again after a stay.
+        FollowUp = 3 "follow-up",
+        /// On duty where the patient is.
+        Duty = 4 "duty",
+        /// On duty there within the hour before or the two hours after this.
+        NearDuty = 5 "near-duty",
+        /// Belongs to the unit where the patient is.
+        Unit = 6 "unit",
+    }
+);
+
+words!(
+    /// Where a patient is.
+    Place, "place", {
+        /// Not in the hospital.
+        Away = 0 "away",
+        /// In a bed.
+        Ward = 1 "ward",
+        /// In the emergency room.
+        EmergencyRoom = 2 "emergency-room",
+        /// At an appointment.
+        Clinic = 3 "clinic",
+    }
+);
+
+words!(
     /// Why data is used. The words follow HL7 v3 PurposeOfUse; the code is in brackets.
     Purpose, "purpose", {
         /// Care of this person (TREAT).

@@ -6,7 +6,7 @@ use core::str::FromStr;
 use minicbor::{Decode, Encode};
 
 use super::RuleError;
-use crate::{Action, Category, Label, Purpose};
+use crate::{Action, Category, Label, Place, Purpose, StaffRole, Tie};
 
 /// What values a feature has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +41,12 @@ pub enum WordList {
     Label,
     /// `no`, `yes`.
     YesNo,
+    /// [`StaffRole`].
+    StaffRole,
+    /// [`Tie`].
+    Tie,
+    /// [`Place`].
+    Place,
 }
 
 impl WordList {
@@ -54,6 +60,9 @@ impl WordList {
             Self::Category => Category::ALL.get(index).map(|w| w.as_str()),
             Self::Label => Label::ALL.get(index).map(|w| w.as_str()),
             Self::YesNo => ["no", "yes"].get(index).copied(),
+            Self::StaffRole => StaffRole::ALL.get(index).map(|w| w.as_str()),
+            Self::Tie => Tie::ALL.get(index).map(|w| w.as_str()),
+            Self::Place => Place::ALL.get(index).map(|w| w.as_str()),
         }
     }
 
@@ -153,6 +162,37 @@ features! {
     PercentOfUsualRecords = 19 "percent_of_usual_records", COUNT, "percent", "percent of the usual number of records", "Records requested, against this requester's usual number on this dataset; absent until that is learnt.";
     HourShare = 20 "hour_share", up_to(10_000), "basis points", "share of past activity at this hour", "How much of this requester's past active hours fell on this hour of day or its neighbours; absent until learnt.";
     DatasetRequestsLastMinute = 21 "dataset_requests_last_minute", COUNT, "requests", "requests for the dataset in the last minute", "Requests of everybody for this dataset in the sliding last minute, this one included.";
+    StaffRole = 22 "staff_role", FeatureKind::Word(WordList::StaffRole), "", "role of the requester", "What the requester does at the hospital; this and all that follow absent without facts of relations.";
+    Ties = 23 "ties", FeatureKind::Words(WordList::Tie), "", "ties to the patient", "What ties the requester to the patient at this moment, as far as the hospital's systems say.";
+    OnDuty = 24 "on_duty", FeatureKind::Word(WordList::YesNo), "", "on duty", "Whether the requester is on duty by the roster.";
+    MinutesSinceDuty = 25 "minutes_since_duty", COUNT, "minutes", "minutes since the last shift", "Minutes since the requester's last shift ended by the roster, 0 on duty; absent before the first.";
+    MinutesToDuty = 26 "minutes_to_duty", COUNT, "minutes", "minutes to the next shift", "Minutes until the requester's next shift by the roster, 0 on duty; absent after the last.";
+    PatientPlace = 27 "patient_place", FeatureKind::Word(WordList::Place), "", "place of the patient", "Where the patient is.";
+    MinutesSinceAdmission = 28 "minutes_since_admission", COUNT, "minutes", "minutes since the patient came", "Minutes since the patient's present stay was written down; absent for who is not there.";
+    HoursSinceDischarge = 29 "hours_since_discharge", COUNT, "hours", "hours since the patient left", "Hours since the patient's last stay that is over; absent if there is none.";
+    HoursSinceOwnUnit = 30 "hours_since_own_unit", COUNT, "hours", "hours since the patient left the requester's unit", "Hours since the patient left a unit of the requester's; absent if the patient never was there.";
+    MinutesSinceEmergencyRoom = 31 "minutes_since_emergency_room", COUNT, "minutes", "minutes since the patient left the emergency room", "Minutes since the patient left the emergency room; absent if there never was a stay there.";
+    StaysKnown = 32 "stays_known", COUNT, "stays", "stays of the patient", "Stays of the patient that are known, the present one included.";
+    HoursSinceTie = 33 "hours_since_tie", COUNT, "hours", "hours since the last tie of care", "Hours since the last tie of care of these two ended; absent if there was none.";
+    Nearness = 34 "nearness", up_to(3), "level", "nearness of the homes", "0 none known; 1 the same street; 2 the same house; 3 the requester is the patient.";
+    Workmate = 35 "workmate", FeatureKind::Word(WordList::YesNo), "", "workmate", "Whether the patient works at the hospital and is another than the requester.";
+    Prominent = 36 "prominent", FeatureKind::Word(WordList::YesNo), "", "prominent", "Whether the hospital has marked the patient as known to everybody.";
+    OthersTwoDays = 37 "others_two_days", COUNT, "members", "others in two days", "Others whose uses of this data were allowed in the last two days, at most 32.";
+    StrangersTwoDays = 38 "strangers_two_days", COUNT, "members", "untied others in two days", "Those among them whom nothing tied to the patient.";
+    ColleaguesLastDay = 39 "colleagues_last_day", COUNT, "members", "colleagues in a day", "Those of the requester's own unit among the others of the last day.";
+    UntiedLastHour = 40 "untied_last_hour", COUNT, "patients", "untied patients in an hour", "Other patients that the requester looked at in the last hour without a tie, at most 32.";
+    UntiedLastHalfDay = 41 "untied_last_half_day", COUNT, "patients", "untied patients in twelve hours", "The same of the last twelve hours.";
+    UntiedLastWeek = 42 "untied_last_week", COUNT, "patients", "untied patients in a week", "The same of the last seven days.";
+    UntiedThreeWeeks = 43 "untied_three_weeks", COUNT, "patients", "untied patients in three weeks", "The same of the last three weeks.";
+    StrangeFaded = 44 "strange_faded", COUNT, "thousandths", "uses without any past or present tie", "Thousandths of the requester's uses of care without a present tie, a past one or a bed, halved each seven days.";
+    StrangeShare = 45 "strange_share", up_to(10_000), "basis points", "share of uses without any tie", "Such uses in basis points of all of the requester's, faded alike; absent for the first.";
+    UsesFaded = 46 "uses_faded", COUNT, "thousandths", "faded uses", "Thousandths of all of the requester's uses, halved each seven days.";
+    UnitShare = 47 "unit_share", up_to(10_000), "basis points", "share of uses in the patient's unit", "Of the requester's uses of the last twelve hours, at most 64, those of other patients in the unit where the patient is; absent if there is none.";
+    UnitPatients = 48 "unit_patients", COUNT, "patients", "other patients of the patient's unit", "Different patients among those.";
+    MinutesSinceOwnUse = 49 "minutes_since_own_use", COUNT, "minutes", "minutes since the requester's last use of this data", "Minutes since the requester's last allowed use of this data; absent for the first.";
+    OwnUses = 50 "own_uses", COUNT, "uses", "the requester's uses of this data", "The requester's allowed uses of this data before.";
+    TiedUses = 51 "tied_uses", COUNT, "uses", "the requester's tied uses of this data", "Those among them with a tie.";
+    UsesHalfDay = 52 "uses_half_day", COUNT, "uses", "uses in twelve hours", "The requester's uses of the last twelve hours, at most 64.";
 }
 
 impl fmt::Display for Feature {
