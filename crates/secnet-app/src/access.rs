@@ -205,6 +205,7 @@ impl Pdc {
             max_price: request.max_price,
             fields: None,
             learnt: judgement.learnt_record(),
+            relations: judgement.relations,
         };
         let (verdict, objection) = match vetted {
             Ok(vetted) => {

@@ -38,6 +38,7 @@ mod previews;
 mod project;
 mod record;
 mod refusals;
+mod relations;
 mod release;
 mod rules;
 mod segments;
@@ -84,6 +85,7 @@ pub use previews::{MAX_PREVIEWS_PAGE, PREVIEWS_PER_MINUTE, PreviewPlace, Preview
 pub use project::{MAX_PROJECTED_RECORD, MAX_PROJECTED_RELEASE, Projected};
 pub use record::FactsRecord;
 pub use refusals::{DenialQuota, QUOTA_WINDOW_MS, SummaryRecord};
+pub use relations::{RelationsFault, RelationsStatement, relations_amiss};
 pub use release::{
     LocalRelease, Look, MAX_RELEASE_MESSAGE_BYTES, NodeAnswer, NodeCard, NodeQuestion, PacketPart,
     Refused, Release, ReleaseDesk, ReleaseFailed, SignedNodeCard, Wanted, card_holds,

@@ -24,6 +24,7 @@ use crate::ports::{
 };
 use crate::previews::PreviewCounts;
 use crate::refusals::Refusals;
+use crate::relations::relations_kept;
 use crate::release::Release;
 use crate::rules::RulesHere;
 use crate::sparing::Sparing;
@@ -134,12 +135,13 @@ impl Pdc {
     /// The archive cannot be read.
     pub async fn with_model(parts: Parts, model: Model) -> Result<Self, ArchiveError> {
         let Parts { log, vault, archive, release, clock, entropy, signer, member, sealing } = parts;
-        let guard = match archive.get(&guard_name()).await? {
+        let mut guard = match archive.get(&guard_name()).await? {
             Some(bytes) => {
                 Guard::restore(model, &bytes).map_err(|e| ArchiveError::Damaged(e.to_string()))?
             }
             None => Guard::new(model),
         };
+        guard.set_relations(relations_kept(archive.as_ref()).await?);
         let learning = Mutex::new(Learning::new(guard, clock.now()));
         let archive: Arc<dyn Archive> = Arc::new(Sparing::new(archive, &log));
         let vault: Arc<dyn Vault> = Arc::new(Sparing::new(vault, &log));

@@ -338,6 +338,8 @@ pub enum EntryKind {
     LearntModel = 22,
     /// What is known of such a model without reading it; key: the model's digest.
     ModelStanding = 23,
+    /// What the hospital says of who looks after whom, signed; key: empty.
+    Relations = 24,
 }
 
 /// Why the archive did not do as asked.

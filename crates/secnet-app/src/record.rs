@@ -89,6 +89,9 @@ pub struct FactsRecord {
     /// What learnt models said, those that only watch too; absent if none was asked.
     #[n(22)]
     pub learnt: Option<Vec<LearntRecord>>,
+    /// Digest of the facts of relations, if those name requester and dataset.
+    #[n(23)]
+    pub relations: Option<Digest>,
 }
 
 impl FactsRecord {

@@ -8,8 +8,8 @@ use secnet_policy::{
     decide_all, explain,
 };
 use secnet_types::{
-    Amount, Digest, FeatureVector, Labels, MemberId, Obligation, ReasonClass, RecordId, RecordMeta,
-    RuleMatch,
+    Amount, Digest, Feature, FeatureVector, Labels, MemberId, Obligation, ReasonClass, RecordId,
+    RecordMeta, RuleMatch,
 };
 use std::collections::BTreeSet;
 
@@ -75,6 +75,8 @@ pub(crate) struct Judgement {
     pub learnt: Vec<Opinion>,
     /// What those that only watch say.
     pub watchers: Vec<Opinion>,
+    /// Digest of the facts of relations that features follow from.
+    pub relations: Option<Digest>,
 }
 
 /// Step 4. Default deny; an evaluation that errs is a hold, never an allow.
@@ -254,6 +256,7 @@ fn judged(
         reasons: Vec::new(),
         watched,
         learnt: panel.opinions(&features),
+        relations: features.value(Feature::Ties).and(guard.relations().digest()),
         watchers,
         event,
         features,

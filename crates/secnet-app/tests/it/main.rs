@@ -23,6 +23,7 @@ mod learnt;
 mod money;
 mod quorum;
 mod refusing;
+mod related;
 mod revoking;
 mod shared_part;
 mod storing;

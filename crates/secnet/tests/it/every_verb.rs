@@ -263,6 +263,8 @@ fn guard(s: &mut Story, dataset: &str) {
 
     let feedback = ["guard", "feedback", &decision, "--verdict", "fine"];
     s.changes("guard feedback", &feedback);
+    facts_of_relations(&s.place.path("facts"), dataset);
+    s.changes("guard relations", &["guard", "relations", "facts"]);
     s.tells("guard status", &["guard", "status"]);
     s.tells("guard irregularities", &["guard", "irregularities"]);
 
@@ -284,6 +286,21 @@ fn guard(s: &mut Story, dataset: &str) {
         s.changes(&format!("inbox {answer}"), &["inbox", answer, &decision, "--as", "ada"]);
     }
     s.changes("rules remove", &["rules", "remove", &rule]);
+}
+
+/// A hospital of one doctor and one patient.
+fn facts_of_relations(dir: &std::path::Path, dataset: &str) {
+    std::fs::create_dir_all(dir).unwrap();
+    let files = [
+        ("staff.csv", "staff,role,unit,house,street\ndr-bo,doctor,ward-1,1,1\n".to_owned()),
+        ("patients.csv", format!("patient,house,street,prominent,staff\n{dataset},2,1,0,\n")),
+        ("roster.csv", "staff,unit,from_ms,until_ms\ndr-bo,ward-1,0,1000\n".to_owned()),
+        ("stays.csv", format!("patient,unit,from_ms,until_ms\n{dataset},ward-1,0,\n")),
+        ("care.csv", format!("staff,patient,why,from_ms,until_ms\ndr-bo,{dataset},team,0,\n")),
+    ];
+    for (name, text) in files {
+        std::fs::write(dir.join(name), text).unwrap();
+    }
 }
 
 /// Read until it is held; the decision.

@@ -7,7 +7,7 @@ use std::path::Path;
 use secnet_app::ports::ArchiveError;
 use secnet_app::{
     Amiss, Kept, feedback_amiss, kept_of_decision, missing_of, must_be_kept, referenced_segments,
-    still_listed,
+    relations_amiss, still_listed,
 };
 use secnet_crypto::Address;
 use secnet_ledger::DatasetStatus;
@@ -89,6 +89,9 @@ async fn missing(
     bar.finish_and_clear();
     let held = datasets(chain, |status| status != DatasetStatus::Erased);
     for Amiss { what, problem } in feedback_amiss(archive, &held).await? {
+        findings.add("archive", what, problem);
+    }
+    for Amiss { what, problem } in relations_amiss(archive).await? {
         findings.add("archive", what, problem);
     }
     let erased = datasets(chain, |status| status == DatasetStatus::Erased);

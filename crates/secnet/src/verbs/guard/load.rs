@@ -36,6 +36,8 @@ pub(crate) enum LoadError {
     Table(#[from] TableError),
     #[error(transparent)]
     Learn(#[from] LearnError),
+    #[error("`{path}`, line {line}, column `{column}`: {why}")]
+    Odd { path: PathBuf, line: usize, column: String, why: String },
     #[error("{0}")]
     Stream(String),
 }
@@ -92,6 +94,39 @@ impl Sheet {
             return Err(LoadError::TooLarge { path: path.to_owned(), limit });
         }
         Ok(Self { path: path.to_owned(), header, cells })
+    }
+
+    /// Lines that are in memory already.
+    pub(crate) fn of(name: &str, header: &[&str], lines: Vec<Vec<String>>) -> Self {
+        let mut cells = vec![Vec::with_capacity(lines.len()); header.len()];
+        for line in lines {
+            cells.iter_mut().zip(line).for_each(|(column, cell)| column.push(cell));
+        }
+        let header = header.iter().map(|&column| column.to_owned()).collect();
+        Self { path: PathBuf::from(name), header, cells }
+    }
+
+    /// The names of its columns.
+    #[cfg(test)]
+    pub(crate) fn header(&self) -> Vec<&str> {
+        self.header.iter().map(String::as_str).collect()
+    }
+
+    /// The fields of a line below the header.
+    #[cfg(test)]
+    pub(crate) fn line(&self, row: usize) -> Vec<String> {
+        self.cells.iter().map(|column| column[row].clone()).collect()
+    }
+
+    /// What is wrong with a field, by line of the file.
+    pub(crate) fn odd(&self, row: usize, column: &str, why: &str) -> LoadError {
+        let line = row.saturating_add(2);
+        LoadError::Odd {
+            path: self.path.clone(),
+            line,
+            column: column.to_owned(),
+            why: why.to_owned(),
+        }
     }
 
     /// The fields of a column.

@@ -80,6 +80,7 @@ pub(crate) fn run(
     };
     run.measure_model(&ranked);
     run.measure_groups(&loaded, &chances, ranked.threshold_at(0.01));
+    run.measure_kinds(&loaded, &chances)?;
     run.measure_rules(&test);
     Ok(run)
 }
@@ -133,6 +134,42 @@ impl Run {
             let interval = counted.recall_interval();
             self.intervals.insert(figure, (interval.low, interval.high));
         }
+    }
+
+    /// Of so many that are looked at, how much is found; and how each kind is ranked above all that is not positive.
+    fn measure_kinds(&mut self, loaded: &Loaded, chances: &[f64]) -> Result<(), LoadError> {
+        if loaded.kinds.is_empty() {
+            return Ok(());
+        }
+        let labels: Vec<bool> = loaded
+            .split
+            .test()
+            .iter()
+            .map(|row| loaded.table.labels().get(*row) == Some(&true))
+            .collect();
+        let mut sorted = chances.to_vec();
+        sorted.sort_by(|a, b| b.total_cmp(a));
+        let (reviewed, right) = loaded.reviewed;
+        let left = ((sorted.len() + reviewed) / 100).saturating_sub(reviewed);
+        let threshold = sorted.get(left).copied().unwrap_or(f64::INFINITY);
+        let flagged = chances.iter().map(|chance| *chance > threshold);
+        let looked_at = std::iter::repeat_n((true, true), right);
+        let ranked = flagged.zip(labels.iter().copied());
+        let counted = secnet_learn::Confusion::of(ranked.chain(looked_at));
+        self.figures.insert(Figure::RecallAtFlags, counted.recall());
+        let interval = counted.recall_interval();
+        self.intervals.insert(Figure::RecallAtFlags, (interval.low, interval.high));
+        for (figure, kind) in &loaded.kinds {
+            let of = loaded.split.test().iter().zip(chances).zip(&labels);
+            let (scores, wanted): (Vec<f64>, Vec<bool>) = of
+                .map(|((row, chance), label)| (*chance, *label, kind.get(*row) == Some(&true)))
+                .filter(|(_, label, wanted)| *wanted || !label)
+                .map(|(chance, _, wanted)| (chance, wanted))
+                .unzip();
+            let ranked = Ranked::new(&scores, &wanted).map_err(LearnError::from)?;
+            self.figures.insert(*figure, ranked.average_precision());
+        }
+        Ok(())
     }
 
     fn measure_rules(&mut self, test: &Table) {

@@ -2,12 +2,14 @@
 
 mod explain;
 mod feedback;
+mod hospital;
 mod irregularities;
 mod load;
 mod measure;
 mod members;
 mod models;
 mod plot;
+mod relations;
 mod sets;
 mod status;
 mod streams;
@@ -78,6 +80,8 @@ enum What {
     RollBack,
     /// Make up a hospital's access log with known misuse, to measure a detector on.
     Ward(ward::WardArgs),
+    /// State who works here, who is on duty, who lies where, and who looks after whom: facts that are features of requests.
+    Relations(relations::RelationsArgs),
     /// Show what looks irregular in the ledger's log: circles of money, farmed rewards, emptied grants, sleepers, split amounts.
     Irregularities(irregularities::IrregularitiesArgs),
 }
@@ -122,6 +126,7 @@ pub(crate) async fn run_in(
         What::Shadow(args) => models::shadow(node, globals, out, args).await,
         What::Promote(args) => models::promote(node, globals, out, args).await,
         What::RollBack => models::roll_back(node, globals, out).await,
+        What::Relations(args) => relations::run(node, globals, out, &args).await,
         What::Irregularities(args) => irregularities::run(node, out, &args).await,
     }
 }
@@ -195,7 +200,7 @@ fn measured(out: Output, task: &Task, data: &Path, seeds: u64) -> Result<Vec<Run
 fn failure(error: LoadError) -> Failure {
     let failure = Failure::new("data", error.to_string());
     match error {
-        LoadError::Missing(_) | LoadError::NoColumn { .. } => {
+        LoadError::Missing(_) | LoadError::NoColumn { .. } | LoadError::Odd { .. } => {
             failure.hint("docs/reference/guard-data.md says how each data set is laid out")
         }
         _ => failure,

@@ -5,6 +5,7 @@ use std::path::Path;
 use secnet_learn::{Kind, Split, Table};
 
 use super::load::{LoadError, Sheet};
+use super::tasks::Figure;
 
 /// The share that is measured on where a data set has no split of its own.
 const TEST_SHARE: f64 = 0.3;
@@ -16,11 +17,15 @@ pub(crate) struct Loaded {
     pub split: Split,
     /// Named parts of the test rows on which recall is told apart, by row of the table.
     pub groups: Vec<(&'static str, Vec<bool>)>,
+    /// Rows whose ranking above all that is not positive is told apart.
+    pub kinds: Vec<(Figure, Vec<bool>)>,
+    /// Test rows that are looked at whatever a model says, and how many of them are positive.
+    pub reviewed: (usize, usize),
 }
 
 impl Loaded {
-    fn new(table: Table, split: Split) -> Self {
-        Self { table, split, groups: Vec::new() }
+    pub(super) fn new(table: Table, split: Split) -> Self {
+        Self { table, split, groups: Vec::new(), kinds: Vec::new(), reviewed: (0, 0) }
     }
 }
 
@@ -50,7 +55,7 @@ pub(crate) fn nsl_kdd(dir: &Path, _seed: u64) -> Result<Loaded, LoadError> {
     };
     let groups = vec![("known types", attack(true)), ("unseen types", attack(false))];
     let split = Split::new(all, (0..above).collect(), (above..all).collect())?;
-    Ok(Loaded { table, split, groups })
+    Ok(Loaded { table, split, groups, kinds: Vec::new(), reviewed: (0, 0) })
 }
 
 pub(crate) fn unsw_nb15(dir: &Path, _seed: u64) -> Result<Loaded, LoadError> {
@@ -148,7 +153,7 @@ pub(crate) fn table(dir: &Path, seed: u64) -> Result<Loaded, LoadError> {
 }
 
 /// By the file's own column `split`.
-fn with_column(sheet: &Sheet, table: Table) -> Result<Loaded, LoadError> {
+pub(super) fn with_column(sheet: &Sheet, table: Table) -> Result<Loaded, LoadError> {
     let parts = sheet.column("split")?;
     let rows = |part: &str| -> Vec<usize> {
         (0..sheet.rows()).filter(|row| parts.get(*row).is_some_and(|own| own == part)).collect()

@@ -11,6 +11,7 @@ mod tests;
 mod train;
 
 pub(super) use force::{PromoteArgs, ShadowArgs, promote, roll_back, shadow};
-pub(super) use here::seen;
 pub(crate) use here::unreadable;
+pub(super) use here::seen;
+pub(super) use rows::named as column_name;
 pub(super) use train::{TrainArgs, run as train};

@@ -65,7 +65,7 @@ pub(super) fn inputs(rows: &[&Row]) -> Vec<Input> {
 }
 
 /// A column's name: what it asks.
-fn named(input: &Input) -> String {
+pub(in super::super) fn named(input: &Input) -> String {
     match input {
         Input::Number(feature) => feature.name().to_owned(),
         Input::Word(feature, word) => {

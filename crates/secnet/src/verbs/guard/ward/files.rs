@@ -9,6 +9,8 @@ use super::{FIRST_DAY_MS, Ward};
 use crate::failure::Failure;
 
 type Lines = Vec<Vec<String>>;
+/// A file: its name, its header, its lines.
+pub(in crate::verbs::guard) type File = (&'static str, &'static [&'static str], Lines);
 
 /// Seconds of the hospital as milliseconds since 1970.
 pub(super) const fn time_ms(at: u64) -> u64 {
@@ -28,8 +30,8 @@ fn time(at: u64) -> String {
     time_ms(at).to_string()
 }
 
-/// Every file: its name, its header, its lines.
-fn all(ward: &Ward) -> [(&'static str, &'static [&'static str], Lines); 6] {
+/// Every file.
+pub(super) fn all(ward: &Ward) -> [File; 6] {
     let yes = |is: bool| u8::from(is).to_string();
     let staff = (0..).zip(&ward.staff).map(|(id, own): (u32, _)| {
         let (house, street) = (own.home.house.to_string(), own.home.street().to_string());

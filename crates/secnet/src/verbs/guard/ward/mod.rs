@@ -22,6 +22,7 @@ use clap::Args;
 use serde_json::json;
 
 use self::dice::Dice;
+pub(super) use self::files::File;
 use self::log::Access;
 use self::people::{Patient, Sample, Staff};
 use self::roster::Roster;
@@ -53,6 +54,28 @@ pub(super) struct WardArgs {
     /// The folder to write to.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+}
+
+/// What the files of a hospital hold, by name: header and lines.
+pub(super) fn made_up(samples: &std::path::Path, seed: u64) -> Result<Vec<File>, Failure> {
+    let quiet = Output { json: true, quiet: true };
+    let samples = Sample::all(&ingest::read(quiet, &[samples.to_owned()])?);
+    if samples.is_empty() {
+        return Err(no_samples());
+    }
+    Ok(files::all(&Ward::new(seed, USUAL_DAYS, &samples)).into())
+}
+
+fn no_samples() -> Failure {
+    Failure::new("no-records", "no patient was found in the given files")
+        .hint("give FHIR R4 bundles (.json) or bulk NDJSON (.ndjson), or folders of them")
+        .exit(Exit::Usage)
+}
+
+/// The same of so many days, from the project's own samples.
+#[cfg(test)]
+pub(super) fn tests_of(seed: u64, days: u64) -> super::hospital::Hospital {
+    super::hospital::Hospital::of(files::all(&Ward::new(seed, days, &tests::samples())).into())
 }
 
 /// A hospital and its log.
@@ -90,9 +113,7 @@ impl Ward {
 pub(super) fn run(out: Output, args: &WardArgs) -> Result<(), Failure> {
     let samples = Sample::all(&ingest::read(out, &args.samples)?);
     if samples.is_empty() {
-        return Err(Failure::new("no-records", "no patient was found in the given files")
-            .hint("give FHIR R4 bundles (.json) or bulk NDJSON (.ndjson), or folders of them")
-            .exit(Exit::Usage));
+        return Err(no_samples());
     }
     let ward = Ward::new(args.seed, args.days, &samples);
     let misuse = ward.log.iter().filter(|access| access.cause.is_misuse()).count();
