@@ -1,9 +1,9 @@
 //! Why a recorded decision was as it was: judged again from its recorded facts, with changes that are tried out.
 
-use secnet_guard::{Explanation, PermittedUse};
+use secnet_guard::{Explanation, Panel, PermittedUse};
 use secnet_types::{
-    Decision, DecisionId, Effect, FeatureVector, Operation, Purpose, ReasonClass, RuleContext,
-    RuleId, RuleSet, SignedCommand, Verdict, decode,
+    Decision, DecisionId, Digest, Effect, FeatureVector, Operation, Party, Purpose, ReasonClass,
+    RuleContext, RuleId, RuleSet, SignedCommand, Timestamp, Verdict, decode,
 };
 
 use crate::AccessError;
@@ -32,6 +32,33 @@ pub struct Replayed {
     pub same_model: bool,
     /// With the rules that the decision names. Otherwise with those that its reasons name.
     pub same_rules: bool,
+}
+
+/// What a recorded decision is judged again from.
+#[derive(Debug)]
+pub(crate) struct Pieces {
+    pub recorded: Decision,
+    pub features: FeatureVector,
+    pub rules: RuleSet,
+    pub same_rules: bool,
+    pub permitted: PermittedUse,
+    pub panel: Panel,
+    whole: bool,
+    parties: Vec<Party>,
+    purpose: Purpose,
+    now: Timestamp,
+}
+
+impl Pieces {
+    pub(crate) fn context(&self, attempt: &Attempt) -> RuleContext<'_> {
+        let (parties, purpose, now) = (&self.parties[..], self.purpose, self.now);
+        RuleContext { dataset: attempt.dataset, parties, purpose, now }
+    }
+
+    /// Are detector and learnt models those that the decision names?
+    pub(crate) fn same_model(&self, detector: Digest) -> bool {
+        self.whole && self.recorded.model == self.panel.digest(detector)
+    }
 }
 
 impl Pdc {
@@ -65,6 +92,19 @@ impl Pdc {
     }
 
     async fn replayed(&self, attempt: &Attempt) -> Result<Option<Replayed>, AccessError> {
+        let Some(pieces) = self.pieces(attempt).await? else { return Ok(None) };
+        let learning = self.learning.lock();
+        let model = learning.guard.model();
+        let Pieces { permitted, features, panel, .. } = &pieces;
+        let context = pieces.context(attempt);
+        let by = (&pieces.rules, &context);
+        let explanation = secnet_guard::explain_with(model, permitted, features, by, panel);
+        let same_model = pieces.same_model(model.digest());
+        Ok(Some(Replayed { explanation, same_model, same_rules: pieces.same_rules }))
+    }
+
+    /// What a decision is judged again from; nothing if guard and rules had no say in it, or its facts were erased.
+    pub(crate) async fn pieces(&self, attempt: &Attempt) -> Result<Option<Pieces>, AccessError> {
         let judged = match attempt.verdict {
             Verdict::Allow { .. } => true,
             Verdict::Hold { reason, .. } | Verdict::Deny { reason } => {
@@ -77,25 +117,24 @@ impl Pdc {
             .map_err(|error| AccessError::Damaged(error.to_string()))?;
         let (rules, same_rules) = self.rules_of(&recorded, &facts.reasons).await?;
         let parties = self.view(|view| view.state.parties_of(attempt.requester));
-        let parties = parties.unwrap_or_default();
-        let context = RuleContext {
-            dataset: attempt.dataset,
-            parties: &parties,
-            purpose: facts.detail.purpose,
-            now: facts.time,
-        };
         let permitted = PermittedUse {
             obligations: facts.obligations.clone(),
             emergency: facts.detail.purpose == Purpose::Emergency,
             released_by_owner: facts.lifts.is_some(),
         };
         let (panel, whole) = self.panel_of(facts.learnt.as_deref().unwrap_or_default()).await?;
-        let learning = self.learning.lock();
-        let model = learning.guard.model();
-        let by = (&rules, &context);
-        let explanation = secnet_guard::explain_with(model, &permitted, &features, by, &panel);
-        let same_model = whole && recorded.model == panel.digest(model.digest());
-        Ok(Some(Replayed { explanation, same_model, same_rules }))
+        Ok(Some(Pieces {
+            purpose: facts.detail.purpose,
+            now: facts.time,
+            parties: parties.unwrap_or_default(),
+            recorded,
+            features,
+            rules,
+            same_rules,
+            permitted,
+            panel,
+            whole,
+        }))
     }
 
     /// The decision as it was committed.

@@ -40,6 +40,7 @@ mod record;
 mod refusals;
 mod relations;
 mod release;
+mod repeated;
 mod rules;
 mod segments;
 mod settle;
@@ -91,6 +92,7 @@ pub use release::{
     Refused, Release, ReleaseDesk, ReleaseFailed, SignedNodeCard, Wanted, card_holds,
     release_members,
 };
+pub use repeated::{Again, Repeated};
 pub use shred::{Shredded, what_to_shred};
 pub use statement::{Line, MAX_STATEMENT_LINES, Statement};
 pub use upload::{

@@ -62,7 +62,7 @@ pub struct KeptModel {
 }
 
 /// What one model said of a request, as it is recorded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
 #[cbor(map)]
 pub struct LearntRecord {
     /// Which model.

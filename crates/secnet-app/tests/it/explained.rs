@@ -91,3 +91,43 @@ async fn what_policy_refused_is_no_say_of_the_guard_and_nothing_is_not_explained
     assert!(explained.replayed.is_none() && explained.attempt.facts.is_some());
     assert!(world.pdc.explain_decision(DecisionId([7; 16])).await.unwrap().is_none());
 }
+
+#[tokio::test]
+async fn every_decision_is_judged_again_bit_for_bit_and_a_changed_one_is_not() {
+    let mut world = granted(68).await;
+    let (held, _) = stopped(&mut world).await;
+    let all = world.pdc.repeat_since(Timestamp(0)).await.unwrap();
+    assert!(all.len() > 10 && all.iter().all(|one| one.again == Again::Equal), "{all:?}");
+    assert_eq!(all.last().unwrap().decision, held);
+    assert_eq!(world.pdc.repeat(held).await.unwrap().unwrap().again, Again::Equal);
+    assert!(world.pdc.repeat(DecisionId([7; 16])).await.unwrap().is_none());
+
+    // What is kept of one is not what was committed to, and would have been judged otherwise.
+    let name = EntryName::new(EntryKind::Facts, &world.dataset.0, &held.0);
+    let bytes = world.pdc.archive.get(&name).await.unwrap().unwrap();
+    let facts: FactsRecord = decode("facts", &bytes, 1024 * 1024).unwrap();
+    let features: FeatureVector = decode("features", &facts.features, 65_536).unwrap();
+    let calm = features.with(Feature::ExcessLastMinute, FeatureValue::Number(0)).unwrap();
+    let changed = FactsRecord { features: encode(&calm), ..facts.clone() };
+    let write = async |value: Option<Vec<u8>>| {
+        let change = Change { name: name.clone(), value };
+        world.pdc.archive.write(vec![change]).await.unwrap();
+        world.pdc.repeat(held).await.unwrap().unwrap().again
+    };
+    let again = write(Some(encode(&changed))).await;
+    let Again::Differs(what) = again else { panic!("{again:?}") };
+    assert!(what.contains(&"facts") && what.contains(&"score"), "{what:?}");
+    assert_eq!(write(None).await, Again::Erased);
+
+    // Other rules than then: nothing follows.
+    write(Some(bytes)).await;
+    let condition = Condition::above(Feature::RecordsRequested, 1_000).unwrap();
+    let expires = world.clock_now().plus_ms(1_000_000_000);
+    let rule = Rule::new(RuleAction::Flag, vec![condition], RuleScope::ALL, expires).unwrap();
+    install(&world, &rule).await;
+    assert_eq!(
+        world.pdc.repeat(held).await.unwrap().unwrap().again,
+        Again::Equal,
+        "no rules are the same as none that its reasons name"
+    );
+}

@@ -76,6 +76,8 @@ fn every_verb_prints_what_the_reference_says() {
     // From what the demo leaves, before anything else is in its log.
     s.tells("rules learn", &["rules", "learn", "--out", "learnt.cedar"]);
     s.tells("rules show", &["rules", "show", "learnt.cedar"]);
+    let again = s.tells("guard replay", &["guard", "replay"]);
+    assert_eq!(again["gone"], 0, "{again}");
     let learnt = s.tells("guard train", &["guard", "train", "--out", "learnt.model"]);
     s.changes("guard shadow", &["guard", "shadow", "learnt.model"]);
     let model = text(&learnt["card"]["model"]);
@@ -281,6 +283,8 @@ fn guard(s: &mut Story, dataset: &str) {
     s.place.grant(dataset, "dr-bo");
     for answer in ["keep", "release"] {
         let decision = held(&s.place, dataset);
+        let again = s.tells("guard replay", &["guard", "replay", &decision]);
+        assert_eq!(again["equal"], 1, "{again}");
         let said = s.tells("guard explain", &["guard", "explain", &decision]);
         assert_eq!(said["replayed"]["verdict"], "hold", "{said}");
         s.changes(&format!("inbox {answer}"), &["inbox", answer, &decision, "--as", "ada"]);

@@ -10,6 +10,7 @@ mod members;
 mod models;
 mod plot;
 mod relations;
+mod replay;
 mod sets;
 mod status;
 mod streams;
@@ -68,6 +69,8 @@ enum What {
         /// The decision.
         decision: DecisionId,
     },
+    /// Judge recorded decisions again from their recorded facts, and say whether the verdicts are the same bit for bit.
+    Replay(replay::ReplayArgs),
     /// Say what is known of the past requests, whether it is enough to learn from, and what learnt models made of them.
     Status,
     /// Learn a model from the requests that this data centre has seen and from what was said of them.
@@ -121,6 +124,7 @@ pub(crate) async fn run_in(
         What::Eval { .. } | What::Ward(_) => run(out, &args),
         What::Feedback(args) => feedback::run(node, globals, out, args).await,
         What::Explain { decision } => explain::run(node, out, decision).await,
+        What::Replay(args) => replay::run(node, out, &args).await,
         What::Status => status::run(node, out).await,
         What::Train(args) => models::train(node, out, args, globals.dry_run).await,
         What::Shadow(args) => models::shadow(node, globals, out, args).await,
