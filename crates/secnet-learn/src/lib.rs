@@ -10,6 +10,7 @@
 mod boost;
 mod calibrate;
 mod chance;
+mod drift;
 mod features;
 mod imagine;
 mod learner;
@@ -23,6 +24,7 @@ mod text;
 mod whole;
 
 pub use boost::{Growth, MAX_LEAVES, MAX_TREES};
+pub use drift::{Drift, drift};
 pub use features::{CategoryUse, MAX_FEATURES};
 pub use imagine::Imagined;
 pub use learner::{MAX_IMAGINED, MAX_MEMBERS, Recipe, learn};

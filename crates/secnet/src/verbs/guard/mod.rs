@@ -1,5 +1,6 @@
 //! `secnet guard`: what its learning is worth on labelled data, what was said of its decisions, and models learnt from them.
 
+mod drift;
 mod explain;
 mod feedback;
 mod hospital;
@@ -71,6 +72,8 @@ enum What {
     },
     /// Judge recorded decisions again from their recorded facts, and say whether the verdicts are the same bit for bit.
     Replay(replay::ReplayArgs),
+    /// Compare the requests of now with those that were learnt from.
+    Drift(drift::DriftArgs),
     /// Say what is known of the past requests, whether it is enough to learn from, and what learnt models made of them.
     Status,
     /// Learn a model from the requests that this data centre has seen and from what was said of them.
@@ -95,6 +98,7 @@ impl GuardArgs {
         match &self.what {
             What::Eval { report: Some(_), .. } => Some("guard eval --report"),
             What::Ward(_) => Some("guard ward"),
+            What::Drift(args) if args.writes() => Some("guard drift --plot"),
             _ => None,
         }
     }
@@ -125,6 +129,7 @@ pub(crate) async fn run_in(
         What::Feedback(args) => feedback::run(node, globals, out, args).await,
         What::Explain { decision } => explain::run(node, out, decision).await,
         What::Replay(args) => replay::run(node, out, &args).await,
+        What::Drift(args) => drift::run(node, out, &args).await,
         What::Status => status::run(node, out).await,
         What::Train(args) => models::train(node, out, args, globals.dry_run).await,
         What::Shadow(args) => models::shadow(node, globals, out, args).await,

@@ -102,3 +102,40 @@ fn push(to: &mut String, text: std::fmt::Arguments<'_>) {
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
+
+/// Height of a bar with its name, and the longest bar.
+const BAR: f64 = 22.0;
+const LONGEST: f64 = 300.0;
+const NAMES: f64 = 330.0;
+
+/// One bar for each name, and a line at each mark.
+pub(crate) fn bars(title: &str, bars: &[(&str, f64)], marks: &[f64]) -> String {
+    let largest = bars.iter().map(|bar| bar.1).chain(marks.iter().copied()).fold(1e-9, f64::max);
+    let wide = |value: f64| value.max(0.0) / largest * LONGEST;
+    let (width, height) = (NAMES + LONGEST + MARGIN, BAR * (bars.len() + 2) as f64);
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" font-family=\"sans-serif\" font-size=\"12\">\n<title>{title}</title>\n<text x=\"{NAMES}\" y=\"15\">{title}</text>\n"
+    );
+    for (row, (name, value)) in bars.iter().enumerate() {
+        let top = BAR * (row + 1) as f64;
+        let (text, long) = (top + BAR * 0.7, wide(*value));
+        let name = name.replace('&', "&amp;").replace('<', "&lt;");
+        let _infallible = writeln!(
+            svg,
+            "<text x=\"{}\" y=\"{text:.1}\" text-anchor=\"end\">{name}</text><rect x=\"{NAMES}\" y=\"{top:.1}\" width=\"{long:.1}\" height=\"{:.1}\" fill=\"{}\"/><text x=\"{:.1}\" y=\"{text:.1}\">{value:.3}</text>",
+            NAMES - 6.0,
+            BAR * 0.8,
+            COLOURS[0],
+            NAMES + long + 4.0,
+        );
+    }
+    for mark in marks {
+        let x = NAMES + wide(*mark);
+        let _infallible = writeln!(
+            svg,
+            "<line x1=\"{x:.1}\" y1=\"{BAR}\" x2=\"{x:.1}\" y2=\"{height}\" stroke=\"#888\" stroke-dasharray=\"4 3\"/>"
+        );
+    }
+    svg.push_str("</svg>\n");
+    svg
+}

@@ -101,3 +101,15 @@ fn said(node: &Node, one: &Here, past: &[PastRequest]) -> Seen {
     lines.extend(by.iter().take(MAX_LISTED).map(|(name, count)| format!("  {name:16} {count}")));
     Seen { value, watches: one.watches, lines }
 }
+
+/// The models that can be read, in force or watching, each with the moment when it was learnt.
+pub(in crate::verbs::guard) async fn learnt_here(
+    node: &Node,
+) -> Result<Vec<(std::sync::Arc<secnet_guard::Learnt>, Timestamp)>, Failure> {
+    let readable = here(node).await?.into_iter().filter_map(|one| one.kept.model.ok());
+    let dated = readable.map(|model| {
+        let at = model.parts().card.at;
+        (model, at)
+    });
+    Ok(dated.collect())
+}

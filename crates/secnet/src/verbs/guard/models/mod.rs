@@ -12,6 +12,6 @@ mod train;
 
 pub(super) use force::{PromoteArgs, ShadowArgs, promote, roll_back, shadow};
 pub(crate) use here::unreadable;
-pub(super) use here::seen;
+pub(super) use here::{learnt_here, seen};
 pub(super) use rows::named as column_name;
 pub(super) use train::{TrainArgs, run as train};
