@@ -26,6 +26,35 @@ const _: () = assert!(SCORE_UNIT == WHOLE_UNIT);
 const GROWTH: Growth =
     Growth { trees: 60, leaves: 8, rate: 0.1, least_rows: 5, ridge: 1.0, features: 1.0, rows: 1.0 };
 
+/// For flags: more trees that each add less and look at parts of rows and columns, since misuse is of many kinds there.
+const FLAGGING: Growth = Growth {
+    trees: 200,
+    leaves: 8,
+    rate: 0.04,
+    least_rows: 10,
+    ridge: 5.0,
+    features: 0.6,
+    rows: 0.8,
+};
+
+/// What a model is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Goal {
+    /// Uses that it finds are to wait for their owner: right 80 times in 100, and never treatment that nobody objected to.
+    Hold,
+    /// It watches, and what it finds is looked at afterwards: at most so many in a hundred of all uses.
+    Flag(u64),
+}
+
+impl Goal {
+    const fn growth(self) -> Growth {
+        match self {
+            Self::Hold => GROWTH,
+            Self::Flag(_) => FLAGGING,
+        }
+    }
+}
+
 /// Why no model came of it.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unfit {
@@ -44,7 +73,11 @@ pub(super) enum Unfit {
 }
 
 /// Learn a model. Rows come oldest first. What it would have done in the own past the caller adds.
-pub(super) fn fit(rows: &[Row], (now, expires): (Timestamp, Timestamp)) -> Result<Learnt, Unfit> {
+pub(super) fn fit(
+    rows: &[Row],
+    (now, expires): (Timestamp, Timestamp),
+    goal: Goal,
+) -> Result<Learnt, Unfit> {
     let misuse = rows.iter().filter(|row| row.misuse).count();
     let fine = rows.len() - misuse;
     let (needed_misuse, needed_fine) = rules::needed(misuse);
@@ -58,10 +91,10 @@ pub(super) fn fit(rows: &[Row], (now, expires): (Timestamp, Timestamp)) -> Resul
         return Err(Unfit::Nothing("all requests look the same".into()));
     }
     let data = table(&inputs, &rows.iter().collect::<Vec<_>>())?.digest();
-    let grown = grow_whole(&table(&inputs, &older)?, GROWTH, SEED)?;
+    let grown = grow_whole(&table(&inputs, &older)?, goal.growth(), SEED)?;
     let card = card(rows, data, now);
     let mut parts = parts(&inputs, &grown, ordinary(&inputs, &older), (expires, card));
-    parts.hold_at = threshold(&inputs, &older, &parts)?;
+    parts.hold_at = threshold(&inputs, &older, (&parts, goal))?;
     drop_unasked(&mut parts);
     let unusable = |error: secnet_guard::learnt::LearntError| Unfit::Nothing(error.to_string());
     let learnt = Learnt::new(parts.clone()).map_err(unusable)?;
@@ -69,8 +102,14 @@ pub(super) fn fit(rows: &[Row], (now, expires): (Timestamp, Timestamp)) -> Resul
     let held_back = parts.card.held_back;
     let HeldBack { hits, misses, false_alarms, passes, .. } = held_back;
     let flagged = (hits + false_alarms) as usize;
-    if wilson(hits as usize, flagged, Z95_ONE_SIDED).low < LEAST_PRECISION {
-        let (misuse, others) = (hits + misses, false_alarms + passes);
+    let (misuse, others) = (hits + misses, false_alarms + passes);
+    let precision = wilson(hits as usize, flagged, Z95_ONE_SIDED).low;
+    let is_uncertain = match goal {
+        Goal::Hold => precision < LEAST_PRECISION,
+        // What is only looked at must be right more often than what is drawn.
+        Goal::Flag(_) => precision <= f64::from(misuse) / f64::from((misuse + others).max(1)),
+    };
+    if is_uncertain {
         return Err(Unfit::Uncertain { hits, misuse, false_alarms, others });
     }
     Learnt::new(parts).map_err(unusable)
@@ -155,15 +194,25 @@ fn drop_unasked(parts: &mut LearntParts) {
 
 /// From which score on a request is held: where the older rows, each scored by trees that did not see it, are told apart best
 /// (F1), and above whatever a use for treatment that nobody objected to gets.
-fn threshold(inputs: &[Input], older: &[&Row], whole: &LearntParts) -> Result<i64, Unfit> {
+fn threshold(
+    inputs: &[Input],
+    older: &[&Row],
+    (whole, goal): (&LearntParts, Goal),
+) -> Result<i64, Unfit> {
     let mut scored: Vec<(i64, &Row)> = Vec::with_capacity(older.len());
     for fold in 0..FOLDS {
         let (aside, others) = fold_of(older, fold);
-        let grown = grow_whole(&table(inputs, &others)?, GROWTH, SEED)?;
+        let grown = grow_whole(&table(inputs, &others)?, goal.growth(), SEED)?;
         let parts = parts(inputs, &grown, whole.ordinary.clone(), (whole.expires, whole.card));
         scored.extend(aside.into_iter().map(|row| (score(&parts, &row.features), row)));
     }
     scored.sort_by_key(|(score, _)| core::cmp::Reverse(*score));
+    let ordinary = score(whole, &whole.ordinary);
+    if let Goal::Flag(percent) = goal {
+        let most = scored.len() * usize::try_from(percent).unwrap_or(100) / 100;
+        let above = scored.get(most).map_or(i64::MIN, |(score, _)| *score);
+        return Ok(above.saturating_add(1).max(ordinary + 1));
+    }
     let positives = scored.iter().filter(|(_, row)| row.misuse).count();
     let (mut hits, mut flagged, mut best) = (0_usize, 0_usize, (0.0, i64::MAX));
     let groups: Vec<&[(i64, &Row)]> = scored.chunk_by(|a, b| a.0 == b.0).collect();
@@ -180,7 +229,6 @@ fn threshold(inputs: &[Input], older: &[&Row], whole: &LearntParts) -> Result<i6
     }
     let treated = scored.iter().filter(|(_, row)| row.treated);
     let most = treated.map(|(out, row)| (*out).max(score(whole, &row.features))).max();
-    let ordinary = score(whole, &whole.ordinary);
     Ok(best.1.max(most.map_or(i64::MIN, |most| most + 1)).max(ordinary + 1))
 }
 

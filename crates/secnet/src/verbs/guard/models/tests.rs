@@ -11,7 +11,7 @@ use secnet_types::{
     Action, Amount, Category, DatasetId, FeatureVector, Labels, MemberId, Purpose, Timestamp,
 };
 
-use super::fit::{Unfit, fit};
+use super::fit::{Goal, Unfit, fit};
 use super::force::{put, standing};
 use super::rows::Row;
 use super::{seen, unreadable};
@@ -114,7 +114,7 @@ impl Ward {
 }
 
 fn learn(rows: &[Row]) -> Result<Learnt, Unfit> {
-    fit(rows, (Timestamp(MONDAY + 30 * DAY), Timestamp(MONDAY + 120 * DAY)))
+    fit(rows, (Timestamp(MONDAY + 30 * DAY), Timestamp(MONDAY + 120 * DAY)), Goal::Hold)
 }
 
 /// The same ward with other chances: what a model does to a month that it knows nothing of. Recall and false-positive rate.
@@ -139,6 +139,22 @@ fn what_a_burst_looks_like_is_learnt_and_holds_for_another_month() {
     let (recall, alarms) = elsewhere(&learnt, 2);
     println!("recall {recall:.3}, false positives {alarms:.4}");
     assert!(recall >= 0.7 && alarms <= 0.01, "{recall} {alarms}");
+}
+
+#[test]
+fn a_model_for_flags_finds_no_more_than_it_is_to_find() {
+    let ward = Ward::month(1);
+    let times = (Timestamp(MONDAY + 30 * DAY), Timestamp(MONDAY + 120 * DAY));
+    for percent in [2, 5] {
+        let learnt = fit(&ward.rows, times, Goal::Flag(percent)).unwrap();
+        let rows = Ward::month(3).rows;
+        let flagged = rows.iter().filter(|row| learnt.holds(&row.features)).count();
+        let share = flagged as f64 / rows.len() as f64;
+        let most = percent as f64 / 100.0;
+        assert!(share > most / 4.0 && share < most * 2.0, "{percent} %: {share}");
+        let wrong = rows.iter().filter(|row| learnt.holds(&row.features) && !row.misuse).count();
+        assert!(wrong * 4 < flagged, "{wrong} of {flagged}");
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use secnet_guard::learnt::OwnPast;
 use secnet_types::{MemberId, Timestamp};
 use serde_json::json;
 
-use super::fit::{Unfit, fit, small};
+use super::fit::{Goal, Unfit, fit, small};
 use super::rows::{is_asked, rows};
 use super::{card, safety};
 use crate::failure::Failure;
@@ -33,6 +33,9 @@ pub(crate) struct TrainArgs {
     /// How many days the model may be in force.
     #[arg(long, value_name = "DAYS", default_value_t = 90, value_parser = clap::value_parser!(u64).range(1..=3650))]
     days: u64,
+    /// For a model that only watches: it is to find at most so many in a hundred of all uses, for somebody to look at.
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u64).range(1..=10))]
+    flags: Option<u64>,
 }
 
 pub(in crate::verbs::guard) async fn run(
@@ -45,7 +48,8 @@ pub(in crate::verbs::guard) async fn run(
     let now = node.pdc.now();
     // The end of a day reads better than a moment.
     let end = now.0.saturating_add(args.days.saturating_mul(DAY_MS)) / DAY_MS * DAY_MS;
-    let learnt = learn(&seen, node.pdc.member, (now, Timestamp(end)))?;
+    let goal = args.flags.map_or(Goal::Hold, Goal::Flag);
+    let learnt = learn(&seen, node.pdc.member, (now, Timestamp(end)), goal)?;
     if !dry_run {
         files::write_private(&args.out, &learnt.to_bytes())?;
     }
@@ -68,9 +72,12 @@ fn learn(
     seen: &[PastRequest],
     pdc: MemberId,
     (now, expires): (Timestamp, Timestamp),
+    goal: Goal,
 ) -> Result<Learnt, Failure> {
-    let learnt = fit(&rows(seen, pdc), (now, expires)).map_err(failure)?;
-    if let Some(why) = safety::against(&learnt, seen, pdc) {
+    let learnt = fit(&rows(seen, pdc), (now, expires), goal).map_err(failure)?;
+    // What only watches stops nobody; putting it in force looks at this again.
+    let against = || safety::against(&learnt, seen, pdc);
+    if let Some(why) = (goal == Goal::Hold).then(against).flatten() {
         return Err(unsafe_model(&why));
     }
     let mut parts = learnt.parts().clone();
