@@ -3,7 +3,9 @@
 
 mod body;
 mod card;
+mod edge;
 mod elsewhere;
+mod export;
 mod install;
 mod learn;
 mod offer;
@@ -23,7 +25,6 @@ use self::card::Card;
 use self::offer::{Offer, affordable, bought};
 use crate::cli::Globals;
 use crate::failure::Failure;
-use crate::files;
 use crate::node::{Node, access_failure};
 use crate::output::Output;
 use crate::remote::RemoteArgs;
@@ -130,7 +131,7 @@ enum What {
         rule: Which,
         /// For which.
         #[arg(long = "as", value_enum, value_name = "FORM")]
-        form: Form,
+        form: export::Form,
         /// Write it to this file. Default: print it.
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
@@ -140,13 +141,6 @@ enum What {
         /// The rule.
         rule: RuleId,
     },
-}
-
-/// Forms of other systems.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Form {
-    /// A Sigma rule on the entries of `secnet log --as OWNER --json`.
-    Sigma,
 }
 
 /// What a learnt rule is to do.
@@ -196,9 +190,9 @@ pub(crate) async fn run(
             out.result(&value, |_| text);
             Ok(())
         }
-        What::Export { rule, form: Form::Sigma, out: file } => {
+        What::Export { rule, form, out: file } => {
             let (rule, _) = find(node, &rule).await?;
-            export(node, out, &rule, file.as_deref().filter(|_| !globals.dry_run))
+            export::run(node, out, (&rule, form), file.as_deref().filter(|_| !globals.dry_run))
         }
         What::Test { file } => {
             let rule = read(&file)?;
@@ -317,27 +311,6 @@ async fn buy(
     if done.is_some() {
         bought(out, rule, price);
     }
-    Ok(())
-}
-
-fn export(node: &Node, out: Output, rule: &Rule, file: Option<&Path>) -> Result<(), Failure> {
-    let parts = sigma::parts(rule, |member| node.name_of(member)).map_err(|why| {
-        Failure::new("not-exportable", format!("the rule cannot be said in Sigma: {why}"))
-            .hint("write one rule for each requester")
-    })?;
-    let text = sigma::yaml(&parts);
-    if let Some(file) = file {
-        files::write_private(file, text.as_bytes())?;
-    }
-    let written = file.map(|file| file.display().to_string());
-    let fields: serde_json::Map<String, Value> =
-        parts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    let value =
-        json!({ "rule": rule.id().to_string(), "sigma": fields, "text": text, "written": written });
-    out.result(&value, |_| match &written {
-        Some(file) => format!("wrote {file}"),
-        None => text.trim_end().to_owned(),
-    });
     Ok(())
 }
 
