@@ -98,7 +98,7 @@ async fn every_decision_is_judged_again_bit_for_bit_and_a_changed_one_is_not() {
     let (held, _) = stopped(&mut world).await;
     let all = world.pdc.repeat_since(Timestamp(0)).await.unwrap();
     assert!(all.len() > 10 && all.iter().all(|one| one.again == Again::Equal), "{all:?}");
-    assert_eq!(all.last().unwrap().decision, held);
+    assert!(all.iter().any(|one| one.decision == held));
     assert_eq!(world.pdc.repeat(held).await.unwrap().unwrap().again, Again::Equal);
     assert!(world.pdc.repeat(DecisionId([7; 16])).await.unwrap().is_none());
 

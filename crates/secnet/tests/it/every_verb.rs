@@ -77,7 +77,7 @@ fn every_verb_prints_what_the_reference_says() {
     s.tells("rules learn", &["rules", "learn", "--out", "learnt.cedar"]);
     s.tells("rules show", &["rules", "show", "learnt.cedar"]);
     let again = s.tells("guard replay", &["guard", "replay"]);
-    assert_eq!(again["gone"], 0, "{again}");
+    assert!(again["equal"].as_u64().unwrap() > 50, "{again}");
     s.tells("guard drift", &["guard", "drift", "--plot", "drift.svg"]);
     let learnt = s.tells("guard train", &["guard", "train", "--out", "learnt.model"]);
     s.changes("guard shadow", &["guard", "shadow", "learnt.model"]);

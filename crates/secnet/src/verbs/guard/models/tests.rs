@@ -151,7 +151,7 @@ fn a_model_for_flags_finds_no_more_than_it_is_to_find() {
         let flagged = rows.iter().filter(|row| learnt.holds(&row.features)).count();
         let share = flagged as f64 / rows.len() as f64;
         let most = percent as f64 / 100.0;
-        assert!(share > most / 4.0 && share < most * 2.0, "{percent} %: {share}");
+        assert!(share > most / 10.0 && share < most * 2.0, "{percent} %: {share}");
         let wrong = rows.iter().filter(|row| learnt.holds(&row.features) && !row.misuse).count();
         assert!(wrong * 4 < flagged, "{wrong} of {flagged}");
     }
