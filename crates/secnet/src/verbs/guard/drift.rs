@@ -18,7 +18,7 @@ use crate::output::Output;
 use crate::verbs::rules;
 
 /// Fewer on a side say nothing.
-const LEAST: usize = 50;
+const LEAST: usize = 30;
 /// By convention: below the first little has changed, from the second on much.
 const SOME: f64 = 0.1;
 const MUCH: f64 = 0.25;
