@@ -42,7 +42,8 @@ const FLAGGING: Growth = Growth {
 pub(super) enum Goal {
     /// Uses that it finds are to wait for their owner: right 80 times in 100, and never treatment that nobody objected to.
     Hold,
-    /// It watches, and what it finds is looked at afterwards: at most so many in a hundred of all uses.
+    /// It watches, and what it finds is looked at afterwards: about so many in a hundred of all uses, as trees grown on other
+    /// stretches of time score them.
     Flag(u64),
 }
 

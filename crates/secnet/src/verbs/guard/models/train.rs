@@ -33,7 +33,7 @@ pub(crate) struct TrainArgs {
     /// How many days the model may be in force.
     #[arg(long, value_name = "DAYS", default_value_t = 90, value_parser = clap::value_parser!(u64).range(1..=3650))]
     days: u64,
-    /// For a model that only watches: it is to find at most so many in a hundred of all uses, for somebody to look at.
+    /// For a model that only watches: it is to find about so many in a hundred of all uses, for somebody to look at.
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u64).range(1..=10))]
     flags: Option<u64>,
 }
