@@ -90,8 +90,6 @@ pub struct Resume {
 /// What the engine that agrees on a block says of it in its header. A solo sequencer says nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Agreement {
-    /// Number of the validator set.
-    pub epoch: u64,
     /// The engine's own context.
     pub context: Vec<u8>,
 }
@@ -199,6 +197,7 @@ impl Executor {
     ) -> ExecutedBlock {
         let time = time.max(self.time);
         let height = self.height.saturating_add(1);
+        let epoch = self.state.epoch_at(height);
         let first_event = self.log.size();
         let before = (first_event, Digest(self.log.root().0), self.digest.digest());
 
@@ -234,7 +233,7 @@ impl Executor {
             height,
             parent: self.parent,
             time,
-            epoch: agreement.epoch,
+            epoch,
             context: agreement.context,
             commands: u32::try_from(included.len()).unwrap_or(u32::MAX),
             commands_root: commands_root(&included),

@@ -12,6 +12,7 @@
 
 mod digest;
 mod entries;
+mod epochs;
 mod executor;
 mod forecast;
 mod load;
@@ -32,6 +33,7 @@ pub use entries::{
     DelegationState, DenialState, Escrow, Governance, GrantState, GrantStatus, Group, InstallState,
     Member, ReviewState, RuleState, SessionState, Totals,
 };
+pub use epochs::EpochState;
 pub use executor::{
     Agreement, EntryChange, ExecutedBlock, Executor, Outcome, Resume, commands_root,
 };

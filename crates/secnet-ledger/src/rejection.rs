@@ -93,7 +93,7 @@ rejections! {
     RuleExpired = 56 "rule-expired" "the rule is expired, or would be" hint "choose an earlier end",
     NotLicensed = 57 "not-licensed" "the author has no licence of this rule" hint "buy it with `secnet rules buy`",
     NotInstalled = 58 "not-installed" "the rule is not installed" hint "check the id",
-    NoQuorum = 59 "no-quorum" "too few governors approved the proposal" hint "collect more approvals",
+    NoQuorum = 59 "no-quorum" "too few governors approved the proposal" hint "collect more approvals; `secnet govern propose` writes a proposal down for the others",
     BadApproval = 60 "bad-approval" "an approval is not by a governor with its current key, or is there twice" hint "each governor approves once",
     BadGovernors = 61 "bad-governors" "the governors or their threshold do not fit" hint "list members in ascending order; a majority must be needed",
     SelfDealing = 62 "self-dealing" "payer and payee are the same" hint "name another member",
@@ -104,6 +104,10 @@ rejections! {
     DatasetBusy = 67 "dataset-busy" "as many asks or holds on the dataset wait for its owner as can wait" hint "try again when the owner has answered some",
     ConsentEnded = 68 "consent-ended" "the consent that the charge was for has ended since the decision" hint "report that it cannot be served, so that the charge goes back; ask again under a new grant",
     OtherTenure { given: u32, now: u32 } = 69 "other-tenure" "the grant is given in tenure {given} of the dataset, which is in tenure {now}" hint "all grants ended or the dataset changed hands meanwhile: look at it and sign a new grant",
+    NotANetwork = 70 "not-a-network" "a chain with one sequencer has no nodes to set" hint "close it; the network that continues it names its validators",
+    BadNodes = 71 "bad-nodes" "the nodes do not fit" hint "list validators and followers by key in ascending order, each once, at least one validator",
+    NodesChanging = 72 "nodes-changing" "the last change of the network's nodes has not begun yet" hint "try again in some seconds",
+    OtherEpoch = 73 "other-epoch" "the nodes were changed since the change was proposed" hint "look at the nodes that there are now, and propose it again",
 }
 
 impl From<MoneyError> for Rejection {

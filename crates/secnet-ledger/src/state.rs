@@ -10,6 +10,7 @@ use secnet_types::{
 
 use crate::digest::StateDigest;
 use crate::entries::*;
+use crate::epochs::EpochState;
 use crate::sorted::Sorted;
 use crate::sweep::Due;
 use crate::table::{Key, Table, TakenBack};
@@ -197,6 +198,8 @@ tables! {
     installs: (MemberId, RuleId) => InstallState = 17,
     /// Who governs.
     governance: Only => Governance = 18,
+    /// A network's nodes, by number of the epoch.
+    epochs: u64 => EpochState = 19,
 }
 
 macro_rules! index {
@@ -312,6 +315,7 @@ macro_rules! not_indexed {
     ($($key:ty => $value:ty),* $(,)?) => {$(impl Indexed<$key> for $value {})*};
 }
 not_indexed! {
+    u64 => EpochState,
     MemberId => Member, MemberId => Amount, Only => Totals, (RuleId, MemberId) => Present, Only => Governance,
 }
 
@@ -465,6 +469,7 @@ impl State {
         }
         state.governance.put(Only, Governance::of(genesis));
         state.totals.put(Only, Totals::default());
+        state.set_first_epoch(genesis);
         state.keep(0);
         state
     }

@@ -86,6 +86,7 @@ impl State {
             }
         }
         self.governance.put(Only, Governance::of(genesis));
+        self.set_first_epoch(genesis);
         self.keep(0);
         // Heights begin anew: what was compiled for the old chain is not for this one.
         self.index.consent = ConsentHeights::default();

@@ -104,7 +104,12 @@ impl Chain {
             if header.height > before.saturating_add(1) {
                 return Err(ChainError::Gap { last: before, given: header.height });
             }
-            let agreement = Agreement { epoch: header.epoch, context: header.context.clone() };
+            // Nobody can certify it later, and those who come after follow from it.
+            let boundary = self.executor().state().boundary_above(last);
+            if boundary == Some(header.height) && certificate.is_none() {
+                return Err(ChainError::Uncertified(header.height));
+            }
+            let agreement = Agreement { context: header.context.clone() };
             let candidate = Candidate { time: header.time, agreement, commands };
             let Tried { block, outcomes, position } =
                 self.trial(last, &below, &candidate).ok_or(StoreError::Poisoned)?;

@@ -13,8 +13,8 @@ use secnet_ledger::{
     StateDigest, TableId, Verified,
 };
 use secnet_types::{
-    Block, Cause, Certificate, Digest, Effect, Event, Genesis, GenesisError, Header, Receipt,
-    SealedHeader, Timestamp, decode, encode, limits,
+    Block, Cause, Certificate, Digest, Effect, Event, Genesis, GenesisError, Handover, Header,
+    Receipt, Timestamp, decode, encode, limits,
 };
 
 use crate::chain_error::ChainError;
@@ -51,6 +51,8 @@ pub struct Chain {
     pub(crate) store: Store,
     key: Option<Arc<SigningKey>>,
     recent: Mutex<RecentBlocks>,
+    /// Proofs of the changes of validators that were asked for.
+    pub(crate) handovers: Mutex<Vec<Handover>>,
     /// Blocks of a network that are not durable. Whoever locks it has the executor.
     pub(crate) tried: Mutex<TriedBlocks>,
     /// A write has failed, and what is durable could not be read: memory may be behind it.
@@ -122,6 +124,7 @@ impl Chain {
             store,
             key,
             recent: Mutex::default(),
+            handovers: Mutex::default(),
             tried: Mutex::default(),
             unsure: AtomicBool::new(false),
         })
@@ -144,6 +147,7 @@ impl Chain {
             store,
             key,
             recent: Mutex::default(),
+            handovers: Mutex::default(),
             tried: Mutex::default(),
             unsure: AtomicBool::new(false),
         })
@@ -298,6 +302,7 @@ impl Chain {
         self.unsure.store(true, Ordering::Release);
         *executor = load(&self.store)?;
         *self.recent.lock() = RecentBlocks::default();
+        self.handovers.lock().clear();
         self.tried.lock().clear();
         self.unsure.store(false, Ordering::Release);
         Ok(())
@@ -357,7 +362,7 @@ impl Chain {
             event: event_bytes,
             index,
             path: path.into_iter().map(Digest).collect(),
-            header: SealedHeader { header: cover.header.clone(), certificate },
+            header: self.sealed(cover.header.clone(), certificate)?,
         })
     }
 
@@ -432,8 +437,8 @@ impl Chain {
             }
             None if self.genesis.validators.is_some() => {
                 let (block, certificate) = self.certified(height)?.ok_or(ChainError::Empty)?;
-                let header = block.header.clone();
-                (header.log_size, by_validators(&self.genesis, header, certificate))
+                let sealed = self.sealed(block.header.clone(), certificate)?;
+                (block.header.log_size, by_validators(&self.genesis, &sealed))
             }
             None => return Err(ChainError::ReadOnly),
         };

@@ -59,6 +59,11 @@ pub enum ChainError {
         /// The one that was given.
         given: u64,
     },
+    /// The last block before other validators has no certificate of its own.
+    #[error(
+        "block {0} is the last of its validators and is not certified by them; restore a backup, or follow the network anew"
+    )]
+    Uncertified(u64),
     /// The chain was opened for reading.
     #[error("the ledger was opened without the sequencer's key, for reading only")]
     ReadOnly,

@@ -3,7 +3,7 @@
 //! rolled-back folder is consistent in itself; only an outside checkpoint or receipt gives it away.
 
 use secnet_ledger::{Agreement, Executor, Outcome, TableId};
-use secnet_types::{Digest, Genesis, NetworkId};
+use secnet_types::{Digest, Epochs, Genesis, NetworkId};
 
 use crate::chain::{parse_block, stored_genesis, stored_position};
 use crate::chain_error::ChainError;
@@ -112,8 +112,9 @@ fn replay(
         Ok(executor) => executor,
         Err(problem) => return Ok((None, vec![finding("the beginning", problem)])),
     };
+    let mut replay = Replay { store, last: position.height, epochs: Epochs::of(genesis) };
     for height in 1..=position.height {
-        if let Err(problem) = replay_block(store, genesis, &mut executor, height, position.height) {
+        if let Err(problem) = replay.block(&mut executor, height) {
             // Everything after builds on this block, so the first wrong one is the one to name.
             return Ok((None, vec![finding(format!("block {height}"), problem)]));
         }
@@ -147,30 +148,54 @@ fn beginning(genesis: &Genesis, closed: Option<Closed>) -> Result<Executor, Stri
     }
 }
 
+/// What a block is checked against.
+struct Replay<'a> {
+    store: &'a Store,
+    last: u64,
+    epochs: Epochs,
+}
+
+impl Replay<'_> {
+    /// Execute the block at this height, and compare.
+    fn block(&mut self, executor: &mut Executor, height: u64) -> Result<(), String> {
+        let begins = executor.state().epochs().find(|(_, epoch)| epoch.first == height);
+        if let Some((1.., epoch)) = begins {
+            self.epochs.extend_executed(epoch.above(executor.position().parent));
+        }
+        let is_boundary = executor.state().epochs().any(|(_, epoch)| epoch.first == height + 1);
+        replay_block(
+            self.store,
+            &self.epochs,
+            executor,
+            (height, height < self.last && !is_boundary),
+        )
+    }
+}
+
 fn replay_block(
     store: &Store,
-    genesis: &Genesis,
+    epochs: &Epochs,
     executor: &mut Executor,
-    height: u64,
-    last: u64,
+    (height, may_lean): (u64, bool),
 ) -> Result<(), String> {
+    let is_agreed = executor.state().epochs().next().is_some();
     let record = store.block(height).map_err(text)?.ok_or("it is missing")?;
     let (block, certificate) = parse_block(&record).map_err(text)?;
     match &certificate {
-        Some(certificate) if genesis.certifies(&block.header, certificate) => {}
-        Some(_) if genesis.validators.is_none() => {
+        Some(certificate) if epochs.certifies(&block.header, certificate) => {}
+        Some(_) if !is_agreed => {
             return Err("its certificate is not by the sequencer".into());
         }
         Some(_) => return Err("its certificate is not by a quorum of the validators".into()),
-        // Final through a later block of the network, which names this one by digest.
-        None if genesis.validators.is_some() && height < last => {}
+        // Final through a later block of its epoch, which names this one by digest.
+        None if is_agreed && may_lean => {}
         None => return Err("it has no certificate".into()),
     }
     let mut commands = Vec::with_capacity(block.commands.len());
     for (number, result) in verify_split(block.commands.clone()).into_iter().enumerate() {
         commands.push(result.map_err(|e| format!("its command {number} is not valid: {e}"))?);
     }
-    let agreement = Agreement { epoch: block.header.epoch, context: block.header.context.clone() };
+    let agreement = Agreement { context: block.header.context.clone() };
     let executed = executor.execute_agreed(block.header.time, agreement, &commands);
     for (number, outcome) in executed.outcomes.iter().enumerate() {
         if !matches!(outcome, Outcome::Applied { .. }) {

@@ -4,12 +4,10 @@
 
 use secnet_crypto::merkle::note::{SignedNote, other_key_id};
 use secnet_crypto::{Checkpoint, CheckpointError, Hash, NoteError, SigningKey, VerifyingKey};
-use secnet_types::{Certificate, Genesis, Header, SealedHeader, decode, encode, limits};
+use secnet_types::{Genesis, Header, SealedHeader, decode, encode, limits};
 
 /// What a validator set's keys are called in notes.
 const BY_VALIDATORS: &str = "secnet/simplex-ed25519/v1/";
-/// Longest header with its certificate, in bytes.
-const MAX_SEALED_BYTES: usize = limits::MAX_HEADER_BYTES + limits::MAX_CERTIFICATE_BYTES;
 
 /// The name of a network's log in checkpoints.
 #[must_use]
@@ -30,13 +28,11 @@ pub(crate) fn by_sequencer(
 /// The log of this header, which a quorum of validators has signed.
 pub(crate) fn by_validators(
     genesis: &Genesis,
-    header: Header,
-    certificate: Certificate,
+    sealed: &SealedHeader,
 ) -> Result<String, CheckpointError> {
-    let checkpoint = of(genesis, &header)?;
-    let id = validators_id(genesis, checkpoint.origin())?;
-    let sealed = encode(&SealedHeader { header, certificate });
-    let note = SignedNote::with_other(checkpoint.to_string(), checkpoint.origin(), id, sealed)?;
+    let checkpoint = of(genesis, &sealed.header)?;
+    let (text, id) = (checkpoint.to_string(), validators_id(genesis, checkpoint.origin())?);
+    let note = SignedNote::with_other(text, checkpoint.origin(), id, encode(sealed))?;
     Ok(note.to_text())
 }
 
@@ -59,13 +55,10 @@ pub fn open_checkpoint(genesis: &Genesis, note: &str) -> Result<Checkpoint, Chec
         return Ok(checkpoint);
     }
     let bytes = note.signature_of(&origin, validators_id(genesis, &origin)?)?;
-    let sealed: SealedHeader = decode("header", bytes, MAX_SEALED_BYTES).map_err(|_| invalid())?;
+    let sealed: SealedHeader =
+        decode("header", bytes, limits::MAX_SEALED_HEADER_BYTES).map_err(|_| invalid())?;
     let says_so = of(genesis, &sealed.header).is_ok_and(|said| said == checkpoint);
-    if says_so && genesis.certifies(&sealed.header, &sealed.certificate) {
-        Ok(checkpoint)
-    } else {
-        Err(invalid())
-    }
+    if says_so && genesis.certifies(&sealed) { Ok(checkpoint) } else { Err(invalid()) }
 }
 
 /// The log that a header covers.
@@ -73,7 +66,7 @@ fn of(genesis: &Genesis, header: &Header) -> Result<Checkpoint, CheckpointError>
     Checkpoint::new(origin(genesis), header.log_size, Hash(header.log_root.0))
 }
 
-/// The validators are those of the genesis, which the network's id is the digest of.
+/// The validators follow from the genesis, which the network's id is the digest of.
 fn validators_id(genesis: &Genesis, name: &str) -> Result<[u8; 4], NoteError> {
     other_key_id(name, BY_VALIDATORS, genesis.network().as_bytes())
 }

@@ -26,6 +26,7 @@ mod check;
 mod checkpoint;
 mod committer;
 mod cose_receipt;
+mod handovers;
 mod kept;
 mod quorum;
 mod recent;

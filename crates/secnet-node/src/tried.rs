@@ -130,7 +130,6 @@ fn digest_of<'c>(
     let mut bytes = Vec::with_capacity(128 + 32 * all.len());
     bytes.extend_from_slice(&parent.0);
     bytes.extend_from_slice(&time.0.to_be_bytes());
-    bytes.extend_from_slice(&agreement.epoch.to_be_bytes());
     bytes.extend_from_slice(&(agreement.context.len() as u64).to_be_bytes());
     bytes.extend_from_slice(&agreement.context);
     for command in commands {

@@ -3,7 +3,10 @@
 use minicbor::{Decode, Decoder, Encode};
 use secnet_crypto::verify_zip215;
 
-use crate::{Digest, Namespace, NetworkId, SignedBytes, Signer, Timestamp, encode, limits};
+use crate::epoch::decode_handovers;
+use crate::{
+    Digest, Handover, Namespace, NetworkId, SignedBytes, Signer, Timestamp, encode, limits,
+};
 
 /// What is certified. Header `h` carries the log and the state as they were after block `h - 1`, so that execution
 /// is outside the vote; a receipt for an event of block `h` therefore cites the certificate of a later header.
@@ -132,4 +135,7 @@ pub struct SealedHeader {
     /// Its certificate.
     #[n(1)]
     pub certificate: Certificate,
+    /// What leads from the genesis' validators to those of its epoch, unless they are the genesis' own.
+    #[cbor(n(2), decode_with = "decode_handovers")]
+    pub handovers: Option<Vec<Handover>>,
 }

@@ -4,7 +4,7 @@ use minicbor::{Decode, Encode};
 
 use crate::{
     Amount, AskId, CommandId, DatasetId, DecisionId, DenialId, Digest, GrantId, GroupId, MemberId,
-    MemberKind, Reason, RequestId, ReviewFinding, RuleId, Timestamp, Verdict,
+    MemberKind, NodeSet, Reason, RequestId, ReviewFinding, RuleId, Timestamp, Verdict,
 };
 
 /// What happened, and because of what.
@@ -110,4 +110,5 @@ pub enum Effect {
     #[n(53)] AskLapsed { #[n(0)] ask: AskId, #[n(1)] dataset: DatasetId },
     #[n(54)] HoldLapsed { #[n(0)] decision: DecisionId, #[n(1)] dataset: DatasetId },
     #[n(55)] ReviewAbandoned { #[n(0)] requester: MemberId, #[n(1)] request: RequestId },
+    #[n(56)] NodesSet { #[n(0)] epoch: u64, #[n(1)] first: u64, #[n(2)] nodes: NodeSet },
 }

@@ -119,4 +119,4 @@ fn take<'a>(rest: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

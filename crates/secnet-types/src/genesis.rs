@@ -4,8 +4,8 @@ use minicbor::{Decode, Encode};
 use secnet_crypto::VerifyingKey;
 
 use crate::{
-    BasisPoints, Certificate, Digest, Header, MemberId, MemberKind, NetworkId, SIMPLEX_ED25519,
-    Timestamp, ValidatorKey, encode, finality, limits,
+    BasisPoints, Digest, Epochs, MemberId, MemberKind, NetworkId, SealedHeader, Timestamp,
+    ValidatorKey, encode, limits,
 };
 
 /// Why a genesis is refused.
@@ -172,16 +172,11 @@ impl Genesis {
         Ok(())
     }
 
-    /// Is this header certified, by the sequencer or by a quorum of the validators?
+    /// Is this header certified, by the sequencer or by a quorum of its epoch's validators, who follow from the genesis by the
+    /// handovers that come with it?
     #[must_use]
-    pub fn certifies(&self, header: &Header, certificate: &Certificate) -> bool {
-        match (&self.validators, certificate) {
-            (None, Certificate::Solo { .. }) => certificate.certifies_solo(header, &self.sequencer),
-            (Some(validators), Certificate::Quorum { scheme: SIMPLEX_ED25519, bytes }) => {
-                header.network == self.network() && finality::certifies(header, bytes, validators)
-            }
-            _ => false,
-        }
+    pub fn certifies(&self, sealed: &SealedHeader) -> bool {
+        Epochs::of(self).certify(sealed)
     }
 
     /// Digest of everything but the predecessor: what the governors of the chain to be closed agree on, since how that

@@ -3,8 +3,8 @@
 use minicbor::{Decode, Encode};
 
 use crate::{
-    Amount, CommandId, Digest, MemberCard, MemberId, Namespace, NetworkId, Parameters, Signed,
-    SignedBytes, Signer, Timestamp, encode,
+    Amount, CommandId, Digest, MemberCard, MemberId, Namespace, NetworkId, NodeSet, Parameters,
+    Signed, SignedBytes, Signer, Timestamp, encode,
 };
 
 /// A change that needs the governors' quorum.
@@ -58,6 +58,16 @@ pub enum Change {
         /// The successor's [`Genesis::configuration`](crate::Genesis::configuration).
         #[n(0)]
         successor: Digest,
+    },
+    /// Set the network's nodes: its validators, and those that follow. They begin with an epoch of their own.
+    #[n(8)]
+    SetNodes {
+        /// Number of that epoch: the next one, so that of two changes that were made at a time the second is refused.
+        #[n(0)]
+        epoch: u64,
+        /// The nodes.
+        #[n(1)]
+        nodes: NodeSet,
     },
 }
 

@@ -12,6 +12,7 @@ mod command;
 mod consent;
 mod cose;
 mod decision;
+mod epoch;
 mod event;
 mod finality;
 mod genesis;
@@ -39,6 +40,7 @@ pub use cose::{CoseError, Payload, Signed, SignedBytes, Signer};
 pub use decision::{
     Decision, DenialSummary, HoldAnswer, Obligation, ReasonClass, Review, ReviewFinding, Verdict,
 };
+pub use epoch::{Epoch, Epochs, Handover, HandoverError, NetworkNode, NodeAddress, NodeSet};
 pub use event::{Cause, Effect, Event};
 pub use finality::{SIMPLEX_ED25519, ValidatorKey, engine_namespace, quorum};
 pub use genesis::{Founder, Genesis, GenesisError, Parameters, Predecessor, governors_fit};

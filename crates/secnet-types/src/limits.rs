@@ -16,8 +16,10 @@ pub const MAX_HEADER_BYTES: usize = 4096;
 pub const MAX_CERTIFICATE_BYTES: usize = 64 * 1024;
 /// An event, in bytes. A published tile gives its length in 16 bits.
 pub const MAX_EVENT_BYTES: usize = 65_535;
-/// A receipt, in bytes.
-pub const MAX_RECEIPT_BYTES: usize = 256 * 1024;
+/// A receipt, in bytes; most of it is what leads from the genesis to the validators of its epoch.
+pub const MAX_RECEIPT_BYTES: usize = 4 * 1024 * 1024;
+/// A header with its certificate and what leads from the genesis to its validators, in bytes.
+pub const MAX_SEALED_HEADER_BYTES: usize = 15 * 256 * 1024;
 /// A genesis file, in bytes.
 pub const MAX_GENESIS_BYTES: usize = 1024 * 1024;
 /// How long a command may wait to be ordered, in milliseconds; replay ids are kept this long.
@@ -70,6 +72,13 @@ pub const MAX_GROUP_MEMBERS: usize = 65_536;
 pub const MAX_GOVERNORS: usize = 32;
 /// Validators of a network.
 pub const MAX_VALIDATORS: usize = 100;
+/// Nodes of a network that follow without a vote.
+pub const MAX_FOLLOWERS: usize = 100;
+/// Changes of a network's nodes: what leads from the genesis to its newest validators stays small enough to be handed out.
+pub const MAX_EPOCHS: usize = 256;
+/// Blocks between the one that sets a network's nodes and the first one that is theirs. Nobody votes for a block so far above
+/// the last one that is durable with it, so that whoever votes knows who may.
+pub const EPOCH_DELAY: u64 = 64;
 /// Request ids named in one collection statement.
 pub const MAX_COLLECTED: usize = 256;
 /// Overdue things the ledger cleans up at the start of one block.

@@ -1,6 +1,6 @@
 //! Receipts: a decision, where it is in the log, and who certified that log. Checked offline, from the genesis alone.
 
-use minicbor::{Decode, Decoder, Encode};
+use minicbor::{Decode, Encode};
 use secnet_crypto::{Hash, leaf_hash, verify_inclusion};
 
 use crate::{
@@ -29,22 +29,11 @@ pub struct Receipt {
     /// RFC 9162 inclusion proof, from the leaf up, for the log size in the header; at most
     /// [`limits::MAX_PROOF_NODES`] hashes.
     #[n(4)]
-    #[cbor(decode_with = "decode_path")]
+    #[cbor(decode_with = "crate::epoch::decode_path")]
     pub path: Vec<Digest>,
     /// A certified header whose log contains the event.
     #[n(5)]
     pub header: SealedHeader,
-}
-
-fn decode_path<C>(
-    d: &mut Decoder<'_>,
-    ctx: &mut C,
-) -> Result<Vec<Digest>, minicbor::decode::Error> {
-    let path: Vec<Digest> = d.decode_with(ctx)?;
-    if path.len() > limits::MAX_PROOF_NODES {
-        return Err(minicbor::decode::Error::message("the inclusion proof is too long"));
-    }
-    Ok(path)
 }
 
 /// Why a receipt proves nothing.
@@ -162,7 +151,7 @@ impl Receipt {
             &Hash(header.log_root.0),
         )
         .map_err(|_| ReceiptError::Inclusion)?;
-        if !genesis.certifies(header, &self.header.certificate) {
+        if !genesis.certifies(&self.header) {
             return Err(ReceiptError::Certificate);
         }
         Ok(VerifiedReceipt { command, event, log_size: header.log_size, log_root: header.log_root })

@@ -15,13 +15,13 @@ use sha2::{Digest, Sha256};
 use crate::{Signature, SigningKey, VerifyingKey};
 
 /// Longest note, in bytes.
-pub const MAX_NOTE_LEN: usize = 64 * 1024;
+pub const MAX_NOTE_LEN: usize = 8 * 1024 * 1024;
 
 /// Most signature lines.
 pub const MAX_NOTE_SIGNATURES: usize = 64;
 
 /// Longest signature of a key of another type, in bytes; ML-DSA-87 has 4627.
-pub const MAX_NOTE_SIGNATURE_LEN: usize = 8192;
+pub const MAX_NOTE_SIGNATURE_LEN: usize = 4 * 1024 * 1024;
 
 /// Signature type Ed25519.
 const TYPE_ED25519: u8 = 0x01;

@@ -85,6 +85,7 @@ impl State {
                 let effect = Effect::Closed { successor: *successor };
                 self.set_governance(|g| Governance { closed, ..g }, effect, context)
             }
+            Change::SetNodes { epoch, nodes } => self.set_nodes(*epoch, nodes, context),
         }
     }
 

@@ -58,6 +58,7 @@ const CASES: &[fn()] = &[
     governance::a_proposal_takes_a_quorum_and_effect_once,
     governance::governors_change_only_to_governors_that_fit,
     governance::governors_admit_organisations_and_nodes,
+    governance::a_network_has_other_nodes_some_blocks_after_its_governors_said_so,
     governance::fees_follow_the_parameters_and_are_paid_out,
     governance::nothing_is_applied_after_the_end,
     governance::rules_are_offered_bought_and_installed,

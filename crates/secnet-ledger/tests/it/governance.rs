@@ -82,6 +82,61 @@ pub(crate) fn governors_admit_organisations_and_nodes() {
     w.ok("clinic", vouch);
 }
 
+fn nodes(validators: &[&str], followers: &[&str]) -> NodeSet {
+    let nodes = |names: &[&str]| {
+        let node = |name: &&str| NetworkNode { key: ValidatorKey(id(name).0), address: None };
+        let mut nodes: Vec<_> = names.iter().map(node).collect();
+        nodes.sort_by_key(|node| node.key);
+        nodes
+    };
+    NodeSet { validators: nodes(validators), followers: nodes(followers) }
+}
+
+#[test]
+pub(crate) fn a_network_has_other_nodes_some_blocks_after_its_governors_said_so() {
+    let mut solo = World::new();
+    let set = |epoch, nodes: &NodeSet| Change::SetNodes { epoch, nodes: nodes.clone() };
+    let refused = solo.govern(set(1, &nodes(&["v1"], &[])));
+    assert_eq!(refused.map_err(|r| r.code()), Err("not-a-network"));
+    assert_eq!(solo.executor.state().epochs().count(), 0);
+
+    let first = nodes(&["v1", "v2"], &[]);
+    let mut w = World::with(Genesis { validators: Some(first.validator_keys()), ..genesis() });
+    let mut twice = nodes(&["v1", "v2", "v3"], &[]);
+    twice.validators[1] = twice.validators[0].clone();
+    for wrong in [twice, nodes(&[], &["v1"]), nodes(&["v1"], &["v1"])] {
+        assert_eq!(w.govern(set(1, &wrong)).map_err(|r| r.code()), Err("bad-nodes"));
+    }
+    let second = nodes(&["v2", "v3"], &["f1"]);
+    for epoch in [0, 2] {
+        let elsewhere = w.govern(set(epoch, &second));
+        assert_eq!(elsewhere.map_err(|r| r.code()), Err("other-epoch"));
+    }
+    w.govern(set(1, &second)).unwrap();
+    let was_set = w.executor.height();
+    // One at a time.
+    let third = nodes(&["v3"], &[]);
+    let early = w.govern(set(2, &third));
+    assert_eq!(early.map_err(|r| r.code()), Err("nodes-changing"));
+    let begins = was_set + limits::EPOCH_DELAY + 1;
+    assert_eq!(w.executor.state().boundary_above(was_set), Some(begins - 1));
+    while w.executor.height() < begins {
+        let height = w.executor.height();
+        assert_eq!(w.executor.state().epoch_at(height), 0);
+        w.wait(1);
+    }
+    assert_eq!(
+        (w.executor.state().epoch_at(begins), w.executor.state().epoch_at(begins - 1)),
+        (1, 0)
+    );
+    assert_eq!(w.executor.state().boundary_above(begins - 1), None);
+    let epochs: Vec<_> = w.executor.state().epochs().map(|(_, epoch)| epoch.clone()).collect();
+    assert_eq!((&epochs[0].nodes, &epochs[1].nodes), (&first, &second));
+    assert_eq!(epochs[1].first, begins);
+    w.govern(set(2, &third)).unwrap();
+    assert_eq!(format!("{:?}", w.reloaded().position()), format!("{:?}", w.executor.position()));
+}
+
 #[test]
 pub(crate) fn fees_follow_the_parameters_and_are_paid_out() {
     let (mut w, dataset) = World::furnished();

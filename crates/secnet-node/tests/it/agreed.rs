@@ -33,7 +33,7 @@ fn issue(number: u64) -> Vec<Verified> {
 /// The header of a block of these commands, on top of what is durable.
 fn header(chain: &Chain, commands: &[Verified]) -> Header {
     let height = chain.executor().height();
-    let agreement = Agreement { epoch: 0, context: vec![1, 2, 3] };
+    let agreement = Agreement { context: vec![1, 2, 3] };
     let candidate = Candidate { time: START.plus_ms(height), agreement, commands };
     chain.trial(height, &[], &candidate).unwrap().block.header.clone()
 }
@@ -98,7 +98,7 @@ fn blocks_that_were_tried_become_durable_together_as_they_do_one_by_one() {
         .zip(&bodies)
         .map(|(header, commands)| Candidate {
             time: header.time,
-            agreement: Agreement { epoch: header.epoch, context: header.context.clone() },
+            agreement: Agreement { context: header.context.clone() },
             commands,
         })
         .collect();

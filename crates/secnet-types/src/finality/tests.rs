@@ -4,17 +4,22 @@ use secnet_crypto::SigningKey;
 
 use super::{FINALIZE, SIMPLEX_ED25519, ValidatorKey, engine_namespace, quorum};
 use crate::{
-    Certificate, Digest, Founder, Genesis, Header, MemberId, MemberKind, Parameters, Timestamp,
-    encode,
+    Certificate, Digest, Founder, Genesis, Header, MemberId, MemberKind, Parameters, SealedHeader,
+    Timestamp, encode,
 };
 
-fn keys(count: u8) -> Vec<SigningKey> {
-    let mut keys: Vec<_> = (1..=count).map(|n| SigningKey::from_seed([n; 32])).collect();
+pub(crate) fn keys(count: u8) -> Vec<SigningKey> {
+    keys_from(1, count)
+}
+
+/// The same, of other numbers.
+pub(crate) fn keys_from(first: u8, count: u8) -> Vec<SigningKey> {
+    let mut keys: Vec<_> = (first..first + count).map(|n| SigningKey::from_seed([n; 32])).collect();
     keys.sort_by_key(|key| *key.verifying_key().as_bytes());
     keys
 }
 
-fn genesis(keys: &[SigningKey]) -> Genesis {
+pub(crate) fn genesis(keys: &[SigningKey]) -> Genesis {
     let governor = MemberId::from_key(&keys[0].verifying_key());
     let kind = MemberKind::Organisation;
     Genesis {
@@ -34,7 +39,7 @@ fn genesis(keys: &[SigningKey]) -> Genesis {
     }
 }
 
-fn header(genesis: &Genesis) -> Header {
+pub(crate) fn header(genesis: &Genesis) -> Header {
     Header {
         version: 1,
         network: genesis.network(),
@@ -52,9 +57,10 @@ fn header(genesis: &Genesis) -> Header {
 }
 
 /// By those signers, given by their places.
-fn certificate(header: &Header, keys: &[SigningKey], signers: &[usize]) -> Vec<u8> {
-    // Epoch 0, view 300 in base 128, parent's view 2, the header's digest.
-    let proposal = [&[0, 0xac, 0x02, 2], header.digest().0.as_slice()].concat();
+pub(crate) fn certificate(header: &Header, keys: &[SigningKey], signers: &[usize]) -> Vec<u8> {
+    // The epoch, view 300 in base 128, parent's view 2, the header's digest.
+    let epoch = u8::try_from(header.epoch).unwrap();
+    let proposal = [&[epoch, 0xac, 0x02, 2], header.digest().0.as_slice()].concat();
     let namespace = [&engine_namespace(header.network), FINALIZE].concat();
     let message =
         [&[u8::try_from(namespace.len()).unwrap()], namespace.as_slice(), &proposal].concat();
@@ -70,7 +76,8 @@ fn certificate(header: &Header, keys: &[SigningKey], signers: &[usize]) -> Vec<u
 }
 
 fn holds(genesis: &Genesis, header: &Header, bytes: Vec<u8>) -> bool {
-    genesis.certifies(header, &Certificate::Quorum { scheme: SIMPLEX_ED25519, bytes })
+    let certificate = Certificate::Quorum { scheme: SIMPLEX_ED25519, bytes };
+    genesis.certifies(&SealedHeader { header: header.clone(), certificate, handovers: None })
 }
 
 #[test]
@@ -111,9 +118,12 @@ fn another_set_another_header_and_another_network_are_refused() {
     assert!(!holds(&twin, &header, certificate(&header, own, &[0, 1, 2])));
     // One validator's own signature is no certificate of a network, nor is a form that is not known.
     let alone = Certificate::solo(&header, &own[0]);
-    assert!(!genesis.certifies(&header, &alone));
+    let sealed =
+        |certificate| SealedHeader { header: header.clone(), certificate, handovers: None };
+    assert!(!genesis.certifies(&sealed(alone)));
     let bytes = certificate(&header, own, &[0, 1, 2]);
-    assert!(!genesis.certifies(&header, &Certificate::Quorum { scheme: 2, bytes: bytes.clone() }));
+    let unknown = Certificate::Quorum { scheme: 2, bytes: bytes.clone() };
+    assert!(!genesis.certifies(&sealed(unknown)));
     let solo = Genesis { validators: None, ..genesis };
     assert!(!holds(&solo, &Header { network: solo.network(), ..header }, bytes));
 }

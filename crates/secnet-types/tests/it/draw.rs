@@ -100,6 +100,7 @@ drawn! { d;
     u16 => d.spread() as u16;
     u32 => d.spread() as u32;
     u64 => d.spread();
+    [u8; 16] => d.bytes();
     [u8; 32] => d.bytes();
     [u8; 64] => d.bytes();
     String => d.word();
@@ -142,6 +143,9 @@ drawn! { d;
     Vec<GovernorApproval> => d.few(3);
     Vec<(MemberId, RequestId)> => (0..d.below(4)).map(|_| (d.any(), d.any())).collect();
     Vec<Effect> => d.few(3);
+    ValidatorKey => Self(d.bytes());
+    Vec<NetworkNode> => d.few(3);
+    Vec<Handover> => vec![d.any()];
     BTreeSet<RecordId> => d.few::<RecordId>(3).into_iter().collect();
     BTreeSet<Purpose> => d.few::<Purpose>(3).into_iter().collect();
     BTreeSet<Action> => d.few::<Action>(3).into_iter().collect();
@@ -165,7 +169,8 @@ drawn! { d;
         4 => Self::Pay { to: d.any(), amount: d.any() },
         5 => Self::SetParameters(d.any()),
         6 => Self::SetGovernors { governors: d.any(), threshold: d.any() },
-        7 => Self::Close { successor: d.any() });
+        7 => Self::Close { successor: d.any() },
+        8 => Self::SetNodes { epoch: d.any(), nodes: d.any() });
     Certificate => one_of!(d,
         0 => Self::Solo { key: d.any(), signature: d.any() },
         1 => Self::Quorum { scheme: d.any(), bytes: d.any() });
@@ -203,7 +208,11 @@ fields! {
     Header {
         version, network, height, parent, time, epoch, context, commands, commands_root, log_size, log_root, state,
     }
-    SealedHeader { header, certificate }
+    SealedHeader { header, certificate, handovers }
+    NetworkNode { key, address }
+    NodeAddress { ip, port }
+    NodeSet { validators, followers }
+    Handover { event, index, path, header, certificate }
     Receipt { version, command, event, index, path, header }
     Event { height, time, position, cause, effects }
     Command { network, author, id, expires, operation }
@@ -268,7 +277,7 @@ impl Drawn for Effect {
     #[rustfmt::skip]
     fn draw(d: &mut Draw) -> Self {
         use Effect::*;
-        match d.below(56) {
+        match d.below(57) {
             0 => MemberAdmitted { member: d.any(), kind: d.any(), voucher: d.any() },
             1 => MemberSuspended { member: d.any() },
             2 => MemberReinstated { member: d.any() },
@@ -329,6 +338,7 @@ impl Drawn for Effect {
             51 => Closed { successor: d.any() },
             52 => HoldExpired { decision: d.any() },
             53 => AskLapsed { ask: d.any(), dataset: d.any() },
+            56 => NodesSet { epoch: d.any(), first: d.any(), nodes: d.any() },
             55 => ReviewAbandoned { requester: d.any(), request: d.any() },
             _ => HoldLapsed { decision: d.any(), dataset: d.any() },
         }

@@ -61,7 +61,7 @@ fn issued(decision: bool) -> Issued {
         ..d.any()
     };
     let certificate = Certificate::solo(&header, &sequencer);
-    let header = SealedHeader { header, certificate };
+    let header = SealedHeader { header, certificate, handovers: None };
     Issued {
         genesis,
         receipt: Receipt { version: 1, command, event, index: 1, path, header },
