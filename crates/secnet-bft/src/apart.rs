@@ -34,7 +34,14 @@ pub(crate) fn file<'a>(
 
 /// Whom a node keeps apart from now: nobody, unless it is told so.
 #[derive(Debug)]
-pub(crate) struct Apart<P>(Arc<RwLock<BTreeSet<P>>>);
+pub(crate) struct Apart<P>(Arc<Peers<P>>);
+
+#[derive(Debug)]
+struct Peers<P> {
+    /// Who can be kept apart from: all that are met, if they are on one machine.
+    all: RwLock<Vec<P>>,
+    apart: RwLock<BTreeSet<P>>,
+}
 
 impl<P> Clone for Apart<P> {
     fn clone(&self) -> Self {
@@ -44,34 +51,38 @@ impl<P> Clone for Apart<P> {
 
 impl<P: PublicKey> Apart<P> {
     pub(crate) fn from_nobody() -> Self {
-        Self(Arc::default())
+        Self(Arc::new(Peers { all: RwLock::default(), apart: RwLock::default() }))
+    }
+
+    /// These are all that are met.
+    pub(crate) fn set_all(&self, all: Vec<P>) {
+        *self.0.all.write() = all;
     }
 
     pub(crate) fn is_from(&self, peer: &P) -> bool {
-        self.0.read().contains(peer)
+        self.0.apart.read().contains(peer)
     }
 
     /// From whom, ascending.
     pub(crate) fn from(&self) -> Vec<P> {
-        self.0.read().iter().cloned().collect()
+        self.0.apart.read().iter().cloned().collect()
     }
 
     /// From these and nobody else.
     pub(crate) fn set(&self, from: BTreeSet<P>) {
-        let mut now = self.0.write();
+        let mut now = self.0.apart.write();
         if *now != from {
             tracing::warn!(?from, "this node is told to keep apart from these");
             *now = from;
         }
     }
 
-    /// Both ends of a channel that reach nobody of all these who is kept apart from.
+    /// Both ends of a channel that reach nobody who is kept apart from.
     pub(crate) fn around<S, R>(
         &self,
         (sender, receiver): (S, R),
-        all: &Arc<Vec<P>>,
     ) -> (NearSender<S, P>, NearReceiver<R, P>) {
-        let sender = NearSender { sender, all: Arc::clone(all), apart: self.clone() };
+        let sender = NearSender { sender, apart: self.clone() };
         (sender, NearReceiver { receiver, apart: self.clone() })
     }
 }
@@ -80,14 +91,12 @@ impl<P: PublicKey> Apart<P> {
 #[derive(Debug)]
 pub(crate) struct NearSender<S, P> {
     sender: S,
-    all: Arc<Vec<P>>,
     apart: Apart<P>,
 }
 
 impl<S: Clone, P> Clone for NearSender<S, P> {
     fn clone(&self) -> Self {
-        let (all, apart) = (Arc::clone(&self.all), self.apart.clone());
-        Self { sender: self.sender.clone(), all, apart }
+        Self { sender: self.sender.clone(), apart: self.apart.clone() }
     }
 }
 
@@ -104,7 +113,7 @@ impl<S: LimitedSender> LimitedSender for NearSender<S, S::PublicKey> {
             return self.sender.check(recipients);
         }
         let wanted = match recipients {
-            Recipients::All => self.all.as_ref().clone(),
+            Recipients::All => self.apart.0.all.read().clone(),
             Recipients::Some(peers) => peers,
             Recipients::One(peer) => vec![peer],
         };
@@ -142,14 +151,14 @@ impl<R: Receiver> Receiver for NearReceiver<R, R::PublicKey> {
 pub(crate) async fn follow<P: PublicKey>(
     runtime: impl Clock,
     (file, apart): (PathBuf, Apart<P>),
-    all: Arc<Vec<P>>,
     key: impl Fn(&P) -> ValidatorKey,
 ) {
     let mut wrong = None;
     loop {
         match named(&file) {
             Ok(named) => {
-                apart.set(all.iter().filter(|peer| named.contains(&key(peer))).cloned().collect());
+                let all = apart.0.all.read().clone();
+                apart.set(all.into_iter().filter(|peer| named.contains(&key(peer))).collect());
                 wrong = None;
             }
             // What was in force stays so until somebody says something that can be read.

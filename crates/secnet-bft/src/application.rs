@@ -88,8 +88,7 @@ impl LedgerApplication {
         context: &EngineContext,
     ) -> Build {
         let now = self.ledger.now().max(parent.time);
-        let agreement =
-            Agreement { epoch: context.epoch().get(), context: context.encode().to_vec() };
+        let agreement = Agreement { context: context.encode().to_vec() };
         let pending = path.pending().filter_map(|block| self.ledger.check(block));
         let pending: BTreeSet<Digest> = pending.flat_map(|commands| digests(&commands)).collect();
         let waiting = self.ledger.waiting(MAX_BUILT_COMMANDS, MAX_BUILT_BYTES, &pending);
@@ -104,10 +103,17 @@ impl LedgerApplication {
             .zip(outcomes)
             .filter(|(_, outcome)| matches!(outcome, Outcome::Rejected(_)));
         self.ledger.forget_refused(refused.map(|(command, _)| command.digest()));
+        if block.header.epoch != context.epoch().get() {
+            return Build::Impossible;
+        }
         // The parent's events wait for a header that covers them.
         let covers = block.header.log_size > parent.log_size;
         let next = parent.time.plus_ms(HEARTBEAT_MS);
-        if block.commands.is_empty() && block.events.is_empty() && !covers && now < next {
+        // Whoever comes next need not wait for as many heartbeats as there are blocks before.
+        let hurried =
+            self.ledger.chain().executor().state().boundary_above(parent.height).is_some();
+        let idle = block.commands.is_empty() && block.events.is_empty() && !covers && !hurried;
+        if idle && now < next {
             return Build::Idle(Duration::from_millis(next.0.saturating_sub(now.0)));
         }
         let commands = block.commands.iter().map(|bytes| Bytes::copy_from_slice(bytes)).collect();
@@ -160,7 +166,7 @@ fn digests(commands: &[Verified]) -> Vec<Digest> {
 }
 
 fn agreement_of(header: &Header) -> Agreement {
-    Agreement { epoch: header.epoch, context: header.context.clone() }
+    Agreement { context: header.context.clone() }
 }
 
 /// The same header, from the same commands in the same order, none of them repeated or refused.

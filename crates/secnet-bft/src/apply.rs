@@ -12,6 +12,7 @@ use tokio::sync::mpsc::{Receiver, Sender, UnboundedReceiver};
 
 use crate::application::Final;
 use crate::block::NetworkBlock;
+use crate::epochs::KnownEpochs;
 use crate::ledger::{FinalisedBlock, Ledger, Trouble};
 use crate::limits::{MAX_APPLIED_AT_ONCE, MAX_APPLIED_BYTES};
 
@@ -35,7 +36,11 @@ pub(crate) async fn check_ahead(
 /// Apply what the engine delivers, in order and at least once, until it ends or something fails. What has been delivered
 /// meanwhile becomes durable together. After a failure nothing is acknowledged any more, so that the engine stops and
 /// delivers again after a restart.
-pub(crate) async fn run(ledger: Arc<Ledger>, mut finals: Receiver<Final>, marshal: Marshal) {
+pub(crate) async fn run(
+    (ledger, epochs): (Arc<Ledger>, KnownEpochs),
+    mut finals: Receiver<Final>,
+    marshal: Marshal,
+) {
     while let Some((block, done)) = finals.recv().await {
         let mut bytes = size_of(block.inner());
         let (mut blocks, mut acknowledgements) = (vec![block], vec![done]);
@@ -45,7 +50,7 @@ pub(crate) async fn run(ledger: Arc<Ledger>, mut finals: Receiver<Final>, marsha
             blocks.push(block);
             acknowledgements.push(done);
         }
-        if let Err(trouble) = apply_up_to(&ledger, blocks, &marshal).await {
+        if let Err(trouble) = apply_up_to((&ledger, &epochs), blocks, &marshal).await {
             tracing::error!(%trouble, "the ledger stops");
             ledger.fail(trouble);
             return;
@@ -60,7 +65,7 @@ fn size_of(block: &NetworkBlock) -> usize {
 
 /// Blocks that the engine delivered to a store which has been lost since come from the engine's own archive.
 async fn apply_up_to(
-    ledger: &Ledger,
+    (ledger, epochs): (&Ledger, &KnownEpochs),
     blocks: Vec<Digested<NetworkBlock>>,
     marshal: &Marshal,
 ) -> Result<(), Trouble> {
@@ -76,21 +81,34 @@ async fn apply_up_to(
             why: "neither the store nor the engine's archive holds it; empty the engine's folder"
                 .into(),
         })?;
-        ledger.apply(&[certified(missing.inner(), marshal).await])?;
+        ledger.apply(&[certified(missing.inner(), epochs, marshal).await])?;
+        follow(ledger, epochs)?;
     }
     let mut finals = Vec::with_capacity(blocks.len());
     for block in &blocks {
-        finals.push(certified(block.inner(), marshal).await);
+        finals.push(certified(block.inner(), epochs, marshal).await);
     }
-    ledger.apply(&finals)
+    ledger.apply(&finals)?;
+    follow(ledger, epochs)
 }
 
-async fn certified(block: &NetworkBlock, marshal: &Marshal) -> FinalisedBlock {
+fn follow(ledger: &Ledger, epochs: &KnownEpochs) -> Result<(), Trouble> {
+    let height = ledger.tip().0;
+    epochs.follow(ledger.chain()).map_err(|error| Trouble { height, why: error.to_string() })
+}
+
+async fn certified(
+    block: &NetworkBlock,
+    epochs: &KnownEpochs,
+    marshal: &Marshal,
+) -> FinalisedBlock {
     // A block that became final with one above it has no certificate of its own.
     let finalization = marshal.get_finalization(Height::new(block.header().height)).await;
     let certificate = finalization
         .filter(|found| found.proposal.payload.0 == block.header_digest().0)
         .map(|found| found.encode().to_vec())
         .map(|bytes| Certificate::Quorum { scheme: SIMPLEX_ED25519, bytes });
+    // The last block before other validators was certified by itself; whoever told of them has shown how.
+    let certificate = certificate.or_else(|| epochs.certificate_of(block.header()));
     (block.clone(), certificate)
 }

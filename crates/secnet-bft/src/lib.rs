@@ -8,16 +8,19 @@
 //! [`node::start`] is one node, over any runtime and network of the engine: the tests run four of them in one
 //! deterministic simulation. [`Bft`] is the same node over TCP, behind the flow's `Log` port.
 //!
-//! Not built: changing the validators, closing a network, pruning, catching up by snapshot, a store without room.
+//! Not built: closing a network, pruning, catching up by snapshot, a store without room.
 
 mod apart;
 mod application;
 mod apply;
 mod block;
+mod epochs;
 mod gossip;
+mod handing;
 mod ledger;
 pub mod limits;
 mod log;
+mod meet;
 mod mempool;
 pub mod node;
 mod path;
@@ -28,6 +31,7 @@ mod testing;
 mod votes;
 
 pub use block::{BlockLimits, NetworkBlock};
+pub use epochs::KnownEpochs;
 pub use ledger::{Ledger, Trouble};
 pub use log::{Address, Bft, Settings, StartError};
 pub use mempool::{Mempool, PoolError};

@@ -66,6 +66,13 @@ pub const MAX_ASKED_BYTES: usize = 8 * 1024 * 1024;
 /// How long a release node may take to answer one question.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// What leads to later validators in one message, in bytes; the rest is asked for when that is known.
+pub const MAX_HANDOVERS_BYTES: usize = 1024 * 1024;
+/// Nodes that are further on and wait to be asked how.
+pub const MAX_AHEAD: usize = 16;
+/// Pause after one was asked.
+pub const HANDOVERS_PAUSE: Duration = Duration::from_millis(300);
+
 /// How long a leader may take to propose: the heartbeat, and time for the way.
 pub const LEADER_TIMEOUT: Duration = Duration::from_millis(HEARTBEAT_MS + 1000);
 /// How long a view may take until it is given up.
@@ -80,8 +87,8 @@ pub const FETCH_TIMEOUT: Duration = Duration::from_secs(2);
 pub const FETCH_RETRY: Duration = Duration::from_millis(100);
 
 /// Messages a second that one peer may send on each channel, in the order of their numbers: votes, certificates, questions for
-/// certificates, proposed blocks, questions for final blocks, commands, questions to release nodes. The engine reserves memory
-/// for so many of each peer.
-pub const MESSAGES_PER_SECOND: [u32; 7] = [1024, 1024, 512, 512, 2048, 512, 2048];
+/// certificates, proposed blocks, questions for final blocks, commands, questions to release nodes, questions for what leads to
+/// later validators. The engine reserves memory for so many of each peer.
+pub const MESSAGES_PER_SECOND: [u32; 8] = [1024, 1024, 512, 512, 2048, 512, 2048, 4];
 /// Messages that wait inside of the node.
 pub const MAILBOX: usize = 1024;

@@ -16,7 +16,7 @@ use commonware_cryptography::{
     ChaCha20Poly1305, Signer as _,
     ed25519::{PrivateKey, PublicKey},
 };
-use commonware_p2p::{AddressableManager as _, authenticated::lookup};
+use commonware_p2p::authenticated::lookup;
 use commonware_runtime::{
     Clock as _, Metrics as _, Runner as _, Spawner as _, Supervisor as _, tokio as engine_runtime,
 };
@@ -24,7 +24,6 @@ use commonware_stream::{
     cups::{self, Cups},
     sake::{self, Sake},
 };
-use commonware_utils::ordered::{Map, Set};
 use parking_lot::Mutex;
 use secnet_app::ports::{Clock, Committed, Log, LogError, Standing, SubmitError, Trouble, View};
 use secnet_crypto::SigningKey;
@@ -37,8 +36,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::apart::{self, Apart};
 use crate::block::BlockLimits;
+use crate::epochs::{KnownEpochs, named, public};
 use crate::ledger::Ledger;
 use crate::limits::MAILBOX;
+use crate::meet::Meeting;
 use crate::node::{self, Channels, Parts, quota};
 use crate::peers;
 use crate::questions::{Counter, Desk, Questions, questions};
@@ -57,6 +58,8 @@ const LOCK_FILE: &str = "in-use";
 const LAST_LOOK: Duration = Duration::from_millis(500);
 /// A peer that went away is let in again, and looked for, so long after it was met last.
 const RECONNECT: Duration = Duration::from_secs(5);
+/// Most nodes that a network has at a time: those of an epoch, and those of the one that comes.
+const MAX_NODES: usize = 2 * (limits::MAX_VALIDATORS + limits::MAX_FOLLOWERS);
 /// How often it is looked which validators there is a connection to.
 const LOOK_FOR_PEERS: Duration = Duration::from_secs(1);
 /// How long a write that is under way is waited for at the end.
@@ -68,14 +71,15 @@ pub type Address = SocketAddr;
 /// How a node takes part.
 #[derive(Debug)]
 pub struct Settings {
-    /// The node's key, one of the genesis' validators.
+    /// The node's key. It votes while it is one of the validators, and is let in while it is one of the nodes.
     pub key: SigningKey,
     /// Does it vote? A validator that has lost its engine's folder must not: it could vote twice. It follows instead.
     pub votes: bool,
     /// Where it listens.
     pub listen: Address,
-    /// Where each validator is reached, this one included.
-    pub validators: BTreeMap<ValidatorKey, Address>,
+    /// Where other nodes are reached, this one included; if it is one of the genesis' validators, all of these. What the ledger says of later
+    /// ones counts where nothing is said here.
+    pub addresses: BTreeMap<ValidatorKey, Address>,
     /// Where the engine keeps its votes and its archive, for one node at a time; made if it is not there. It may hold
     /// those of several networks and keys. If all validators are at loopback addresses, a file `apart` in it names those
     /// that this node keeps apart from.
@@ -92,16 +96,15 @@ pub enum StartError {
     /// The ledger is not that of a network.
     #[error("this ledger has one sequencer and no validators; run it in solo mode")]
     NotANetwork,
-    /// The key is not a validator's.
-    #[error(
-        "this key is not one of the validators that the genesis names; give the key of one of them"
-    )]
-    NotAValidator,
     /// Addresses do not fit the validators.
-    #[error(
-        "the addresses are not those of the genesis' validators, each once; list every validator"
-    )]
+    #[error("the address of one of the genesis' validators is missing; list every one of them")]
     Addresses,
+    /// The key is not one of the engine's.
+    #[error("the node's key is not one that the engine can use; make another")]
+    Key,
+    /// The ledger is damaged.
+    #[error(transparent)]
+    Ledger(#[from] ChainError),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source}; choose a free address")]
     Listen {
@@ -160,10 +163,9 @@ impl Bft {
     ) -> Result<Self, StartError> {
         let validators = chain.genesis().validators.clone().ok_or(StartError::NotANetwork)?;
         let me = ValidatorKey(*settings.key.verifying_key().as_bytes());
-        if !validators.contains(&me) {
-            return Err(StartError::NotAValidator);
-        }
-        if !settings.validators.keys().eq(&validators) {
+        let is_known = |key: &ValidatorKey| *key == me || settings.addresses.contains_key(key);
+        // Whoever comes later is told by the ledger where the others are.
+        if validators.contains(&me) && !validators.iter().all(is_known) {
             return Err(StartError::Addresses);
         }
         let in_use = take(&settings.folder)?;
@@ -172,6 +174,9 @@ impl Bft {
         if settings.votes && !votes::are_kept(&folder, chain.executor().height()) {
             return Err(StartError::VotesLost(folder));
         }
+        let engine_key = PrivateKey::decode(Copying(settings.key.seed().as_slice()));
+        let engine_key = engine_key.map_err(|_| StartError::Key)?;
+        let epochs = KnownEpochs::of(&chain, settings.votes.then(|| engine_key.clone()))?;
         // Found out here, since the engine ends its thread when it cannot listen.
         let listen = |source| StartError::Listen { address: settings.listen, source };
         drop(std::net::TcpListener::bind(settings.listen).map_err(listen)?);
@@ -185,9 +190,10 @@ impl Bft {
             apart: apart.clone(),
             untold,
             counter,
+            key: engine_key,
             settings,
             folder,
-            validators,
+            epochs,
         };
         let thread = thread::Builder::new()
             .name("ledger-agree".into())
@@ -282,10 +288,11 @@ struct Engine {
     apart: Apart<PublicKey>,
     untold: mpsc::Receiver<Vec<u8>>,
     counter: Counter,
+    key: PrivateKey,
     settings: Settings,
     /// Votes for another network or by another key are not this node's.
     folder: PathBuf,
-    validators: Vec<ValidatorKey>,
+    epochs: KnownEpochs,
 }
 
 impl Engine {
@@ -313,14 +320,9 @@ impl Engine {
         self,
         runtime: engine_runtime::Context,
     ) -> Result<commonware_runtime::Handle<()>, String> {
-        let Self { ledger, peers, apart, untold, counter, settings, folder: _, validators } = self;
+        let Self { ledger, peers, apart, untold, counter, key, settings, folder: _, epochs } = self;
         let network = ledger.chain().genesis().network();
-        let key = PrivateKey::decode(Copying(settings.key.seed().as_slice()))
-            .map_err(|_| "the node's key is not one of the engine's")?;
-        let keys: Option<Vec<PublicKey>> = validators.iter().map(public).collect();
-        let keys = keys.ok_or("a validator's key is not one of the engine's")?;
-        let count = u32::try_from(keys.len()).unwrap_or(u32::MAX);
-        let size = node::max_payload_bytes(count, &BlockLimits { network });
+        let size = node::max_payload_bytes(&BlockLimits { network });
         let handshake = Cups::<_, ChaCha20Poly1305>::new(
             Sake {
                 signer: key.clone(),
@@ -330,7 +332,7 @@ impl Engine {
             },
             cups::Version::V1,
         );
-        let (most, mailbox) = (at_least_one(keys.len()), at_least_one(MAILBOX));
+        let (most, mailbox) = (at_least_one(MAX_NODES), at_least_one(MAILBOX));
         let namespace = [engine_namespace(network).as_slice(), b"_P2P"].concat();
         // All nodes on one machine have one address, and need not be careful with each other.
         let config_for = if settings.listen.ip().is_loopback() {
@@ -340,26 +342,30 @@ impl Engine {
         };
         let size = commonware_p2p::max_message_size(&[size]);
         let mut config = config_for(handshake, &namespace, settings.listen, most, size, mailbox);
+        // What is tracked names everybody who is met.
+        config.tracked_peer_sets = at_least_one(1);
         config.allow_private_ips = settings.private_addresses;
         config.peer_connection_cooldown = config.peer_connection_cooldown.min(RECONNECT);
-        let (mut net, mut oracle) = lookup::Network::new(runtime.child("network"), config);
-        let addresses = keys.iter().cloned().zip(settings.validators.values());
-        let addresses = addresses.map(|(key, address)| (key, (*address).into()));
-        oracle.track(0, Map::from_iter_dedup(addresses));
-        let all = Arc::new(keys.clone());
+        let (mut net, oracle) = lookup::Network::new(runtime.child("network"), config);
+        let known = settings.addresses;
+        let told = apart::file(&settings.folder, known.values());
+        let meeting =
+            Meeting { epochs: epochs.clone(), known, oracle: oracle.clone(), apart: apart.clone() };
+        runtime.child("meet").spawn(move |_| meeting.run());
         let channels = Channels {
-            votes: apart.around(net.register(0, quota(0)), &all),
-            certificates: apart.around(net.register(1, quota(1)), &all),
-            resolver: apart.around(net.register(2, quota(2)), &all),
-            blocks: apart.around(net.register(3, quota(3)), &all),
-            backfill: apart.around(net.register(4, quota(4)), &all),
-            commands: apart.around(net.register(5, quota(5)), &all),
-            questions: apart.around(net.register(6, quota(6)), &all),
+            votes: apart.around(net.register(0, quota(0))),
+            certificates: apart.around(net.register(1, quota(1))),
+            resolver: apart.around(net.register(2, quota(2))),
+            blocks: apart.around(net.register(3, quota(3))),
+            backfill: apart.around(net.register(4, quota(4))),
+            commands: apart.around(net.register(5, quota(5))),
+            questions: apart.around(net.register(6, quota(6))),
+            handovers: apart.around(net.register(7, quota(7))),
         };
         net.start();
-        if let Some(file) = apart::file(&settings.folder, settings.validators.values()) {
+        if let Some(file) = told {
             let told = (file, apart.clone());
-            runtime.child("apart").spawn(move |context| apart::follow(context, told, all, named));
+            runtime.child("apart").spawn(move |context| apart::follow(context, told, named));
         }
         runtime.child("peers").spawn(move |context| async move {
             loop {
@@ -375,8 +381,7 @@ impl Engine {
             untold,
             counter,
             me: key.public_key(),
-            votes_with: settings.votes.then_some(key),
-            validators: Set::from_iter_dedup(keys),
+            epochs,
             peers: oracle.clone(),
             blocker: oracle,
             partition: "engine".into(),
@@ -387,18 +392,6 @@ impl Engine {
 
 fn at_least_one(count: usize) -> NonZeroUsize {
     NonZeroUsize::new(count).unwrap_or(NonZeroUsize::MIN)
-}
-
-fn public(key: &ValidatorKey) -> Option<PublicKey> {
-    PublicKey::decode(Copying(&key.0)).ok()
-}
-
-/// The validator that has this key.
-fn named(key: &PublicKey) -> ValidatorKey {
-    let mut bytes = [0; 32];
-    // INVARIANT: an Ed25519 key has 32 bytes.
-    bytes.iter_mut().zip(key.as_ref()).for_each(|(to, from)| *to = *from);
-    ValidatorKey(bytes)
 }
 
 #[async_trait]

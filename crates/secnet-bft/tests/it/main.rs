@@ -11,6 +11,7 @@
 
 mod chance;
 mod contract;
+mod epochs;
 mod life;
 mod rogue;
 mod scenes;

@@ -18,11 +18,12 @@ use commonware_cryptography::{
     ed25519::{self, PublicKey},
     sha256,
 };
+use commonware_p2p::utils::mux::{Muxer, SubReceiver, SubSender};
 use commonware_p2p::{
     Receiver as _, Recipients, Sender as _,
     simulated::{self, SplitTarget},
 };
-use commonware_runtime::{Clock as _, Spawner as _, Supervisor as _};
+use commonware_runtime::{Clock as _, Spawner as _, Supervisor as _, deterministic::Context};
 use commonware_utils::ordered::Set;
 use secnet_bft::node::Channels;
 use secnet_node::faults::{FaultyDisk, Plan};
@@ -86,10 +87,23 @@ impl Network {
         let channels = self.channels(&key.public_key(), &others).await;
         let runtime = self.runtime.child("rogue").with_attribute("index", index);
         let namespace = engine_namespace(self.genesis.network());
-        let scheme = Scheme::signer(&namespace, self.ids(), key).unwrap();
-        let votes = channels.votes;
+        let scheme = Scheme::signer(&namespace, self.first_validators(), key).unwrap();
+        if rogue == Rogue::Babbles {
+            let all = [
+                channels.votes,
+                channels.certificates,
+                channels.resolver,
+                channels.blocks,
+                channels.backfill,
+                channels.commands,
+                channels.questions,
+                channels.handovers,
+            ];
+            return self.babble(all, index as u64);
+        }
+        let votes = of_first_epoch(&runtime, channels.votes).await;
         match rogue {
-            Rogue::Silent | Rogue::Twins => {}
+            Rogue::Silent | Rogue::Twins | Rogue::Babbles => {}
             Rogue::DoubleVotes => {
                 let config = conflicter::Config { scheme };
                 conflicter::Conflicter::<_, _, Sha256>::new(runtime, config).start(votes);
@@ -114,20 +128,8 @@ impl Network {
                 let config = reconfigurer::Config { scheme };
                 reconfigurer::Reconfigurer::<_, _, Sha256>::new(runtime, config).start(votes);
             }
-            Rogue::Babbles => {
-                let channels = [
-                    votes,
-                    channels.certificates,
-                    channels.resolver,
-                    channels.blocks,
-                    channels.backfill,
-                    channels.commands,
-                    channels.questions,
-                ];
-                self.babble(channels, index as u64);
-            }
             Rogue::ForgesCertificates => {
-                let mut certificates = channels.certificates.0;
+                let (mut certificates, _) = of_first_epoch(&runtime, channels.certificates).await;
                 let forged = forged_certificates(&scheme, &self.strangers());
                 // Whoever shows one is not listened to again: each is shown another kind.
                 runtime.spawn(move |runtime| async move {
@@ -163,6 +165,7 @@ impl Network {
             whole.backfill,
             whole.commands,
             whole.questions,
+            whole.handovers,
         ];
         for (sender, receiver) in whole {
             let to_left = left.to_vec();
@@ -187,7 +190,7 @@ impl Network {
         }
     }
 
-    fn babble(&self, channels: [Both; 7], seed: u64) {
+    fn babble(&self, channels: [Both; 8], seed: u64) {
         let mut senders: Vec<_> = channels.iter().map(|(sender, _)| sender.clone()).collect();
         let (heard, mut to_repeat) = tokio::sync::mpsc::channel(64);
         for (_, mut receiver) in channels {
@@ -236,7 +239,18 @@ fn in_order(channels: Vec<Both>) -> Channels<Unruly, simulated::Receiver<PublicK
         backfill: next(),
         commands: next(),
         questions: next(),
+        handovers: next(),
     }
+}
+
+/// The part of a channel that belongs to the first epoch.
+async fn of_first_epoch(
+    runtime: &Context,
+    (sender, receiver): Both,
+) -> (SubSender<Unruly>, SubReceiver<PublicKey>) {
+    let (mux, mut parts) = Muxer::new(runtime.child("mux"), sender, receiver);
+    mux.start();
+    parts.register(0).await.unwrap()
 }
 
 /// Certificates for views to come: of the one who shows them alone, and of strangers in the validators' places.

@@ -2,6 +2,7 @@
 //! machine with a disk that loses what was not synced, and a clock that may be wrong.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
@@ -22,7 +23,7 @@ use commonware_runtime::{
 use commonware_utils::{NZUsize, Probability, ordered::Set};
 use secnet_app::ports::Clock;
 use secnet_bft::node::{self, Channels, Parts, quota};
-use secnet_bft::{BlockLimits, Counter, Ledger};
+use secnet_bft::{BlockLimits, Counter, KnownEpochs, Ledger};
 use secnet_crypto::SigningKey;
 use secnet_node::faults::{FaultyDisk, Plan};
 use secnet_node::store::{Options, Store};
@@ -30,7 +31,7 @@ use secnet_node::{Chain, check_chain, store_options};
 use secnet_types::{Genesis, Timestamp};
 
 use crate::unruly::{Post, Unruly};
-use crate::world::{Signer, genesis, validators};
+use crate::world::{Signer, genesis, key, validators};
 
 pub(crate) const BEGINS: Timestamp = Timestamp(1_800_000_000_000);
 pub(crate) const VALIDATORS: usize = 4;
@@ -118,6 +119,13 @@ pub(crate) fn machines() -> (Genesis, Vec<Machine>) {
     (genesis, keys.into_iter().map(Machine::new).collect())
 }
 
+/// The same, and some more machines, which the genesis does not name.
+pub(crate) fn machines_and_guests(guests: usize) -> (Genesis, Vec<Machine>) {
+    let (genesis, mut all) = machines();
+    all.extend((0..guests).map(|number| Machine::new(key(&format!("guest {number}")))));
+    (genesis, all)
+}
+
 pub(crate) struct Running {
     pub(crate) ledger: Arc<Ledger>,
     handle: Handle<()>,
@@ -162,10 +170,10 @@ impl Network {
         seed: u64,
     ) -> Self {
         let limits = BlockLimits { network: genesis.network() };
-        let max_size = node::max_payload_bytes(VALIDATORS as u32, &limits);
+        let max_size = node::max_payload_bytes(&limits);
         let config = simulated::Config {
             max_size: max_size as u32,
-            max_peers_per_set: NZUsize!(VALIDATORS),
+            max_peers_per_set: NonZeroUsize::new(machines.len()).unwrap(),
             disconnect_on_block: true,
             tracked_peer_sets: NZUsize!(1),
         };
@@ -180,9 +188,14 @@ impl Network {
         network
     }
 
-    /// The validators' keys, in the order of the machines.
+    /// Everybody's keys.
     pub(crate) fn ids(&self) -> Set<PublicKey> {
         Set::from_iter_dedup(self.machines.iter().map(|machine| machine.id()))
+    }
+
+    /// Those of the validators that the network begins with.
+    pub(crate) fn first_validators(&self) -> Set<PublicKey> {
+        Set::from_iter_dedup(self.machines.iter().take(VALIDATORS).map(|machine| machine.id()))
     }
 
     /// What one says reaches the other like this, or not at all.
@@ -203,8 +216,9 @@ impl Network {
 
     /// These and the others no longer reach each other; all else do, like this.
     pub(crate) async fn part(&mut self, one_side: &[usize], link: &Link) {
-        for from in 0..VALIDATORS {
-            for to in (0..VALIDATORS).filter(|to| *to != from) {
+        let count = self.machines.len();
+        for from in 0..count {
+            for to in (0..count).filter(|to| *to != from) {
                 let together = one_side.contains(&from) == one_side.contains(&to);
                 self.link(from, to, together.then_some(link)).await;
             }
@@ -225,6 +239,7 @@ impl Network {
             backfill: self.channel(me, 4, to).await,
             commands: self.channel(me, 5, to).await,
             questions: self.channel(me, 6, to).await,
+            handovers: self.channel(me, 7, to).await,
         }
     }
 
@@ -264,14 +279,14 @@ impl Network {
         let machine = &self.machines[index];
         let (key, me) = (private(&machine.key), machine.id());
         let clock = MachineClock { runtime: self.runtime.child("clock"), ahead_ms };
+        let epochs = KnownEpochs::of(&chain, machine.votes.then_some(key)).unwrap();
         let (ledger, untold) = Ledger::new(chain, Arc::new(clock));
         let parts = Parts {
             ledger: Arc::clone(&ledger),
             untold,
             counter: Counter::closed(),
             me: me.clone(),
-            votes_with: machine.votes.then_some(key),
-            validators: self.ids(),
+            epochs,
             peers: self.oracle.manager(),
             blocker: self.oracle.control(me),
             partition,
@@ -372,8 +387,17 @@ pub(crate) fn simulate<T>(
     (seed, between): (u64, &Link),
     scene: impl AsyncFnOnce(Network, Signer) -> T,
 ) -> T {
+    simulate_with(machines(), (seed, between), scene)
+}
+
+/// The same with these machines.
+pub(crate) fn simulate_with<T>(
+    machines: (Genesis, Vec<Machine>),
+    (seed, between): (u64, &Link),
+    scene: impl AsyncFnOnce(Network, Signer) -> T,
+) -> T {
     runner(seed).start(|runtime| async move {
-        let network = Network::new(runtime, machines(), between, seed).await;
+        let network = Network::new(runtime, machines, between, seed).await;
         let signer = Signer { genesis: network.genesis.clone(), now: BEGINS };
         scene(network, signer).await
     })

@@ -59,7 +59,7 @@ impl Network {
             key: validators(VALIDATORS).swap_remove(index),
             votes: true,
             listen: self.addresses[index],
-            validators: keys.into_iter().zip(self.addresses.iter().copied()).collect(),
+            addresses: keys.into_iter().zip(self.addresses.iter().copied()).collect(),
             folder: self.votes(index),
             private_addresses: true,
             desk: None,
@@ -177,10 +177,13 @@ fn what_does_not_fit_the_genesis_does_not_start() {
         Bft::start(chain, settings, Arc::new(SystemClock)).err()
     };
     let stranger = start(&|settings| settings.key = key("mallory"));
-    assert!(matches!(stranger, Some(StartError::NotAValidator)), "{stranger:?}");
+    assert!(
+        matches!(stranger, Some(StartError::VotesLost(_))),
+        "it was never let vote: {stranger:?}"
+    );
     let unknown = start(&|settings| {
         let mallory = ValidatorKey(*key("mallory").verifying_key().as_bytes());
-        settings.validators = BTreeMap::from([(mallory, settings.listen)]);
+        settings.addresses = BTreeMap::from([(mallory, settings.listen)]);
     });
     assert!(matches!(unknown, Some(StartError::Addresses)), "{unknown:?}");
     let held = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -1,11 +1,13 @@
 //! A network of validators, a governor who hands out money, and commands that everybody can sign.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use secnet_crypto::SigningKey;
 use secnet_types::{
     Amount, Change, Command, CommandId, Digest, Founder, Genesis, GovernorApproval, MemberId,
-    MemberKind, Operation, Parameters, Proposal, SignedCommand, Timestamp, ValidatorKey,
+    MemberKind, NetworkNode, NodeSet, Operation, Parameters, Proposal, SignedCommand, Timestamp,
+    ValidatorKey,
 };
 
 const MINUTE_MS: u64 = 60_000;
@@ -74,13 +76,37 @@ impl Signer {
 
     /// Money for somebody.
     pub(crate) fn issue(&self, number: u64, to: &str) -> Vec<u8> {
+        self.govern(number, Change::Issue { to: id(to), amount: Amount(1_000_000) })
+    }
+
+    /// These validators, and these who follow, in this epoch.
+    pub(crate) fn set_nodes(
+        &self,
+        (number, epoch): (u64, u64),
+        validators: &[(&SigningKey, Option<SocketAddr>)],
+        followers: &[(&SigningKey, Option<SocketAddr>)],
+    ) -> Vec<u8> {
+        let nodes = |nodes: &[(&SigningKey, Option<SocketAddr>)]| {
+            let node = |(key, address): &(&SigningKey, Option<SocketAddr>)| NetworkNode {
+                key: ValidatorKey(*key.verifying_key().as_bytes()),
+                address: address.map(Into::into),
+            };
+            let mut nodes: Vec<_> = nodes.iter().map(node).collect();
+            nodes.sort_by_key(|node| node.key);
+            nodes
+        };
+        let nodes = NodeSet { validators: nodes(validators), followers: nodes(followers) };
+        self.govern(number, Change::SetNodes { epoch, nodes })
+    }
+
+    fn govern(&self, number: u64, change: Change) -> Vec<u8> {
         let mut fresh = [1; 16];
         fresh[..8].copy_from_slice(&number.to_be_bytes());
         let proposal = Proposal {
             network: self.genesis.network(),
             id: CommandId(fresh),
             expires: self.now.plus_ms(60 * MINUTE_MS),
-            change: Change::Issue { to: id(to), amount: Amount(1_000_000) },
+            change,
         };
         let approvals = vec![GovernorApproval::sign(id("bank"), &proposal, &key("bank"))];
         self.command("bank", number, Operation::Govern { proposal, approvals })
