@@ -71,6 +71,7 @@ pub(crate) fn for_members() -> OpenApiRouter<Arc<Gateway>> {
     OpenApiRouter::new()
         .routes(routes!(sessions::open, sessions::end))
         .routes(routes!(network::member))
+        .routes(routes!(network::nodes))
         .routes(routes!(network::keep_sealing_key))
         .routes(routes!(commands::order))
         .routes(routes!(commands::forecast))

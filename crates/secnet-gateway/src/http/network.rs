@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use axum::Json as JsonAnswer;
-use axum::extract::State;
+use axum::extract::State as Shared;
 use secnet_crypto::SealPublicKey;
-use secnet_types::{Digest, MemberId, encode};
+use secnet_ledger::State;
+use secnet_types::{Digest, MemberId, NetworkNode, encode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -40,6 +41,47 @@ pub(crate) struct Network {
     release_nodes: Vec<Base64>,
     /// How many of them a release takes.
     threshold: u8,
+    /// Number of the epoch whose nodes were set last; absent where one sequencer makes the blocks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    epoch: Option<u64>,
+}
+
+/// The nodes of a network's newest epoch.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub(crate) struct Nodes {
+    /// Its number.
+    epoch: u64,
+    /// The first block that is theirs; it may be still to come.
+    first: u64,
+    /// Those that agree on blocks.
+    validators: Vec<PeerNode>,
+    /// Those that follow and serve without a vote.
+    followers: Vec<PeerNode>,
+}
+
+/// A node of the network.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PeerNode {
+    /// Its id, which is its key.
+    id: String,
+    /// Where other nodes reach it, if the ledger says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<String>,
+}
+
+impl Nodes {
+    fn newest(state: &State) -> Option<Self> {
+        let (epoch, set) = state.epochs().last()?;
+        let list = |nodes: &[NetworkNode]| {
+            let node = |node: &NetworkNode| PeerNode {
+                id: MemberId(node.key.0).to_string(),
+                address: node.address.map(|address| address.to_string()),
+            };
+            nodes.iter().map(node).collect()
+        };
+        let (validators, followers) = (list(&set.nodes.validators), list(&set.nodes.followers));
+        Some(Self { epoch, first: set.first, validators, followers })
+    }
 }
 
 /// What network this is, and to whom uploads are sealed.
@@ -48,12 +90,13 @@ pub(crate) struct Network {
     (status = 503, description = "The ledger cannot be read.", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn network(
-    State(gateway): State<Arc<Gateway>>,
+    Shared(gateway): Shared<Arc<Gateway>>,
 ) -> Result<JsonAnswer<Network>, Box<Problem>> {
     let pdc = &gateway.pdc;
     let genesis = pdc.log.genesis();
-    let seen = pdc.view(|view| (view.height, view.time, view.log_size));
-    let (height, time, events) = seen.ok_or_else(Problem::busy)?;
+    let epoch = |state: &State| state.epochs().last().map(|(number, _)| number);
+    let seen = pdc.view(|view| (view.height, view.time, view.log_size, epoch(view.state)));
+    let (height, time, events, epoch) = seen.ok_or_else(Problem::busy)?;
     let release = &pdc.release;
     let key = |key: &SealPublicKey| Base64(key.to_bytes().to_vec());
     let nodes = release.nodes().await.map_err(secnet_app::AccessError::from)?;
@@ -69,7 +112,20 @@ pub(crate) async fn network(
         hosting_key: key(pdc.hosting_key()),
         release_nodes: nodes.iter().map(key).collect(),
         threshold: release.threshold(),
+        epoch,
     }))
+}
+
+/// The nodes of the network: who agrees on its blocks, who follows, and where they reach each other. Members see it.
+#[utoipa::path(get, path = "/v1/nodes", tag = "network", responses(
+    (status = 200, description = "The nodes that were set last; none where one sequencer makes the blocks.", body = Nodes),
+))]
+pub(crate) async fn nodes(
+    Shared(gateway): Shared<Arc<Gateway>>,
+    _caller: Caller,
+) -> Result<JsonAnswer<Nodes>, Box<Problem>> {
+    let set = gateway.pdc.view(|view| Nodes::newest(view.state)).ok_or_else(Problem::busy)?;
+    Ok(JsonAnswer(set.unwrap_or_default()))
 }
 
 /// What everybody in the network may know of a member.
@@ -99,7 +155,7 @@ fn did(key: [u8; 32]) -> String {
         (status = 404, description = "There is no such member.", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn member(
-    State(gateway): State<Arc<Gateway>>,
+    Shared(gateway): Shared<Arc<Gateway>>,
     At(id): At<MemberId>,
 ) -> Result<JsonAnswer<Member>, Box<Problem>> {
     let pdc = &gateway.pdc;
@@ -131,7 +187,7 @@ pub(crate) struct SealingKey {
     (status = 204, description = "Kept."),
 ))]
 pub(crate) async fn keep_sealing_key(
-    State(gateway): State<Arc<Gateway>>,
+    Shared(gateway): Shared<Arc<Gateway>>,
     caller: Caller,
     Json(body): Json<SealingKey>,
 ) -> Result<axum::http::StatusCode, Box<Problem>> {
