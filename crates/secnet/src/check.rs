@@ -73,8 +73,13 @@ fn owns_the_ledger(own: &OwnKeys, genesis: &Genesis, state: &State) -> Option<&'
         None if own.sequencer != genesis.sequencer => {
             return Some("the sequencer's key is not the one that the genesis names");
         }
-        Some(validators) if !validators.contains(&ValidatorKey(own.sequencer)) => {
-            return Some("the validator's key is not one that the genesis names");
+        Some(_) => {
+            let key = ValidatorKey(own.sequencer);
+            if !state.epochs().any(|(_, epoch)| epoch.nodes.all().any(|node| node.key == key)) {
+                return Some(
+                    "the node's key is none of the network's; governors let it in with `secnet net admit`",
+                );
+            }
         }
         _ => {}
     }

@@ -84,6 +84,8 @@ enum Verb {
     Up(verbs::up::UpArgs),
     /// Run a network of validators on this machine, or prepare one for several. Needs the feature `bft`.
     Net(verbs::net::NetArgs),
+    /// Propose, approve and order what takes the network's governors.
+    Govern(verbs::govern::GovernArgs),
     /// Start a node with sample members, data and money, to try things with.
     Dev(verbs::dev::DevArgs),
     /// Say how the network stands: the folder's, or a running node's.
@@ -193,6 +195,7 @@ impl Cli {
             Verb::Witness(args) => verbs::witness::run(globals, out, args).await,
             Verb::Config(args) => verbs::config::run(globals, out, &args),
             Verb::Net(args) => Box::pin(verbs::net::run(globals, out, args)).await,
+            Verb::Govern(args) => Box::pin(verbs::govern::run(globals, out, args)).await,
             Verb::Dev(args) => Box::pin(verbs::dev::run(globals, out, args)).await,
             verb if verb.is_elsewhere() => Box::pin(verb.elsewhere(globals, out)).await,
             verb => {
@@ -287,6 +290,7 @@ impl Verb {
             | Self::Openapi
             | Self::Dev(_)
             | Self::Net(_)
+            | Self::Govern(_)
             | Self::Up(_)
             | Self::Doctor(_)
             | Self::Ready(_)
@@ -307,6 +311,7 @@ impl Verb {
             Self::Follow(_) => "follow",
             Self::Dev(_) => "dev",
             Self::Net(args) if args.writes() => "net",
+            Self::Govern(args) if args.writes() => "govern",
             Self::Man(args) if args.writes() => "man DIR",
             Self::Receipt(args) if args.writes() => "receipt save",
             Self::Guard(args) => match args.writes() {

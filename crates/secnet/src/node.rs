@@ -27,8 +27,9 @@ use secnet_crypto::{KeyFileParams, SealKeyPair, SigningKey, Zeroizing};
 use secnet_node::store::{Exporter, Store, StoreError};
 use secnet_node::{Chain, QuorumRelease, Reserve, Solo, open_checkpoint, store_options};
 use secnet_types::{
-    Change, CommandId, Digest, Founder, Genesis, GovernorApproval, MemberId, MemberKind, NetworkId,
-    Operation, Parameters, Proposal, SignedCommand, ValidatorKey, encode,
+    Change, CommandId, Digest, Founder, Genesis, GovernorApproval, MemberCard, MemberId,
+    MemberKind, NetworkId, Operation, Parameters, Proposal, Signed, SignedCommand, ValidatorKey,
+    encode,
 };
 use secnet_vault::{BackupEpochs, BackupError, PrivateArchive, SegmentVault, StorageKey};
 
@@ -518,6 +519,12 @@ impl NodeKeys {
             kind: MemberKind::Node,
             sealing_key: Digest(self.pdc_sealing.public.digest()),
         }
+    }
+
+    /// The data centre's wish to be admitted to a network by its governors.
+    pub(crate) fn member_card(&self, network: NetworkId) -> Signed<MemberCard> {
+        let Founder { kind, sealing_key, .. } = self.founder();
+        Signed::sign(MemberCard { network, kind, sealing_key, voucher: None }, &*self.pdc)
     }
 
     fn from_seeds(seeds: &[[u8; 32]; NODE_SEEDS]) -> Self {

@@ -8,12 +8,14 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
+use base64ct::{Base64UrlUnpadded, Encoding as _};
 use secnet_app::ports::Clock as _;
 use secnet_crypto::KeyFileParams;
 use secnet_node::store::Store;
 use secnet_node::{Chain, store_options};
 use secnet_types::{
-    Founder, Genesis, IdError, MemberId, MemberKind, NetworkId, Parameters, ValidatorKey, encode,
+    Founder, Genesis, IdError, MemberCard, MemberId, MemberKind, NetworkId, NetworkNode,
+    Parameters, Signed, ValidatorKey, encode,
 };
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +44,43 @@ pub(crate) struct Card {
     /// Who governs, if that is in this folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub governor: Option<Party>,
+    /// The data centre's own card for one network, for whoever joins it after it began: base64url of the signed form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member_card: Option<String>,
+}
+
+impl Card {
+    /// The node, as the ledger names it.
+    pub(crate) fn node(&self) -> Result<NetworkNode, Failure> {
+        let validator: MemberId =
+            self.validator.parse().map_err(|error: IdError| bad_card(&error))?;
+        let address = Some(self.address.into());
+        Ok(NetworkNode { key: ValidatorKey(validator.0), address })
+    }
+
+    /// The data centre, and its card for this network.
+    pub(crate) fn admission(
+        &self,
+        network: NetworkId,
+    ) -> Result<(MemberId, Signed<MemberCard>), Failure> {
+        let founder = self.data_centre.founder(MemberKind::Node)?;
+        let missing = || {
+            Failure::new("bad-card", "the card is not for a network that runs already")
+                .hint("have it made with `secnet net card --genesis FILE`")
+                .exit(Exit::Usage)
+        };
+        let bytes = self.member_card.as_ref().ok_or_else(missing)?;
+        let bytes = Base64UrlUnpadded::decode_vec(bytes).map_err(|error| bad_card(&error))?;
+        let card = Signed::<MemberCard>::parse(&bytes).map_err(|error| bad_card(&error))?;
+        card.verify().map_err(|error| bad_card(&error))?;
+        let fits = card.envelope.key == founder.member.0
+            && card.value.sealing_key == founder.sealing_key
+            && card.value.kind == MemberKind::Node;
+        if card.value.network != network || !fits {
+            return Err(missing());
+        }
+        Ok((founder.member, card))
+    }
 }
 
 /// A founding member.
@@ -104,10 +143,24 @@ pub(crate) fn card(dir: &Path, address: SocketAddr, passphrase: &str) -> Result<
         address,
         data_centre: Party::of(&keys.founder()),
         governor: governor.map(|governor| Party::of(&founder(&governor))),
+        member_card: None,
     })
 }
 
-/// The genesis of a network of these founders, one of whom governs.
+/// The same for a network that has begun without this node.
+pub(crate) fn later_card(
+    dir: &Path,
+    address: SocketAddr,
+    network: NetworkId,
+    passphrase: &str,
+) -> Result<Card, Failure> {
+    let keys = NodeKeys::load(&dir.join("keys"), passphrase)?;
+    let signed = keys.member_card(network).to_bytes();
+    let member_card = Some(Base64UrlUnpadded::encode_string(&signed));
+    Ok(Card { member_card, governor: None, ..card(dir, address, passphrase)? })
+}
+
+/// The genesis of a network of these founders. More than half of those that govern must agree.
 pub(crate) fn genesis(name: &str, cards: &[Card]) -> Result<Genesis, Failure> {
     let mut founders = Vec::new();
     let mut validators = Vec::new();
@@ -123,14 +176,14 @@ pub(crate) fn genesis(name: &str, cards: &[Card]) -> Result<Genesis, Failure> {
             founders.push(governor);
         }
     }
-    if governors.len() != 1 {
-        return Err(Failure::new(
-            "governors",
-            format!("{} of the cards name a governor, and one must", governors.len()),
-        )
-        .hint("one founder makes its card with `secnet net card --governs`")
-        .exit(Exit::Usage));
+    if governors.is_empty() {
+        return Err(Failure::new("governors", "none of the cards names a governor, and one must")
+            .hint("whoever is to govern makes its card with `secnet net card --governs`")
+            .exit(Exit::Usage));
     }
+    governors.sort();
+    // More than half of them must agree.
+    let threshold = u32::try_from(governors.len() / 2).unwrap_or(u32::MAX).saturating_add(1);
     founders.sort_by_key(|founder| founder.member);
     validators.sort();
     let genesis = Genesis {
@@ -140,7 +193,7 @@ pub(crate) fn genesis(name: &str, cards: &[Card]) -> Result<Genesis, Failure> {
         salt: random(),
         founders,
         governors,
-        threshold: 1,
+        threshold,
         sequencer: validators.first().map(|key| key.0).unwrap_or_default(),
         parameters: Parameters::default(),
         predecessor: None,
@@ -155,8 +208,22 @@ pub(crate) fn genesis(name: &str, cards: &[Card]) -> Result<Genesis, Failure> {
     Ok(genesis)
 }
 
-/// Begin the folder of a founder whose keys are there. Can be called again if it was interrupted.
-pub(crate) fn join(dir: &Path, genesis: &Genesis, passphrase: &str) -> Result<(), Failure> {
+/// Whose folder begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Joins {
+    /// One that the genesis names.
+    Founder,
+    /// One that governors let in after the network has begun.
+    Later,
+}
+
+/// Begin a folder whose keys are there. Can be called again if it was interrupted.
+pub(crate) fn join(
+    dir: &Path,
+    genesis: &Genesis,
+    who: Joins,
+    passphrase: &str,
+) -> Result<(), Failure> {
     super::require_feature()?;
     if dir.join("genesis.cbor").exists() {
         return Err(Failure::new("exists", format!("`{}` already holds a network", dir.display()))
@@ -166,15 +233,25 @@ pub(crate) fn join(dir: &Path, genesis: &Genesis, passphrase: &str) -> Result<()
     let me = validator(&keys);
     let validators = genesis.validators.as_deref().unwrap_or_default();
     let founded = genesis.founders.contains(&keys.founder());
-    if !validators.contains(&me) || !founded {
+    if who == Joins::Later && (validators.contains(&me) || founded) {
+        return Err(Failure::new(
+            "founder",
+            format!("this genesis names {}, whose keys this folder has", id(me)),
+        )
+        .hint("a founder joins without --later; one that lost its votes makes new keys")
+        .exit(Exit::Usage));
+    }
+    if who == Joins::Founder && (!validators.contains(&me) || !founded) {
         return Err(Failure::new(
             "not-a-validator",
             format!("this genesis does not name {}, whose keys this folder has", id(me)),
         )
-        .hint("is it the genesis that was made with this folder's card?")
+        .hint("is it the genesis that was made with this folder's card? Whoever comes after a network began joins with --later")
         .exit(Exit::Verification));
     }
-    still_governs(dir, genesis, passphrase)?;
+    if who == Joins::Founder {
+        still_governs(dir, genesis, passphrase)?;
+    }
     let ledger = dir.join(LEDGER);
     if ledger.exists() {
         // Without a genesis file beside it, it was never opened.
@@ -251,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn one_of_the_founders_governs() {
+    fn some_of_the_founders_govern_by_majority() {
         let place = tempfile::tempdir().unwrap();
         let cards = founders(place.path(), &[1]);
         let genesis = genesis("clinics", &cards).unwrap();
@@ -259,6 +336,9 @@ mod tests {
         assert_eq!(genesis.validators.map(|validators| validators.len()), Some(4));
         let refused = |cards: &[Card]| super::genesis("clinics", cards).unwrap_err().code;
         assert_eq!(refused(&cards[2..]), "governors");
+        let several = founders(&place.path().join("several"), &[0, 1, 3]);
+        let genesis = super::genesis("clinics", &several).unwrap();
+        assert_eq!((genesis.governors.len(), genesis.threshold), (3, 2));
         let twice = [&cards[..], &cards[..1]].concat();
         assert_eq!(refused(&twice), "bad-genesis");
     }
@@ -270,7 +350,9 @@ mod tests {
         let mut cards = founders(place.path(), &[0, 1]);
         let usurped = cards[0].governor.take();
         let genesis = genesis("clinics", &cards).unwrap();
-        let join = |index: &str| super::join(&place.path().join(index), &genesis, PASSPHRASE);
+        let join = |index: &str| {
+            super::join(&place.path().join(index), &genesis, Joins::Founder, PASSPHRASE)
+        };
         assert!(usurped.is_some());
         assert_eq!(join("0").unwrap_err().code, "other-governor");
         join("1").unwrap();
@@ -283,14 +365,14 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let genesis = genesis("clinics", &founders(place.path(), &[0])).unwrap();
         let dir = place.path().join("0");
-        join(&dir, &genesis, PASSPHRASE).unwrap();
+        join(&dir, &genesis, Joins::Founder, PASSPHRASE).unwrap();
         let begun = |dir: &Path| dir.join(VOTES).exists();
         assert!(begun(&dir));
-        assert_eq!(join(&dir, &genesis, PASSPHRASE).unwrap_err().code, "exists");
+        assert_eq!(join(&dir, &genesis, Joins::Founder, PASSPHRASE).unwrap_err().code, "exists");
         // The disk is lost, and the keys are put back.
         let again = place.path().join("again");
         files::copy_tree(&dir.join("keys"), &again.join("keys"), &[]).unwrap();
-        join(&again, &genesis, PASSPHRASE).unwrap();
+        join(&again, &genesis, Joins::Founder, PASSPHRASE).unwrap();
         assert!(!begun(&again));
         // Another network's votes are others.
         let other = super::genesis(
@@ -299,10 +381,16 @@ mod tests {
         )
         .unwrap();
         std::fs::remove_file(again.join("genesis.cbor")).unwrap();
-        join(&again, &other, PASSPHRASE).unwrap();
+        join(&again, &other, Joins::Founder, PASSPHRASE).unwrap();
         assert!(begun(&again));
         let stranger = place.path().join("stranger");
         new_keys(&stranger, false, PASSPHRASE, KeyFileParams::LEAST).unwrap();
-        assert_eq!(join(&stranger, &genesis, PASSPHRASE).unwrap_err().code, "not-a-validator");
+        assert_eq!(
+            join(&stranger, &genesis, Joins::Founder, PASSPHRASE).unwrap_err().code,
+            "not-a-validator"
+        );
+        assert_eq!(join(&dir, &other, Joins::Later, PASSPHRASE).unwrap_err().code, "exists");
+        join(&stranger, &genesis, Joins::Later, PASSPHRASE).unwrap();
+        assert!(begun(&stranger), "it has never voted");
     }
 }

@@ -15,9 +15,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use secnet_crypto::{KeyFileParams, Zeroizing};
-use secnet_types::encode;
+use secnet_types::{Genesis, encode, limits};
 
-use super::begin::{Card, card, genesis, join, new_keys};
+use super::begin::{Card, Joins, card, genesis, join, new_keys};
 use super::part::VOTES;
 use crate::config::{Config, Settings, Sources};
 use crate::failure::{Exit, Failure};
@@ -85,11 +85,8 @@ impl Local {
         }
         let dir = std::path::absolute(dir).map_err(|error| Failure::io("find", dir, &error))?;
         let mut nodes = Vec::new();
-        for number in 1.. {
+        for number in numbers(&dir)? {
             let node = dir.join(format!("node-{number}"));
-            if !node.exists() {
-                break;
-            }
             let named = Some(node.join(CONFIG));
             let settings = Config::load(&Sources { named, ..Sources::default() })?.settings()?;
             nodes.push(NodeHere { number, dir: node, settings });
@@ -104,7 +101,7 @@ impl Local {
         files::make_private_dir(above)?;
         let making = tempfile::Builder::new().prefix(".secnet-net-").tempdir_in(above);
         let making = making.map_err(|error| Failure::io("make a folder in", above, &error))?;
-        let (addresses, _held) = ports(wanted)?;
+        let (addresses, _held) = ports(wanted.validators, wanted.ports)?;
         let mut cards = Vec::new();
         for (number, addresses) in (1..).zip(&addresses) {
             cards.push(found(
@@ -117,8 +114,10 @@ impl Local {
         let genesis = genesis(name, &cards)?;
         for (number, addresses) in (1..).zip(&addresses) {
             let node = making.path().join(format!("node-{number}"));
-            join(&node, &genesis, wanted.passphrase)?;
-            let text = configuration(number, *addresses, number <= wanted.pdcs, &cards);
+            join(&node, &genesis, Joins::Founder, wanted.passphrase)?;
+            let peers: Vec<_> =
+                cards.iter().map(|card| (card.validator.clone(), card.address)).collect();
+            let text = configuration(number, *addresses, number <= wanted.pdcs, &peers);
             files::write_private(&node.join(CONFIG), text.as_bytes())?;
         }
         files::write_private(&making.path().join(GENESIS), &encode(&genesis))?;
@@ -137,6 +136,65 @@ impl Local {
         Self::open(&absolute)
     }
 
+    /// The number of a node more.
+    pub(crate) fn next_number(&self) -> usize {
+        let last = self.nodes.iter().map(|node| node.number).max();
+        last.unwrap_or_default().saturating_add(1)
+    }
+
+    /// Make the folder of a node more, whole or not at all: of one that the genesis does not name.
+    pub(crate) fn make_one(
+        &self,
+        number: usize,
+        door: bool,
+        passphrase: &str,
+    ) -> Result<PathBuf, Failure> {
+        let published = self.node(1)?.dir.join("passphrase").exists();
+        let bytes = files::read(&self.dir.join(GENESIS), limits::MAX_GENESIS_BYTES as u64)?;
+        let genesis = Genesis::parse(&bytes).map_err(|error| {
+            Failure::new(error.code(), "the network's genesis does not hold").because(&error)
+        })?;
+        let making = tempfile::Builder::new().prefix(".secnet-node-").tempdir_in(&self.dir);
+        let making = making.map_err(|error| Failure::io("make a folder in", &self.dir, &error))?;
+        let (addresses, _held) = ports(1, Some(0))?;
+        let addresses =
+            *addresses.first().ok_or_else(|| Failure::new("listen", "no free ports"))?;
+        let wanted = Wanted { validators: 1, pdcs: 0, ports: None, passphrase, published };
+        // Not the first: it does not govern.
+        let card = found(making.path(), number, addresses, &wanted)?;
+        let mut peers = vec![(card.validator, card.address)];
+        for node in &self.nodes {
+            let network = node.settings.network.as_ref();
+            let listen = network.map(|network| network.listen);
+            peers.extend(
+                listen
+                    .map(|listen| Ok::<_, Failure>((node.validator()?.to_string(), listen)))
+                    .transpose()?,
+            );
+        }
+        join(making.path(), &genesis, Joins::Later, passphrase)?;
+        let text = configuration(number, addresses, door, &peers);
+        files::write_private(&making.path().join(CONFIG), text.as_bytes())?;
+        let dir = self.dir.join(format!("node-{number}"));
+        std::fs::rename(making.path(), &dir).map_err(|e| Failure::io("make", &dir, &e))?;
+        drop(making.keep());
+        files::sync_folder(&self.dir)?;
+        Ok(dir)
+    }
+
+    /// Put the folder of a node that is none of the network any more beside the others'. Where it is.
+    pub(crate) fn put_aside(&self, node: &NodeHere) -> Result<PathBuf, Failure> {
+        let names = (0..).map(|again| match again {
+            0 => format!("removed-{}", node.number),
+            again => format!("removed-{}-{again}", node.number),
+        });
+        let mut free = names.map(|name| self.dir.join(name)).filter(|path| !path.exists());
+        let aside = free.next().unwrap_or_else(|| self.dir.join("removed"));
+        std::fs::rename(&node.dir, &aside).map_err(|e| Failure::io("rename", &node.dir, &e))?;
+        files::sync_folder(&self.dir)?;
+        Ok(aside)
+    }
+
     /// The right to start its nodes, for one at a time; none while another process has it.
     pub(crate) fn starting(&self) -> Result<Option<File>, Failure> {
         let path = self.dir.join(GENESIS);
@@ -153,10 +211,31 @@ impl Local {
     pub(crate) fn node(&self, number: usize) -> Result<&NodeHere, Failure> {
         self.nodes.iter().find(|node| node.number == number).ok_or_else(|| {
             Failure::new("unknown-node", format!("there is no node {number} in this network"))
-                .hint(format!("its nodes are 1 to {}", self.nodes.len()))
+                .hint(format!(
+                    "its nodes are {}",
+                    self.nodes
+                        .iter()
+                        .map(|node| node.number.to_string())
+                        .collect::<Vec<_>>()
+                        .join(", ")
+                ))
                 .exit(Exit::Usage)
         })
     }
+}
+
+/// The numbers of the nodes that there are folders of, ascending.
+fn numbers(dir: &Path) -> Result<Vec<usize>, Failure> {
+    let failed = |error: std::io::Error| Failure::io("read", dir, &error);
+    let mut numbers = Vec::new();
+    for entry in std::fs::read_dir(dir).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
+        let number: Option<usize> =
+            name.to_str().and_then(|name| name.strip_prefix("node-")?.parse().ok());
+        numbers.extend(number);
+    }
+    numbers.sort_unstable();
+    Ok(numbers)
 }
 
 /// The ports of a node.
@@ -168,8 +247,8 @@ struct Addresses {
 }
 
 /// Ports for all nodes, held until somebody has written them down.
-fn ports(wanted: &Wanted<'_>) -> Result<(Vec<Addresses>, Vec<TcpListener>), Failure> {
-    let count = wanted.validators.saturating_mul(PORTS_OF_NODE);
+fn ports(nodes: usize, first: Option<u16>) -> Result<(Vec<Addresses>, Vec<TcpListener>), Failure> {
+    let count = nodes.saturating_mul(PORTS_OF_NODE);
     let take = |first: u16| -> std::io::Result<Vec<TcpListener>> {
         let port = |at: usize| match first {
             0 => Some(0),
@@ -181,7 +260,7 @@ fn ports(wanted: &Wanted<'_>) -> Result<(Vec<Addresses>, Vec<TcpListener>), Fail
         };
         (0..count).map(listen).collect()
     };
-    let held = match wanted.ports {
+    let held = match first {
         Some(first) => take(first),
         None => {
             let mut tried = (FIRST_PORT..LAST_PORT).step_by(usize::from(NEXT_PORTS)).map(take);
@@ -224,8 +303,13 @@ fn found(
     card(node, addresses.network, wanted.passphrase)
 }
 
-fn configuration(number: usize, addresses: Addresses, door: bool, cards: &[Card]) -> String {
-    let peers = cards.iter().map(|card| format!("    \"{}@{}\",\n", card.validator, card.address));
+fn configuration(
+    number: usize,
+    addresses: Addresses,
+    door: bool,
+    peers: &[(String, SocketAddr)],
+) -> String {
+    let peers = peers.iter().map(|(id, address)| format!("    \"{id}@{address}\",\n"));
     format!(
         "# Node {number} of a network on one machine. docs/reference/configuration.md says what else can be set.\n\
          listen = \"{}\"\ndoor = \"{}\"\n\n[metrics]\nlisten = \"{}\"\n\n[network]\nlisten = \"{}\"\npeers = [\n{}]\n",

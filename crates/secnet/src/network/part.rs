@@ -25,9 +25,8 @@ pub(super) const VOTES: &str = "votes";
 pub(crate) struct Part {
     /// Its validator, by the key's id.
     pub me: MemberId,
+    /// Does it vote while it is one of the validators?
     pub votes: bool,
-    /// How many validators there are.
-    pub validators: usize,
     /// Its release node.
     pub desk: Arc<ReleaseDesk>,
 }
@@ -60,12 +59,7 @@ pub(crate) fn take_part(
     let me = ValidatorKey(*keys.sequencer().verifying_key().as_bytes());
     let addresses = addresses(&validators, me, network)?;
     let desk = keys.desk();
-    let part = Part {
-        me: id(me),
-        votes: network.votes,
-        validators: validators.len(),
-        desk: Arc::clone(&desk),
-    };
+    let part = Part { me: id(me), votes: network.votes, desk: Arc::clone(&desk) };
     let card = keys.node_card(genesis.network(), me);
     let ledger =
         start(store, &keys.sequencer(), (network, addresses), (desk, card), dir.join(VOTES))?;
@@ -88,7 +82,8 @@ fn same_genesis(dir: &Path, stored: &Genesis) -> Result<(), Failure> {
     .exit(Exit::Verification))
 }
 
-/// Where each validator is reached, this one included.
+/// Where other nodes are reached, and this one. Whoever founds a network knows all of the others; whoever comes later knows one,
+/// and is told of the others by the ledger.
 fn addresses(
     validators: &[ValidatorKey],
     me: ValidatorKey,
@@ -96,24 +91,23 @@ fn addresses(
 ) -> Result<BTreeMap<ValidatorKey, SocketAddr>, Failure> {
     let wrong = |failure: Failure| {
         failure
-            .hint("`network.peers` lists each validator of the genesis with its address, and nobody else")
+            .hint("`network.peers` lists each validator of the genesis with its address, or who is to be reached when the genesis does not name this node")
             .exit(Exit::Usage)
     };
-    if !validators.contains(&me) {
-        let said = format!("the genesis does not name the validator {} of this folder", id(me));
-        return Err(wrong(Failure::new("not-a-validator", said)));
-    }
     let mut addresses = BTreeMap::from([(me, network.listen)]);
     for (peer, address) in &network.peers {
         let peer = ValidatorKey(peer.0);
-        if !validators.contains(&peer) {
-            let said = format!("{} in `network.peers` is no validator of this network", id(peer));
-            return Err(wrong(Failure::new("unknown-peer", said)));
-        }
         if peer != me && addresses.insert(peer, *address).is_some() {
             let said = format!("{} is in `network.peers` twice", id(peer));
             return Err(wrong(Failure::new("unknown-peer", said)));
         }
+    }
+    if !validators.contains(&me) {
+        if addresses.len() > 1 {
+            return Ok(addresses);
+        }
+        let said = "`network.peers` names nobody, and the genesis does not name this node";
+        return Err(wrong(Failure::new("missing-peer", said)));
     }
     match validators.iter().find(|validator| !addresses.contains_key(validator)) {
         None => Ok(addresses),
@@ -133,7 +127,7 @@ pub(super) fn id(key: ValidatorKey) -> MemberId {
 fn start(
     store: Store,
     key: &Arc<SigningKey>,
-    (network, validators): (&Network, BTreeMap<ValidatorKey, SocketAddr>),
+    (network, addresses): (&Network, BTreeMap<ValidatorKey, SocketAddr>),
     (desk, card): (Arc<ReleaseDesk>, SignedNodeCard),
     folder: PathBuf,
 ) -> Result<Arc<dyn Ledger>, Failure> {
@@ -143,7 +137,7 @@ fn start(
         key: SigningKey::from_seed(*key.seed()),
         votes: network.votes,
         listen: network.listen,
-        validators,
+        addresses,
         folder,
         // They are in the configuration, which says what is meant.
         private_addresses: true,
@@ -207,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn each_validator_has_one_address_and_nobody_else_has() {
+    fn each_validator_of_the_genesis_has_one_address() {
         let validators = [key(1), key(2), key(3)];
         let of = |peers: &[(u8, &str)]| {
             addresses(&validators, key(1), &network(peers)).map_err(|f| f.code.into_owned())
@@ -217,11 +211,13 @@ mod tests {
         // Itself among them, so that one list does for all.
         assert!(of(&[(1, "127.0.0.1:9"), (2, "127.0.0.1:2"), (3, "127.0.0.1:3")]).is_ok());
         assert_eq!(of(&[(2, "127.0.0.1:2")]).unwrap_err(), "missing-peer");
-        let stranger = [(2, "127.0.0.1:2"), (3, "127.0.0.1:3"), (4, "127.0.0.1:4")];
-        assert_eq!(of(&stranger).unwrap_err(), "unknown-peer");
+        let later = [(2, "127.0.0.1:2"), (3, "127.0.0.1:3"), (4, "127.0.0.1:4")];
+        assert_eq!(of(&later).unwrap().len(), 4);
         let twice = [(2, "127.0.0.1:2"), (2, "127.0.0.1:5"), (3, "127.0.0.1:3")];
         assert_eq!(of(&twice).unwrap_err(), "unknown-peer");
+        // One that the genesis does not name has to know somebody.
         let other = addresses(&validators, key(9), &network(&[])).unwrap_err();
-        assert_eq!(other.code, "not-a-validator");
+        assert_eq!(other.code, "missing-peer");
+        assert!(addresses(&validators, key(9), &network(&[(7, "127.0.0.1:7")])).is_ok());
     }
 }

@@ -59,8 +59,8 @@ impl NodeHere {
         self.dir.join(VOTES).join(APART)
     }
 
-    /// Its own among the validators that its configuration lists.
-    fn validator(&self) -> Result<MemberId, Failure> {
+    /// Its own among the nodes that its configuration lists.
+    pub(crate) fn validator(&self) -> Result<MemberId, Failure> {
         let network = self.settings.network.as_ref();
         let listed = network.and_then(|network| {
             network.peers.iter().find(|(_, address)| *address == network.listen)

@@ -95,23 +95,24 @@ impl RemoteArgs {
         Ok((remote, author, How::from_dry_run(globals.dry_run)))
     }
 
+    /// The keys alone, for what is signed without asking any node.
+    pub(crate) fn keys(&self, globals: &Globals) -> Result<(Keystore, Zeroizing<String>), Failure> {
+        let keys = self.keys.clone().unwrap_or_else(|| globals.dir.join("keys"));
+        let passphrase = globals.passphrase_of(keys.parent().unwrap_or(Path::new("")))?;
+        Ok((Keystore::at(&keys), passphrase))
+    }
+
     /// The node and the keys.
     pub(crate) fn open(&self, globals: &Globals, out: Output) -> Result<Remote, Failure> {
+        let (keystore, passphrase) = self.keys(globals)?;
         let keys = self.keys.clone().unwrap_or_else(|| globals.dir.join("keys"));
-        let above = keys.parent().unwrap_or(Path::new(""));
-        let passphrase = globals.passphrase_of(above)?;
-        Ok(Remote {
-            client: self.client(out)?,
-            keystore: Keystore::at(&keys),
-            passphrase,
-            pinned: above.join("genesis.cbor"),
-        })
+        let pinned = keys.parent().unwrap_or(Path::new("")).join("genesis.cbor");
+        Ok(Remote { client: self.client(out)?, keystore, passphrase, pinned })
     }
 }
 
 impl Remote {
     /// A node, with the keys that are in a folder.
-    #[cfg(feature = "bft")]
     pub(crate) fn at(
         url: &str,
         dir: &Path,

@@ -6,7 +6,8 @@ use axum::Router;
 use axum::extract::{RawQuery, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
-use secnet_types::{MemberId, ValidatorKey};
+use secnet_ledger::State as LedgerState;
+use secnet_types::{MemberId, NetworkNode, NodeSet, ValidatorKey};
 use serde_json::{Value, json};
 
 use crate::ledger::Ledger;
@@ -35,6 +36,7 @@ async fn standing(
 
 fn told(asked: &Asked, height: Option<u64>) -> Value {
     let (mut seen, mut unaged) = (Value::Null, None);
+    let (mut now, mut coming) = (None, None);
     asked.ledger.read(&mut |view| {
         unaged = view.unaged;
         seen = json!({
@@ -43,6 +45,8 @@ fn told(asked: &Asked, height: Option<u64>) -> Value {
             // Of a ledger that has not been heard of there is no age.
             "age_ms": (view.age_ms != u64::MAX).then_some(view.age_ms),
         });
+        now = nodes(view.state, view.height);
+        coming = view.state.boundary_above(view.height);
     });
     let trouble = asked.ledger.standing().trouble.map(|trouble| trouble.to_string());
     let trouble = trouble.or_else(|| unaged.map(|unaged| unaged.to_string()));
@@ -57,13 +61,31 @@ fn told(asked: &Asked, height: Option<u64>) -> Value {
             "log_root": header.log_root.to_string(),
         })
     });
+    let me = asked.part.as_ref().map(|part| part.me);
+    let is_among =
+        |nodes: &[NetworkNode]| nodes.iter().any(|node| Some(node.key.0) == me.map(|me| me.0));
+    let role = now.as_ref().map(|(_, nodes)| match nodes {
+        nodes if is_among(&nodes.validators) => "validator",
+        nodes if is_among(&nodes.followers) => "follower",
+        _ => "stranger",
+    });
     json!({
         "process": std::process::id(), "standing": seen, "trouble": trouble, "block": header,
         "peers": ids(asked.ledger.peers()), "apart": ids(asked.ledger.apart()),
         "validator": asked.part.as_ref().map(|part| part.me.to_string()),
         "votes": asked.part.as_ref().map(|part| part.votes),
-        "validators": asked.part.as_ref().map(|part| part.validators),
+        "role": role, "epoch": now.as_ref().map(|(epoch, _)| epoch),
+        "validators": now.as_ref().map(|(_, nodes)| nodes.validators.len()),
+        "followers": now.as_ref().map(|(_, nodes)| nodes.followers.len()),
+        "epoch_ends": coming,
     })
+}
+
+/// The nodes of the next block's epoch, and its number; none in a solo chain.
+fn nodes(state: &LedgerState, height: u64) -> Option<(u64, NodeSet)> {
+    let epoch = state.epoch_at(height.saturating_add(1));
+    let found = state.epochs().find(|(number, _)| *number == epoch);
+    found.map(|(number, epoch)| (number, epoch.nodes.clone()))
 }
 
 fn ids(validators: Vec<ValidatorKey>) -> Vec<String> {

@@ -1,9 +1,9 @@
 //! Commands as JSON: what an author signs.
 
 use secnet_types::{
-    Amount, Answer, Ask, Change, DatasetId, Delegation, Denial, Grant, GrantDetail, HoldAnswer,
-    MemberId, Operation, Party, Power, Powers, Scope, Session, SignedCommand, Terms, Window,
-    encode,
+    Amount, Answer, Ask, Change, DatasetId, Delegation, Denial, GovernorApproval, Grant,
+    GrantDetail, HoldAnswer, MemberId, NetworkNode, Operation, Party, Power, Powers, Proposal,
+    Scope, Session, SignedCommand, Terms, Window, encode,
 };
 use serde_json::{Map, Value, json};
 
@@ -96,13 +96,7 @@ words! {
 #[expect(clippy::too_many_lines, reason = "a dispatcher: one arm for each operation")]
 fn with(operation: &Operation) -> Value {
     match operation {
-        Operation::Govern { proposal, approvals } => {
-            let governors: Vec<_> = approvals.iter().map(|a| a.governor.to_string()).collect();
-            json!({
-                "proposal": proposal.id.to_string(), "expires": proposal.expires.to_string(),
-                "change": change(&proposal.change), "approved_by": governors,
-            })
-        }
+        Operation::Govern { proposal, approvals } => proposed(proposal, approvals),
         Operation::Vouch { card } => json!({
             "kind": kind_word(card.value.kind), "key": did(card.envelope.key),
             "sealing_key": card.value.sealing_key.to_string(),
@@ -192,6 +186,15 @@ fn with(operation: &Operation) -> Value {
     }
 }
 
+/// What governors propose, and who has approved it.
+pub(crate) fn proposed(proposal: &Proposal, approvals: &[GovernorApproval]) -> Value {
+    let governors: Vec<_> = approvals.iter().map(|a| a.governor.to_string()).collect();
+    json!({
+        "proposal": proposal.id.to_string(), "expires": proposal.expires.to_string(),
+        "change": change(&proposal.change), "approved_by": governors,
+    })
+}
+
 fn change(change: &Change) -> Value {
     match change {
         Change::Admit(card) => json!({
@@ -208,7 +211,16 @@ fn change(change: &Change) -> Value {
             "set": "governors", "governors": ids(governors), "threshold": threshold,
         }),
         Change::Close { successor } => json!({ "close_for": successor.to_string() }),
+        Change::SetNodes { epoch, nodes } => json!({
+            "set": "nodes", "epoch": epoch, "validators": nodes_of(&nodes.validators),
+            "followers": nodes_of(&nodes.followers),
+        }),
     }
+}
+
+fn nodes_of(nodes: &[NetworkNode]) -> Value {
+    let node = |node: &NetworkNode| json!({ "id": MemberId(node.key.0).to_string(), "address": node.address.map(|at| at.to_string()) });
+    nodes.iter().map(node).collect()
 }
 
 fn dataset(

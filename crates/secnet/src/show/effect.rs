@@ -3,7 +3,7 @@
 use secnet_crypto::VerifyingKey;
 use secnet_types::{
     Amount, AskId, DatasetId, DecisionId, DenialId, Digest, Effect, GrantId, GroupId, MemberId,
-    MemberKind, Reason, RequestId, ReviewFinding, RuleId, Timestamp, Verdict,
+    MemberKind, NodeSet, Reason, RequestId, ReviewFinding, RuleId, Timestamp, Verdict,
 };
 use serde_json::{Map, Value};
 
@@ -106,6 +106,7 @@ effects! {
     AskLapsed { ask, dataset } "ask-lapsed" "{ask} lapsed with what became of {dataset}",
     HoldLapsed { decision, dataset } "hold-lapsed" "the hold {decision} lapsed with what became of {dataset}",
     ReviewAbandoned { requester, request } "review-abandoned" "the emergency use of {requester} is not reviewed any more",
+    NodesSet { epoch, first, nodes } "nodes-set" "the governors set the network's nodes: epoch {epoch} begins with block {first}, with {nodes}",
     HoldExpired { decision } "hold-expired" "the hold {decision} was not answered in time",
 }
 
@@ -131,6 +132,19 @@ by_display!(
 impl Shown for u32 {
     fn shown(&self) -> Value {
         (*self).into()
+    }
+}
+
+impl Shown for u64 {
+    fn shown(&self) -> Value {
+        (*self).into()
+    }
+}
+
+impl Shown for NodeSet {
+    fn shown(&self) -> Value {
+        let (validators, followers) = (self.validators.len(), self.followers.len());
+        format!("{validators} validators and {followers} followers").into()
     }
 }
 

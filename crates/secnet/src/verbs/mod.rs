@@ -14,6 +14,7 @@ pub(crate) mod follow;
 pub(crate) mod foreseen;
 pub(crate) mod fsck;
 pub(crate) mod get;
+pub(crate) mod govern;
 pub(crate) mod grant;
 pub(crate) mod grants;
 pub(crate) mod group;

@@ -37,6 +37,8 @@ mod models;
 mod network;
 #[cfg(feature = "bft")]
 mod network_faults;
+#[cfg(feature = "bft")]
+mod network_growth;
 #[cfg(not(feature = "bft"))]
 mod networkless;
 mod operations;

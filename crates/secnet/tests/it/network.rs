@@ -19,7 +19,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// A folder with a network in `n`.
 pub(crate) struct Net {
     pub(crate) place: TempDir,
-    contract: Contract,
+    pub(crate) contract: Contract,
 }
 
 impl Net {
@@ -261,7 +261,8 @@ fn what_does_not_fit_does_not_run_and_says_why() {
     assert_eq!(member, "network-folder");
     let card = std::fs::read_to_string(net.path("n/node-1/keys/ada.json")).unwrap();
     let ada = text(&serde_json::from_str::<Value>(&card).unwrap()["member"]);
-    let said = with(&format!("network.peers={ada}@127.0.0.1:1"), "unknown-peer", 2);
+    let said =
+        with(&format!("network.peers={ada}@127.0.0.1:1,{ada}@127.0.0.1:2"), "unknown-peer", 2);
     assert!(said.contains(&ada), "{said}");
 
     // The votes are gone, the ledger is not.

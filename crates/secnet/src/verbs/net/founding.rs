@@ -6,11 +6,11 @@ use secnet_crypto::KeyFileParams;
 use secnet_types::{Genesis, encode, limits};
 use serde_json::json;
 
-use super::{CardArgs, GenesisArgs};
+use super::{CardArgs, GenesisArgs, JoinArgs};
 use crate::cli::Globals;
 use crate::failure::{Exit, Failure};
 use crate::files;
-use crate::network::{self, Card};
+use crate::network::{self, Card, Joins};
 use crate::node::NODE_KEYS;
 use crate::output::Output;
 
@@ -29,14 +29,22 @@ pub(super) fn card(globals: &Globals, out: Output, args: &CardArgs) -> Result<()
     if !there {
         network::new_keys(dir, args.governs, &passphrase, KeyFileParams::DEFAULT)?;
     }
-    let card = network::card(dir, args.address, &passphrase)?;
+    let card = match &args.genesis {
+        None => network::card(dir, args.address, &passphrase)?,
+        Some(file) => {
+            network::later_card(dir, args.address, read_genesis(file)?.network(), &passphrase)?
+        }
+    };
     if args.governs && card.governor.is_none() {
         return Err(Failure::new("exists", "the keys that are here do not govern")
             .hint("have another founder govern, or make other keys in another folder")
             .exit(Exit::Usage));
     }
     out.result(&card, |card| serde_json::to_string_pretty(card).unwrap_or_default());
-    out.say("hand this to whoever makes the genesis; there is no secret in it");
+    out.say(match args.genesis {
+        None => "hand this to whoever makes the genesis; there is no secret in it",
+        Some(_) => "hand this to whoever governs the network; there is no secret in it",
+    });
     Ok(())
 }
 
@@ -49,7 +57,7 @@ pub(super) fn genesis(out: Output, args: &GenesisArgs) -> Result<(), Failure> {
             )
             .exit(Exit::Usage));
     }
-    let cards = args.cards.iter().map(|file| read(file)).collect::<Result<Vec<_>, _>>()?;
+    let cards = args.cards.iter().map(|file| read_card(file)).collect::<Result<Vec<_>, _>>()?;
     let genesis = network::genesis(&args.name, &cards)?;
     files::write_private(&args.out, &encode(&genesis))?;
     let peers: Vec<String> =
@@ -69,7 +77,8 @@ pub(super) fn genesis(out: Output, args: &GenesisArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn read(file: &Path) -> Result<Card, Failure> {
+/// The card in a file.
+pub(in crate::verbs) fn read_card(file: &Path) -> Result<Card, Failure> {
     let text = files::read_text(file, MAX_CARD_BYTES)?;
     serde_json::from_str(&text).map_err(|error| {
         Failure::new("bad-card", format!("`{}` is no founder's card", file.display()))
@@ -80,16 +89,11 @@ fn read(file: &Path) -> Result<Card, Failure> {
 }
 
 /// Begin the folder.
-pub(super) fn join(globals: &Globals, out: Output, file: &Path) -> Result<(), Failure> {
+pub(super) fn join(globals: &Globals, out: Output, args: &JoinArgs) -> Result<(), Failure> {
     network::require_feature()?;
-    let bytes = files::read(file, limits::MAX_GENESIS_BYTES as u64)?;
-    let genesis = Genesis::parse(&bytes).map_err(|error| {
-        Failure::new(error.code(), format!("`{}` is no genesis", file.display()))
-            .because(&error)
-            .hint("get it again from whoever made it")
-            .exit(Exit::Verification)
-    })?;
-    network::join(&globals.dir, &genesis, &globals.passphrase()?)?;
+    let genesis = read_genesis(&args.genesis)?;
+    let who = if args.later { Joins::Later } else { Joins::Founder };
+    network::join(&globals.dir, &genesis, who, &globals.passphrase()?)?;
     let validators = genesis.validators.as_ref().map_or(0, Vec::len);
     let value = json!({
         "network": genesis.network().to_string(), "name": genesis.name,
@@ -97,11 +101,21 @@ pub(super) fn join(globals: &Globals, out: Output, file: &Path) -> Result<(), Fa
     });
     out.result(&value, |_| {
         format!(
-            "`{}` belongs to the network {}, one of {validators} validators",
+            "`{}` belongs to the network {}, which began with {validators} validators",
             globals.dir.display(),
             genesis.network()
         )
     });
     out.say("next: `secnet up`, with `network.listen` and `network.peers` in its configuration");
     Ok(())
+}
+
+fn read_genesis(file: &Path) -> Result<Genesis, Failure> {
+    let bytes = files::read(file, limits::MAX_GENESIS_BYTES as u64)?;
+    Genesis::parse(&bytes).map_err(|error| {
+        Failure::new(error.code(), format!("`{}` is no genesis", file.display()))
+            .because(&error)
+            .hint("get it again from whoever made it")
+            .exit(Exit::Verification)
+    })
 }

@@ -1,6 +1,8 @@
 //! `secnet net`: a network on this machine, and what founders of one on several machines hand each other.
 
 mod founding;
+mod growing;
+pub(super) mod members;
 mod parting;
 mod running;
 mod sample;
@@ -11,10 +13,14 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use secnet_types::MemberId;
 
 use crate::cli::Globals;
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::remote::RemoteArgs;
+
+pub(super) use founding::read_card;
 
 #[derive(Debug, Args)]
 pub(crate) struct NetArgs {
@@ -46,18 +52,79 @@ enum What {
     },
     /// Let all nodes reach each other again.
     Heal,
+    /// Make a node more, let it in and start it.
+    Add(AddArgs),
+    /// Let a node go, and stop it when the others agree without it.
+    Remove(RemoveArgs),
     /// Stop all nodes.
     Stop,
-    /// Make the keys of a founding node in the data folder, and print the card that the other founders need of it.
+    /// Make the keys of a node in the data folder, and print the card that others need of it: the other founders, or the
+    /// governors of a network that runs already.
     Card(CardArgs),
     /// Make the genesis of a network from the cards of its founders.
     Genesis(GenesisArgs),
     /// Begin the data folder, in which the keys are, with the network's genesis.
-    Join {
-        /// How the network begins.
-        #[arg(long, value_name = "FILE")]
-        genesis: PathBuf,
-    },
+    Join(JoinArgs),
+    /// Let a node into a network that runs, by the governor's word; it takes part some seconds later.
+    Admit(AdmitArgs),
+    /// Let a node go; the others agree without it some seconds later.
+    Dismiss(DismissArgs),
+    /// List the nodes of a network that runs.
+    Nodes(NodesArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AddArgs {
+    /// It follows and serves, without a vote.
+    #[arg(long)]
+    follower: bool,
+    /// It serves HTTP, as a data centre.
+    #[arg(long)]
+    door: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RemoveArgs {
+    /// Which, from 1 on.
+    node: usize,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct JoinArgs {
+    /// How the network begins.
+    #[arg(long, value_name = "FILE")]
+    genesis: PathBuf,
+    /// The genesis does not name this node: the governors let it in.
+    #[arg(long)]
+    later: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AdmitArgs {
+    /// The node's card, as `secnet net card --genesis FILE` prints it with --json.
+    card: PathBuf,
+    /// It follows and serves, without a vote. One that votes already does not any more.
+    #[arg(long)]
+    follower: bool,
+    #[command(flatten)]
+    remote: RemoteArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct NodesArgs {
+    /// Who asks: any member.
+    #[arg(long = "as", value_name = "NAME")]
+    caller: String,
+    #[command(flatten)]
+    remote: RemoteArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DismissArgs {
+    /// The node, by its id.
+    node: MemberId,
+    #[command(flatten)]
+    remote: RemoteArgs,
 }
 
 #[derive(Debug, Args)]
@@ -82,9 +149,12 @@ pub(super) struct UpArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct CardArgs {
-    /// Where the other validators reach this one.
+    /// Where the other nodes reach this one.
     #[arg(long, value_name = "ADDRESS")]
     address: SocketAddr,
+    /// How the network began, if it runs already: the card is for its governors.
+    #[arg(long, value_name = "FILE", conflicts_with = "governs")]
+    genesis: Option<PathBuf>,
     /// This founder admits organisations and issues money. One of them does.
     #[arg(long)]
     governs: bool,
@@ -106,7 +176,7 @@ pub(super) struct GenesisArgs {
 impl NetArgs {
     /// Does it change anything?
     pub(crate) fn writes(&self) -> bool {
-        !matches!(self.what, What::Status)
+        !matches!(self.what, What::Status | What::Nodes(_) | What::Admit(_) | What::Dismiss(_))
     }
 }
 
@@ -118,9 +188,14 @@ pub(crate) async fn run(globals: &Globals, out: Output, args: NetArgs) -> Result
         What::Start { node } => running::start(globals, out, node).await,
         What::Partition { nodes } => parting::partition(&globals.dir, out, &nodes).await,
         What::Heal => parting::heal(&globals.dir, out).await,
+        What::Add(args) => growing::add(globals, out, &args).await,
+        What::Remove(args) => growing::remove(globals, out, &args).await,
         What::Stop => running::stop(&globals.dir, out).await,
         What::Card(args) => founding::card(globals, out, &args),
         What::Genesis(args) => founding::genesis(out, &args),
-        What::Join { genesis } => founding::join(globals, out, &genesis),
+        What::Join(args) => founding::join(globals, out, &args),
+        What::Admit(args) => members::admit(globals, out, &args).await,
+        What::Nodes(args) => members::list(globals, out, &args).await,
+        What::Dismiss(args) => members::dismiss(globals, out, &args).await,
     }
 }

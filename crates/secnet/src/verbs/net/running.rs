@@ -209,7 +209,7 @@ fn not_ended(node: &NodeHere) -> Failure {
         .hint(format!("`secnet net kill {}` ends it at once", node.number))
 }
 
-async fn until_gone(node: &NodeHere) -> Result<(), Failure> {
+pub(super) async fn until_gone(node: &NodeHere) -> Result<(), Failure> {
     let end = Instant::now() + PATIENCE;
     while node.process().is_some() {
         if Instant::now() > end {

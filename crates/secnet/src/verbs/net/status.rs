@@ -26,6 +26,13 @@ pub(super) async fn run(dir: &Path, out: Output) -> Result<(), Failure> {
     let height = |told: &Value| told.pointer("/standing/height").and_then(Value::as_u64);
     // Nodes are at different heights: they are compared where all of them have been.
     let common = told.iter().flatten().filter_map(height).min();
+    let now =
+        |field: &str| told.iter().flatten().filter_map(|told| told.get(field)?.as_u64()).max();
+    let (epoch, followers) = (now("epoch"), now("followers"));
+    // Where nobody says: as many as the network began with.
+    let first = genesis.validators.as_ref().map_or(0, Vec::len);
+    let validators =
+        now("validators").and_then(|count| usize::try_from(count).ok()).unwrap_or(first);
     let mut nodes = Vec::new();
     let mut seen: Vec<Value> = Vec::new();
     for (node, told) in net.nodes.iter().zip(told) {
@@ -35,17 +42,17 @@ pub(super) async fn run(dir: &Path, out: Output) -> Result<(), Failure> {
         let field = |path: &str| told.as_ref().and_then(|told| told.pointer(path)).cloned();
         nodes.push(json!({
             "node": node.number, "process": node.process(), "url": node.url(),
-            "validator": field("/validator"), "votes": field("/votes"),
+            "validator": field("/validator"), "votes": field("/votes"), "role": field("/role"),
+            "epoch": field("/epoch"),
             "peers": field("/peers"), "apart": field("/apart"),
             "height": field("/standing/height"), "age_ms": field("/standing/age_ms"),
             "fresh": told.as_ref().is_some_and(is_fresh), "trouble": field("/trouble"),
         }));
     }
     let agree = seen.windows(2).all(|pair| matches!(pair, [a, b] if a == b));
-    let validators = genesis.validators.as_ref().map_or(0, Vec::len);
     let value = json!({
-        "network": genesis.network().to_string(), "name": genesis.name,
-        "validators": validators, "quorum": quorum(validators),
+        "network": genesis.network().to_string(), "name": genesis.name, "epoch": epoch,
+        "validators": validators, "followers": followers, "quorum": quorum(validators),
         "agree": agree, "block": seen.first(), "nodes": nodes,
     });
     out.result(&value, text);
@@ -64,11 +71,13 @@ fn text(value: &Value) -> String {
         Some(other) => other.to_string(),
     };
     let mut lines = vec![format!(
-        "network   {} ({}), {} validators, {} must agree",
+        "network   {} ({}), {} validators, {} must agree, {} followers, epoch {}",
         word(value, "name"),
         word(value, "network"),
         word(value, "validators"),
         word(value, "quorum"),
+        word(value, "followers"),
+        word(value, "epoch"),
     )];
     for node in value.get("nodes").and_then(Value::as_array).into_iter().flatten() {
         let process = node.get("process").filter(|process| !process.is_null());
@@ -79,7 +88,11 @@ fn text(value: &Value) -> String {
         };
         let state = match (process, node.get("fresh") == Some(&Value::Bool(true))) {
             (None, _) => "does not run".to_owned(),
-            (Some(process), true) => format!("process {process}, {peers}, agrees"),
+            (Some(process), true) => {
+                let role = word(node, "role");
+                let does = if role == "validator" { "agrees" } else { "follows" };
+                format!("process {process}, {peers}, {does}")
+            }
             (Some(process), false) => format!("process {process}, {peers}, no quorum"),
         };
         let (number, height, url) = (word(node, "node"), word(node, "height"), word(node, "url"));

@@ -72,13 +72,13 @@ impl Node {
         let world = World::new(plan.seed, Timestamp(plan.begun_ms), true);
         let key = world.validators.get(plan.index).map(|key| SigningKey::from_seed(*key.seed()));
         let key = key.ok_or_else(|| wrong("there is no such node"))?;
-        let mut validators = BTreeMap::new();
+        let mut addresses = BTreeMap::new();
         for (key, port) in world.validators.iter().zip(&plan.ports) {
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, *port));
-            validators.insert(ValidatorKey(*key.verifying_key().as_bytes()), address);
+            addresses.insert(ValidatorKey(*key.verifying_key().as_bytes()), address);
         }
         let me = key.verifying_key();
-        let listen = validators.get(&ValidatorKey(*me.as_bytes())).copied();
+        let listen = addresses.get(&ValidatorKey(*me.as_bytes())).copied();
         let listen = listen.ok_or_else(|| wrong("a node has no port"))?;
         let chain = chain(&dir.join(LEDGER), &world)?;
         let folder = dir.join(VOTES);
@@ -89,7 +89,7 @@ impl Node {
         let votes = plan.votes;
         let private_addresses = true;
         let settings =
-            Settings { key, votes, listen, validators, folder, private_addresses, desk: None };
+            Settings { key, votes, listen, addresses, folder, private_addresses, desk: None };
         let ledger = Bft::start(chain, settings, Arc::new(SystemClock))
             .map_err(|error| broken("a node", &error))?;
         let (begun, others) = (Instant::now(), world.validators.len().saturating_sub(1));

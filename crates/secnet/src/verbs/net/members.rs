@@ -1,0 +1,229 @@
+//! `secnet net admit` and `dismiss`: the governors say which nodes a network has.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use secnet_app::Enclosures;
+use secnet_types::{Change, MemberId, NetworkNode, NodeSet, ValidatorKey, limits};
+use serde_json::{Value, json};
+
+use super::founding::read_card;
+use super::{AdmitArgs, DismissArgs, NodesArgs};
+use crate::cli::Globals;
+use crate::failure::{Exit, Failure};
+use crate::keystore::Identity;
+use crate::network::Card;
+use crate::node::{GOVERNOR, approved};
+use crate::output::Output;
+use crate::remote::{self, How, Remote, RemoteArgs};
+
+/// What the nodes of a network are from some block on.
+pub(super) struct Set {
+    pub epoch: u64,
+    /// The first block that is theirs.
+    pub first: u64,
+    pub nodes: NodeSet,
+}
+
+/// Let a node in.
+pub(super) async fn admit(globals: &Globals, out: Output, args: &AdmitArgs) -> Result<(), Failure> {
+    let card = read_card(&args.card)?;
+    let (remote, governor, how) = open(&args.remote, globals, out)?;
+    let would = format!("let {} in as a {}", card.validator, role(args.follower));
+    let Some(set) = let_in(&remote, &governor, (&card, args.follower), (how, out, &would)).await?
+    else {
+        return Ok(());
+    };
+    tell(out, &set, &card.validator, role(args.follower));
+    Ok(())
+}
+
+/// List the nodes.
+pub(super) async fn list(globals: &Globals, out: Output, args: &NodesArgs) -> Result<(), Failure> {
+    let remote = require(&args.remote)?.open(globals, out)?;
+    let caller = remote.identity(&args.caller, false)?;
+    let Set { epoch, first, nodes } = current(&remote, &caller).await?;
+    let list = |nodes: &[NetworkNode]| -> Vec<Value> {
+        let node = |node: &NetworkNode| json!({ "id": MemberId(node.key.0).to_string(), "address": node.address.map(|at| at.to_string()) });
+        nodes.iter().map(node).collect()
+    };
+    let value = json!({
+        "epoch": epoch, "first": first,
+        "validators": list(&nodes.validators), "followers": list(&nodes.followers),
+    });
+    out.result(&value, |_| {
+        let line = |role: &str, node: &NetworkNode| {
+            let at = node.address.map(|at| at.to_string());
+            let address = at.as_deref().unwrap_or("(in each node's configuration)");
+            format!("{role}  {}  {address}", MemberId(node.key.0))
+        };
+        let validators = nodes.validators.iter().map(|node| line("validator", node));
+        let followers = nodes.followers.iter().map(|node| line("follower ", node));
+        let mut lines = vec![format!("epoch {epoch}, from block {first} on")];
+        lines.extend(validators.chain(followers));
+        lines.join("\n")
+    });
+    Ok(())
+}
+
+/// Let no node in any more.
+pub(super) async fn dismiss(
+    globals: &Globals,
+    out: Output,
+    args: &DismissArgs,
+) -> Result<(), Failure> {
+    let (remote, governor, how) = open(&args.remote, globals, out)?;
+    let would = format!("dismiss {}", args.node);
+    let key = ValidatorKey(args.node.0);
+    if let Some(set) = let_go(&remote, &governor, key, (how, out, &would)).await? {
+        tell(out, &set, &args.node.to_string(), "stranger");
+    }
+    Ok(())
+}
+
+fn open(
+    args: &RemoteArgs,
+    globals: &Globals,
+    out: Output,
+) -> Result<(Remote, Identity, How), Failure> {
+    require(args)?.open_as(GOVERNOR, globals, out)
+}
+
+/// What concerns the whole network is ordered at a node that runs.
+pub(in crate::verbs) fn require(args: &RemoteArgs) -> Result<&RemoteArgs, Failure> {
+    if args.is_given() {
+        return Ok(args);
+    }
+    Err(Failure::new("usage", "say at which node of the network this is ordered")
+        .hint("name a running one with --url, and the folder with the governor's keys with --keys")
+        .exit(Exit::Usage))
+}
+
+pub(super) const fn role(follower: bool) -> &'static str {
+    if follower { "follower" } else { "validator" }
+}
+
+fn tell(out: Output, set: &Set, node: &str, role: &str) {
+    let value = json!({
+        "node": node, "role": role, "epoch": set.epoch, "first": set.first,
+        "validators": set.nodes.validators.len(), "followers": set.nodes.followers.len(),
+    });
+    out.result(&value, |_| {
+        format!(
+            "from block {} on {node} is a {role}, one of {} validators and {} followers",
+            set.first,
+            set.nodes.validators.len(),
+            set.nodes.followers.len(),
+        )
+    });
+}
+
+/// Let a node in by this governor's word alone. None if it was only foreseen.
+pub(super) async fn let_in(
+    remote: &Remote,
+    governor: &Identity,
+    (card, follower): (&Card, bool),
+    how: (How, Output, &str),
+) -> Result<Option<Set>, Failure> {
+    let changes = admission((remote, governor), card, follower).await?;
+    order(remote, governor, changes, how).await
+}
+
+/// Let a node go by this governor's word alone. None if it was only foreseen.
+pub(super) async fn let_go(
+    remote: &Remote,
+    governor: &Identity,
+    key: ValidatorKey,
+    how: (How, Output, &str),
+) -> Result<Option<Set>, Failure> {
+    let change = dismissal((remote, governor), key).await?;
+    order(remote, governor, vec![change], how).await
+}
+
+/// What it takes to let a node in: its data centre becomes a member, unless it is one, and the nodes are set with it.
+pub(in crate::verbs) async fn admission(
+    (remote, governor): (&Remote, &Identity),
+    card: &Card,
+    follower: bool,
+) -> Result<Vec<Change>, Failure> {
+    let (member, admission) = card.admission(remote.network().await?)?;
+    let is_member = remote.client.open(&format!("/v1/members/{member}")).await.is_ok();
+    let mut changes = if is_member { Vec::new() } else { vec![Change::Admit(admission)] };
+    let node = card.node()?;
+    let Set { epoch, mut nodes, .. } = current(remote, governor).await?;
+    forget(&mut nodes, node.key);
+    let among = if follower { &mut nodes.followers } else { &mut nodes.validators };
+    among.push(node);
+    among.sort_by_key(|node| node.key);
+    changes.push(Change::SetNodes { epoch: epoch.saturating_add(1), nodes });
+    Ok(changes)
+}
+
+/// The nodes without this one.
+pub(in crate::verbs) async fn dismissal(
+    (remote, governor): (&Remote, &Identity),
+    key: ValidatorKey,
+) -> Result<Change, Failure> {
+    let Set { epoch, mut nodes, .. } = current(remote, governor).await?;
+    if !nodes.all().any(|node| node.key == key) {
+        let said = format!("{} is no node of this network", MemberId(key.0));
+        return Err(Failure::new("unknown-node", said)
+            .hint("`secnet net nodes --url URL` lists them")
+            .exit(Exit::Usage));
+    }
+    forget(&mut nodes, key);
+    Ok(Change::SetNodes { epoch: epoch.saturating_add(1), nodes })
+}
+
+fn forget(nodes: &mut NodeSet, key: ValidatorKey) {
+    nodes.validators.retain(|node| node.key != key);
+    nodes.followers.retain(|node| node.key != key);
+}
+
+/// Order these changes, one after the other. None if they were only foreseen.
+async fn order(
+    remote: &Remote,
+    governor: &Identity,
+    changes: Vec<Change>,
+    (how, out, would): (How, Output, &str),
+) -> Result<Option<Set>, Failure> {
+    for change in changes {
+        let operation = approved(remote.network().await?, governor, change);
+        let operation = (operation, Enclosures::default());
+        let change = remote::order(remote, governor, operation, how).await?;
+        if !change.is_done() {
+            change.tell(out, would, || ());
+            return Ok(None);
+        }
+    }
+    current(remote, governor).await.map(Some)
+}
+
+/// The nodes that were set last.
+pub(super) async fn current(remote: &Remote, governor: &Identity) -> Result<Set, Failure> {
+    if remote.genesis().await?.validators.is_none() {
+        return Err(Failure::new("no-nodes", "the node belongs to no network of several")
+            .hint("one sequencer makes its blocks; it has no nodes to set")
+            .exit(Exit::Usage));
+    }
+    let nodes = remote.client.look(governor, "/v1/nodes").await?;
+    let number = |field: &str| nodes.get(field).and_then(Value::as_u64).unwrap_or_default();
+    let list = |field: &str| -> Result<Vec<NetworkNode>, Failure> {
+        let listed = nodes.get(field).and_then(Value::as_array).into_iter().flatten();
+        listed.take(limits::MAX_VALIDATORS.max(limits::MAX_FOLLOWERS)).map(node).collect()
+    };
+    let nodes = NodeSet { validators: list("validators")?, followers: list("followers")? };
+    Ok(Set { epoch: number("epoch"), first: number("first"), nodes })
+}
+
+fn node(told: &Value) -> Result<NetworkNode, Failure> {
+    let id: MemberId = remote::text(told, "id")?.parse().map_err(|error| remote::wrong(&error))?;
+    let address = told.get("address").and_then(Value::as_str).map(str::parse::<SocketAddr>);
+    let address = address.transpose().map_err(|error| remote::wrong(&error))?.map(Into::into);
+    Ok(NetworkNode { key: ValidatorKey(id.0), address })
+}
+
+/// Where the governor's keys are, if they are in one of these folders.
+pub(super) fn governs(dir: &Path) -> bool {
+    dir.join("keys").join(format!("{GOVERNOR}.key")).exists()
+}
