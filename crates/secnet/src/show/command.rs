@@ -218,7 +218,8 @@ fn change(change: &Change) -> Value {
     }
 }
 
-fn nodes_of(nodes: &[NetworkNode]) -> Value {
+/// Nodes of a network, and where they are reached.
+pub(crate) fn nodes_of(nodes: &[NetworkNode]) -> Value {
     let node = |node: &NetworkNode| json!({ "id": MemberId(node.key.0).to_string(), "address": node.address.map(|at| at.to_string()) });
     nodes.iter().map(node).collect()
 }

@@ -16,6 +16,7 @@ use crate::network::Card;
 use crate::node::{GOVERNOR, approved};
 use crate::output::Output;
 use crate::remote::{self, How, Remote, RemoteArgs};
+use crate::show::command::nodes_of;
 
 /// What the nodes of a network are from some block on.
 pub(super) struct Set {
@@ -43,13 +44,9 @@ pub(super) async fn list(globals: &Globals, out: Output, args: &NodesArgs) -> Re
     let remote = require(&args.remote)?.open(globals, out)?;
     let caller = remote.identity(&args.caller, false)?;
     let Set { epoch, first, nodes } = current(&remote, &caller).await?;
-    let list = |nodes: &[NetworkNode]| -> Vec<Value> {
-        let node = |node: &NetworkNode| json!({ "id": MemberId(node.key.0).to_string(), "address": node.address.map(|at| at.to_string()) });
-        nodes.iter().map(node).collect()
-    };
     let value = json!({
         "epoch": epoch, "first": first,
-        "validators": list(&nodes.validators), "followers": list(&nodes.followers),
+        "validators": nodes_of(&nodes.validators), "followers": nodes_of(&nodes.followers),
     });
     out.result(&value, |_| {
         let line = |role: &str, node: &NetworkNode| {
