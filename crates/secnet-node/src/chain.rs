@@ -57,6 +57,8 @@ pub struct Chain {
     pub(crate) tried: Mutex<TriedBlocks>,
     /// A write has failed, and what is durable could not be read: memory may be behind it.
     pub(crate) unsure: AtomicBool,
+    /// Held from executing blocks until they are durable: two makers would both write the same height.
+    making: Mutex<()>,
 }
 
 /// The options a ledger's store is opened with: state tables get names in messages.
@@ -127,6 +129,7 @@ impl Chain {
             handovers: Mutex::default(),
             tried: Mutex::default(),
             unsure: AtomicBool::new(false),
+            making: Mutex::default(),
         })
     }
 
@@ -150,6 +153,7 @@ impl Chain {
             handovers: Mutex::default(),
             tried: Mutex::default(),
             unsure: AtomicBool::new(false),
+            making: Mutex::default(),
         })
     }
 
@@ -203,6 +207,7 @@ impl Chain {
         seal: bool,
     ) -> Result<Processed, ChainError> {
         let key = self.key.as_ref().ok_or(ChainError::ReadOnly)?;
+        let _one_at_a_time = self.making.lock();
         let (made, prepared) = self.prepare(|executor| {
             let before = executor.time();
             // Whoever continues a closed chain names its end: once that is certified, nothing follows it, no deadline either.

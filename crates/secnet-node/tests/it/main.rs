@@ -17,6 +17,7 @@ mod crash;
 mod export;
 mod flip;
 mod folder;
+mod makers;
 mod model;
 mod room;
 mod solo;
