@@ -6,7 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use secnet_crypto::rand_core::{TryCryptoRng, TryRng};
 use secnet_crypto::{CryptoRng, SealKeyPair};
-use secnet_guard::{Guard, Model};
+use secnet_guard::Model;
 use secnet_lock::{Host, RecordEntry};
 use secnet_policy::{ConsentCache, RecordIndex};
 use secnet_types::{
@@ -16,7 +16,7 @@ use secnet_types::{
 
 use crate::AccessError;
 use crate::history::Timeline;
-use crate::learning::{Learning, guard_name};
+use crate::learning::Learning;
 use crate::opening::Openings;
 use crate::ports::{
     Archive, ArchiveError, Change, Clock, Committed, Entropy, EntryKind, EntryName, Log,
@@ -54,6 +54,8 @@ pub struct Pdc {
     pub(crate) host: Host,
     pub(crate) network: NetworkId,
     pub(crate) learning: Mutex<Learning>,
+    /// Held by whoever keeps what the guard has learnt.
+    pub(crate) keeping: futures::lock::Mutex<()>,
     pub(crate) rules: Mutex<Option<Arc<RulesHere>>>,
     pub(crate) consents: Mutex<ConsentCache>,
     pub(crate) records: Mutex<RecordsKept>,
@@ -135,14 +137,9 @@ impl Pdc {
     /// The archive cannot be read.
     pub async fn with_model(parts: Parts, model: Model) -> Result<Self, ArchiveError> {
         let Parts { log, vault, archive, release, clock, entropy, signer, member, sealing } = parts;
-        let mut guard = match archive.get(&guard_name()).await? {
-            Some(bytes) => {
-                Guard::restore(model, &bytes).map_err(|e| ArchiveError::Damaged(e.to_string()))?
-            }
-            None => Guard::new(model),
-        };
-        guard.set_relations(relations_kept(archive.as_ref()).await?);
-        let learning = Mutex::new(Learning::new(guard, clock.now()));
+        let mut learning = Learning::load(archive.as_ref(), model, clock.now()).await?;
+        learning.guard.set_relations(relations_kept(archive.as_ref()).await?);
+        let learning = Mutex::new(learning);
         let archive: Arc<dyn Archive> = Arc::new(Sparing::new(archive, &log));
         let vault: Arc<dyn Vault> = Arc::new(Sparing::new(vault, &log));
         let pdc = Self {
@@ -157,6 +154,7 @@ impl Pdc {
             member,
             host: Host::new(sealing),
             learning,
+            keeping: futures::lock::Mutex::new(()),
             rules: Mutex::default(),
             consents: Mutex::new(ConsentCache::new()),
             records: Mutex::default(),

@@ -1,4 +1,4 @@
-//! What was learnt, as bytes: it survives a restart.
+//! What was learnt, as bytes: it survives a restart. All of it at times, and in between only what has changed.
 
 use minicbor::{Decode, Encode};
 use secnet_types::{DatasetId, DecodeError, MemberId, decode, encode};
@@ -56,22 +56,49 @@ struct LooksKept {
     patients: Vec<(DatasetId, u64, Visits)>,
 }
 
+/// What has changed since an earlier tick: the entries touched since then, as they are now.
+#[derive(Encode, Decode)]
+struct Changes {
+    #[n(0)]
+    since: u64,
+    #[n(1)]
+    now: Snapshot,
+}
+
 impl Guard {
     /// Everything learnt. It holds no model: the same habits can be judged by another one.
     #[must_use]
     pub fn snapshot(&self) -> Vec<u8> {
-        encode(&Snapshot {
+        encode(&self.touched(0))
+    }
+
+    /// How far learning has come. Each request moves it on.
+    #[must_use]
+    pub const fn tick(&self) -> u64 {
+        self.tick
+    }
+
+    /// What was learnt after a tick, for [`Guard::catch_up`]. What was forgotten since is not in it: whoever catches up
+    /// forgets the same, because it was touched longest ago.
+    #[must_use]
+    pub fn changes_since(&self, tick: u64) -> Vec<u8> {
+        encode(&Changes { since: tick, now: self.touched(tick) })
+    }
+
+    fn touched(&self, since: u64) -> Snapshot {
+        let looks = &self.looks;
+        Snapshot {
             format: FORMAT,
             tick: self.tick,
-            requesters: list(&self.requesters),
-            pairs: list(&self.pairs),
-            datasets: list(&self.datasets),
-            looks: (self.looks.staff.len() > 0).then(|| LooksKept {
-                staff: list(&self.looks.staff),
-                pairs: list(&self.looks.pairs),
-                patients: list(&self.looks.patients),
+            requesters: list(&self.requesters, since),
+            pairs: list(&self.pairs, since),
+            datasets: list(&self.datasets, since),
+            looks: (looks.staff.len() > 0).then(|| LooksKept {
+                staff: list(&looks.staff, since),
+                pairs: list(&looks.pairs, since),
+                patients: list(&looks.patients, since),
             }),
-        })
+        }
     }
 
     /// A guard that knows what was learnt. Beyond the model's limits the oldest is forgotten.
@@ -80,33 +107,62 @@ impl Guard {
     /// [`SnapshotError`]: anything but the bytes of a snapshot.
     pub fn restore(model: Model, bytes: &[u8]) -> Result<Self, SnapshotError> {
         let snapshot: Snapshot = decode("guard snapshot", bytes, MAX_SNAPSHOT_BYTES)?;
+        let mut guard = Self::new(model);
+        guard.take_in(snapshot)?;
+        Ok(guard)
+    }
+
+    /// Take in what was learnt after what is known here; false if something between the two is missing, and then nothing is
+    /// taken in. What is known already changes nothing.
+    ///
+    /// # Errors
+    /// [`SnapshotError`]: anything but the bytes of [`Guard::changes_since`]. What is known then is not to be used.
+    pub fn catch_up(&mut self, bytes: &[u8]) -> Result<bool, SnapshotError> {
+        let changes: Changes = decode("changes of the guard", bytes, MAX_SNAPSHOT_BYTES)?;
+        if changes.now.tick <= self.tick {
+            return Ok(true);
+        }
+        if changes.since > self.tick {
+            return Ok(false);
+        }
+        self.take_in(changes.now)?;
+        Ok(true)
+    }
+
+    fn take_in(&mut self, snapshot: Snapshot) -> Result<(), SnapshotError> {
         if snapshot.format != FORMAT {
             return Err(SnapshotError::Format(snapshot.format));
         }
         if snapshot.requesters.iter().any(|(_, _, r)| r.recent.len() > MAX_RECENT_DATASETS) {
             return Err(SnapshotError::Damaged("too many recent datasets"));
         }
-        let mut guard = Self::new(model);
-        guard.tick = snapshot.tick;
-        fill(&mut guard.requesters, snapshot.requesters, snapshot.tick)?;
-        fill(&mut guard.pairs, snapshot.pairs, snapshot.tick)?;
-        fill(&mut guard.datasets, snapshot.datasets, snapshot.tick)?;
+        self.tick = snapshot.tick;
+        fill(&mut self.requesters, snapshot.requesters, snapshot.tick)?;
+        fill(&mut self.pairs, snapshot.pairs, snapshot.tick)?;
+        fill(&mut self.datasets, snapshot.datasets, snapshot.tick)?;
         if let Some(kept) = snapshot.looks {
             if !kept.staff.iter().all(|(_, _, work)| work.is_bounded())
                 || !kept.patients.iter().all(|(_, _, visits)| visits.is_bounded())
             {
                 return Err(SnapshotError::Damaged("too much of one"));
             }
-            fill(&mut guard.looks.staff, kept.staff, snapshot.tick)?;
-            fill(&mut guard.looks.pairs, kept.pairs, snapshot.tick)?;
-            fill(&mut guard.looks.patients, kept.patients, snapshot.tick)?;
+            fill(&mut self.looks.staff, kept.staff, snapshot.tick)?;
+            fill(&mut self.looks.pairs, kept.pairs, snapshot.tick)?;
+            fill(&mut self.looks.patients, kept.patients, snapshot.tick)?;
         }
-        Ok(guard)
+        Ok(())
     }
 }
 
-fn list<K: Ord + Copy, V: Clone + Default>(tracked: &Tracked<K, V>) -> Vec<(K, u64, V)> {
-    tracked.iter().map(|(key, tick, value)| (*key, tick, value.clone())).collect()
+/// What was touched after a tick, in the order of the keys.
+fn list<K: Ord + Copy, V: Clone + Default>(
+    tracked: &Tracked<K, V>,
+    since: u64,
+) -> Vec<(K, u64, V)> {
+    let touched = tracked.since(since).map(|(key, tick, value)| (*key, tick, value.clone()));
+    let mut entries: Vec<_> = touched.collect();
+    entries.sort_unstable_by_key(|(key, ..)| *key);
+    entries
 }
 
 fn fill<K: Ord + Copy, V: Default>(

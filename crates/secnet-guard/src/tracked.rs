@@ -1,6 +1,7 @@
 //! A map that never grows beyond its limit: the entry that was touched longest ago makes room.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 /// Values by key, with the tick of their last touch. Ticks are counted, not clock time, so that eviction is the
 /// same whatever the clock does.
@@ -30,16 +31,24 @@ impl<K: Ord + Copy, V: Default> Tracked<K, V> {
         self.shrink();
     }
 
-    /// Put back an entry of a snapshot; false if key or tick is already there.
+    /// Put back an entry as it was at its tick, in the place of an older one; false if there is a newer one, or another
+    /// of this tick.
     pub(crate) fn restore(&mut self, key: K, tick: u64, value: V) -> bool {
-        let fresh = self.entries.insert(key, (tick, value)).is_none()
-            && self.order.insert(tick, key).is_none();
+        if let Some((older, _)) = self.entries.insert(key, (tick, value)) {
+            if older > tick {
+                return false;
+            }
+            self.order.remove(&older);
+        }
+        let fresh = self.order.insert(tick, key).is_none();
         self.shrink();
         fresh
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, u64, &V)> {
-        self.entries.iter().map(|(key, (tick, value))| (key, *tick, value))
+    /// What was touched after a tick, longest ago first.
+    pub(crate) fn since(&self, tick: u64) -> impl Iterator<Item = (&K, u64, &V)> {
+        let touched = self.order.range((Bound::Excluded(tick), Bound::Unbounded));
+        touched.filter_map(|(tick, key)| Some((key, *tick, self.value(key)?)))
     }
 
     pub(crate) fn len(&self) -> usize {

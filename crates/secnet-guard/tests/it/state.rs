@@ -28,6 +28,29 @@ proptest! {
         prop_assert_eq!(back, guard);
     }
 
+    /// A whole, and then one change after the other, some of them told twice: the same as what was there.
+    #[test]
+    fn whoever_catches_up_knows_and_has_forgotten_the_same(
+        steps in prop::collection::vec((0..40_u8, 0..40_u8, 0..3_u8, any::<u32>(), 0..20_u8), 0..300),
+    ) {
+        let mut guard = Guard::new(small());
+        let mut kept = Guard::restore(small(), &guard.snapshot()).unwrap();
+        let mut since = guard.tick();
+        for (requester, dataset, outcome, at, keep) in steps {
+            let observed =
+                [Observed::Allowed, Observed::Held, Observed::Denied][usize::from(outcome)];
+            guard.observe(&event(requester, dataset, u64::from(at)), observed);
+            if keep == 0 {
+                let changes = guard.changes_since(since);
+                prop_assert_eq!(kept.catch_up(&changes), Ok(true));
+                prop_assert_eq!(kept.catch_up(&changes), Ok(true));
+                prop_assert_eq!(&kept, &guard);
+                // What was not seen to be durable is told again.
+                since = if at % 2 == 0 { guard.tick() } else { since };
+            }
+        }
+    }
+
     #[test]
     fn a_damaged_snapshot_is_refused_or_consistent(at in any::<prop::sample::Index>(), bit in 0..8_u8) {
         let mut guard = Guard::new(small());
@@ -68,6 +91,26 @@ fn behaviour_survives_a_restart() {
         assert_eq!(step(&mut guard, &next), step(&mut back, &next));
     }
     assert_eq!(guard, back);
+}
+
+#[test]
+fn changes_are_as_small_as_what_has_changed_and_a_gap_is_noticed() {
+    let mut guard = Guard::new(Model::default());
+    for n in 0..200 {
+        guard.observe(&event(n, n, MONDAY), Observed::Allowed);
+    }
+    let (whole, since) = (guard.snapshot(), guard.tick());
+    guard.observe(&event(3, 4, MONDAY), Observed::Allowed);
+    let (first, later) = (guard.changes_since(since), guard.tick());
+    assert!(first.len() * 50 < whole.len(), "{} of {}", first.len(), whole.len());
+    guard.observe(&event(5, 6, MONDAY), Observed::Allowed);
+    let second = guard.changes_since(later);
+    let mut back = Guard::restore(Model::default(), &whole).unwrap();
+    assert_eq!(back.catch_up(&second), Ok(false));
+    assert_eq!(back.snapshot(), whole, "nothing of it was taken in");
+    assert_eq!((back.catch_up(&first), back.catch_up(&second)), (Ok(true), Ok(true)));
+    assert_eq!(back, guard);
+    assert!(back.catch_up(&whole).is_err(), "a whole is no change");
 }
 
 #[test]
