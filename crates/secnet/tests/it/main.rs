@@ -26,6 +26,7 @@ mod every_verb;
 mod exit_codes;
 mod fields;
 mod fsck;
+mod full_disk;
 mod guard;
 mod guides;
 mod identities;

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdout, Stdio};
+use std::process::{ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -24,6 +24,11 @@ impl Up {
     pub(crate) fn start(place: &Place, args: &[&str]) -> Self {
         let mut up = command(place.root());
         up.args(["--dir", "d", "--json", "up", "--listen", "127.0.0.1:0"]).args(args);
+        Self::by(&mut up)
+    }
+
+    /// Started by a command of the caller's, which prints what `up` prints.
+    pub(crate) fn by(up: &mut Command) -> Self {
         let mut process = Running(up.stdout(Stdio::piped()).spawn().unwrap());
         let mut stdout = BufReader::new(process.0.stdout.take().unwrap());
         let mut line = String::new();
@@ -34,6 +39,11 @@ impl Up {
 
     pub(crate) fn url(&self) -> String {
         self.said["url"].as_str().unwrap().to_owned()
+    }
+
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.0.id()
     }
 
     pub(crate) fn signal(&self, name: &str) {
