@@ -34,6 +34,8 @@ pub struct Statement {
     pub lines: Vec<Line>,
     /// How many there were before those. The first line's balance takes them into account.
     pub earlier: u64,
+    /// What there was when this log began: nothing, unless the network goes on from another one.
+    pub brought: Amount,
     /// The balance now, as the ledger has it.
     pub balance: Amount,
     /// Money set aside in grants' escrow.
@@ -129,8 +131,7 @@ impl Pdc {
         let limit = limit.clamp(1, MAX_STATEMENT_LINES);
         let mut lines: VecDeque<Line> = VecDeque::new();
         let mut earlier = 0_u64;
-        let mut balance = Amount::ZERO;
-        let mut broken = false;
+        let mut sums = Sums::default();
         self.for_each_event(|index, event| {
             for effect in &event.effects {
                 let Some(movement) = movement(effect, member) else { continue };
@@ -138,29 +139,63 @@ impl Pdc {
                     Move::In(amount, what) => (amount, Amount::ZERO, what),
                     Move::Out(amount, what) => (Amount::ZERO, amount, what),
                 };
-                match balance.plus(credit).and_then(|sum| sum.minus(debit)) {
-                    Ok(after) => balance = after,
-                    Err(_) => broken = true,
-                }
+                sums.add(credit, debit);
                 if before.is_none_or(|before| index < before) {
-                    let time = event.time;
+                    let (time, balance) = (event.time, Amount::ZERO);
                     lines.push_back(Line { event: index, time, what, credit, debit, balance });
+                    sums.listed = sums.all;
                 }
             }
             earlier = earlier.saturating_add(shortened(&mut lines, limit));
         })
         .await?;
         let now = self.view(|view| view.state.balance(member)).unwrap_or_default();
-        if broken || now != balance {
-            return Err(AccessError::Damaged(format!(
-                "the log adds up to {balance}, the ledger says {now}"
-            )));
-        }
+        let goes_on = self.log.genesis().predecessor.is_some();
+        let brought = sums.brought(now).filter(|brought| goes_on || *brought == Amount::ZERO);
+        let brought = brought.ok_or_else(|| {
+            let said = format!("the log does not add up to {now}, which the ledger says");
+            AccessError::Damaged(said)
+        })?;
+        sums.balances(brought, &mut lines);
         let sum = |amounts: &mut dyn Iterator<Item = Amount>| {
             amounts.fold(Amount::ZERO, |sum, amount| sum.plus(amount).unwrap_or(sum))
         };
         let escrow = self.view(|view| sum(&mut view.state.escrows_of(member))).unwrap_or_default();
         let held = self.view(|view| sum(&mut view.state.charges_of(member))).unwrap_or_default();
-        Ok(Statement { lines: lines.into(), earlier, balance: now, escrow, held })
+        Ok(Statement { lines: lines.into(), earlier, brought, balance: now, escrow, held })
+    }
+}
+
+/// What all movements come to, in millionths, beginning from nothing.
+#[derive(Debug, Default)]
+struct Sums {
+    /// After the last one.
+    all: i128,
+    /// After the last one that is listed.
+    listed: i128,
+    /// At its lowest.
+    least: i128,
+}
+
+impl Sums {
+    fn add(&mut self, credit: Amount, debit: Amount) {
+        self.all = self.all.saturating_add(credit.0.into()).saturating_sub(debit.0.into());
+        self.least = self.least.min(self.all);
+    }
+
+    /// What there was at the beginning, if there is this now; none if an account would have been below nothing.
+    fn brought(&self, now: Amount) -> Option<Amount> {
+        let brought = i128::from(now.0).saturating_sub(self.all);
+        (brought.saturating_add(self.least) >= 0).then_some(())?;
+        u64::try_from(brought).ok().map(Amount)
+    }
+
+    /// The balance after each line, from the last one back.
+    fn balances(&self, brought: Amount, lines: &mut VecDeque<Line>) {
+        let mut after = i128::from(brought.0).saturating_add(self.listed);
+        for line in lines.iter_mut().rev() {
+            line.balance = Amount(u64::try_from(after).unwrap_or_default());
+            after = after.saturating_sub(line.credit.0.into()).saturating_add(line.debit.0.into());
+        }
     }
 }

@@ -177,6 +177,8 @@ pub(crate) struct Statement {
     /// There are earlier ones: give it as `before`.
     #[serde(skip_serializing_if = "Option::is_none")]
     before: Option<u64>,
+    /// What there was when this log began: 0, unless the network goes on from another one.
+    brought: String,
     /// The balance now.
     balance: String,
     /// Set aside for grants.
@@ -233,6 +235,7 @@ pub(crate) async fn statement(
         before: first.filter(|_| statement.earlier > 0),
         lines: statement.lines.into_iter().map(Line::from).collect(),
         earlier: statement.earlier,
+        brought: statement.brought.to_string(),
         balance: statement.balance.to_string(),
         escrow: statement.escrow.to_string(),
         held: statement.held.to_string(),

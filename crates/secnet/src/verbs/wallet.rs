@@ -171,8 +171,8 @@ pub(crate) async fn run_remote(
             let Some(told) = remote.client.show(&member, &path).await? else { return Ok(()) };
             let part = |field: &str| told.get(field).cloned().unwrap_or_default();
             let value = json!({
-                "lines": part("lines"), "balance": part("balance"), "escrow": part("escrow"),
-                "held": part("held"),
+                "lines": part("lines"), "brought": part("brought"), "balance": part("balance"),
+                "escrow": part("escrow"), "held": part("held"),
             });
             out.result(&value, text);
             return Ok(());
@@ -193,7 +193,8 @@ async fn statement(node: &Node, out: Output, name: &str) -> Result<(), Failure> 
         "credit": line.credit.to_string(), "debit": line.debit.to_string(), "balance": line.balance.to_string(),
     })).collect();
     let value = json!({
-        "lines": lines, "balance": statement.balance.to_string(),
+        "lines": lines, "brought": statement.brought.to_string(),
+        "balance": statement.balance.to_string(),
         "escrow": statement.escrow.to_string(), "held": statement.held.to_string(),
     });
     out.result(&value, text);
@@ -210,7 +211,10 @@ fn text(statement: &Value) -> String {
         let (time, balance, what) = (of(line, "time"), of(line, "balance"), of(line, "what"));
         format!("{time}  {sign}{amount:<12} {balance:>12}  {what}")
     });
-    let mut lines: Vec<String> = lines.collect();
+    let brought = of(statement, "brought");
+    let brought =
+        (brought != nothing).then(|| format!("brought along from the network before: {brought}"));
+    let mut lines: Vec<String> = brought.into_iter().chain(lines).collect();
     lines.push(format!(
         "balance {}; set aside {}; charged but not yet settled {}",
         of(statement, "balance"),

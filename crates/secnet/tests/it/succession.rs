@@ -36,6 +36,11 @@ fn members_consent_money_and_data_go_on() {
     let get = ["get", &dataset, "--as", "eve", "--purpose", "treatment", "--record", &record];
     run(&place, "next", &get).ok();
     run(&place, "next", &["wallet", "send", "ada", "0.5", "--as", "dr-bo"]).ok();
+    // The log begins anew, the account does not.
+    let account = run(&place, "next", &["wallet", "--as", "ada"]).ok().json();
+    assert_ne!(account["brought"], "0", "{account}");
+    let lines = account["lines"].as_array().unwrap();
+    assert_eq!(lines.last().unwrap()["balance"], account["balance"], "{account}");
     for dir in ["next", "d"] {
         run(&place, dir, &["fsck"]).ok();
     }
