@@ -86,7 +86,7 @@ fn begun(dir: &Path, failure: Failure) -> Failure {
         return failure;
     }
     Failure::new("exists", format!("`{}` holds the keys of a network already", dir.display())).hint(
-        "it is being made at this moment, or making it was cut off: give another folder with --dir",
+        "it is being made at this moment, or making it was cut off: give another folder with --dir, or remove this one if nothing of yours is in it",
     )
 }
 
