@@ -7,6 +7,7 @@ use secnet_types::{Certificate, Digest, Genesis, GenesisError, Header};
 
 use crate::chain::{Chain, Processed};
 use crate::chain_error::ChainError;
+use crate::check::Closed;
 use crate::store::{Store, StoreError};
 use crate::tried::Tried;
 
@@ -34,6 +35,22 @@ impl Chain {
             return Err(GenesisError::Inconsistent("it continues another network's state").into());
         }
         let beginning = Executor::genesis(&genesis);
+        Self::begin(store, genesis, None, beginning)
+    }
+
+    /// Begin the network that continues a closed chain, in an empty store.
+    ///
+    /// # Errors
+    /// As [`Chain::create_agreed`], and [`ChainError::Successor`].
+    pub fn succeed_agreed(
+        store: Store,
+        genesis: Genesis,
+        closed: Closed,
+    ) -> Result<Self, ChainError> {
+        if genesis.validators.is_none() {
+            return Err(ChainError::NotAgreed);
+        }
+        let beginning = closed.into_executor().successor(&genesis)?;
         Self::begin(store, genesis, None, beginning)
     }
 

@@ -2,7 +2,7 @@
 //! executing them all again gives the same log and the same state. And against what somebody kept: a cut tail or a
 //! rolled-back folder is consistent in itself; only an outside checkpoint or receipt gives it away.
 
-use secnet_ledger::{Agreement, Executor, Outcome, TableId};
+use secnet_ledger::{Agreement, Executor, Outcome, SuccessorError, TableId};
 use secnet_types::{Digest, Epochs, Genesis, NetworkId};
 
 use crate::chain::{parse_block, stored_genesis, stored_position};
@@ -60,6 +60,14 @@ impl Closed {
     #[must_use]
     pub fn executor(&self) -> &Executor {
         &self.0
+    }
+
+    /// Does this genesis begin the network that the chain was closed for?
+    ///
+    /// # Errors
+    /// [`SuccessorError`].
+    pub fn leads_to(&self, genesis: &Genesis) -> Result<(), SuccessorError> {
+        self.0.clone().successor(genesis).map(drop)
     }
 
     pub(crate) fn into_executor(self) -> Executor {

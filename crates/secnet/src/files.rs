@@ -46,7 +46,12 @@ pub(crate) fn remove(path: &Path) -> Result<(), Failure> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(Failure::io("remove", path, &error)),
     }
-    sync_folder(path.parent().unwrap_or(Path::new(".")))
+    sync_folder(folder_of(path))
+}
+
+/// The folder a file is in. A bare file name has the empty path as its parent, which cannot be opened.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Make renames and removals in a folder durable.
@@ -84,9 +89,7 @@ fn write(
             )
             .exit(Exit::Usage));
     }
-    // A bare file name has the empty path as its parent, which cannot be opened.
-    let folder =
-        path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     make_private_dir(folder)?;
     let failed = |error: std::io::Error| Failure::io("write", path, &error);
     let mut name = path.file_name().unwrap_or_default().to_os_string();

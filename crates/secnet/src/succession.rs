@@ -18,7 +18,9 @@ use crate::failure::{Exit, Failure};
 use crate::files;
 use crate::format;
 use crate::kept;
-use crate::node::{GOVERNOR, NODE_KEYS, Node, NodeKeys, ledger_failure, require, store_failure};
+use crate::node::{
+    GOVERNOR, LEDGER, NODE_KEYS, Node, NodeKeys, ledger_failure, require, store_failure,
+};
 use crate::sample;
 use crate::system::{SystemClock, random};
 use crate::vault::{self, Where};
@@ -46,14 +48,12 @@ pub(crate) async fn succeed(
     let (configuration, keys) = prepared?;
     closed?;
 
-    let store = Store::open(&old.join("ledger"), store_options(false))
-        .map_err(|error| store_failure(&error))?;
-    let before = stored_genesis(&store).map_err(|error| ledger_failure(&error))?;
+    let (store, before) = ledger_of(old)?;
     let end = end_of(old, &store, &before)?;
     let genesis = Genesis { predecessor: Some(end.executor().end()), ..configuration };
     take_along(old, dir, &store, &before)?;
     drop(store);
-    let ledger = dir.join("ledger");
+    let ledger = dir.join(LEDGER);
     if ledger.exists() {
         std::fs::remove_dir_all(&ledger).map_err(|e| Failure::io("remove", &ledger, &e))?;
     }
@@ -76,10 +76,9 @@ async fn prepare(
     passphrase: &str,
 ) -> Result<(Genesis, NodeKeys), Failure> {
     let (file, keys) = (dir.join(CONFIGURATION), dir.join("keys"));
-    let closed = node.pdc.view(|view| view.state.is_closed()) == Some(true);
     if !file.exists() {
-        if closed {
-            return Err(other_successor(node));
+        if is_closed(node) {
+            return Err(other_successor(&node.dir));
         }
         files::make_private_dir(dir)?;
         require_fresh(dir)?;
@@ -87,19 +86,28 @@ async fn prepare(
         own.save(&keys, passphrase, node.cost)?;
         files::write_private(&file, &encode(&configuration(node, &own, name)?))?;
     }
-    let bytes = files::read(&file, limits::MAX_GENESIS_BYTES as u64)?;
-    let configuration = Genesis::parse(&bytes).map_err(|error| {
-        Failure::new(error.code(), format!("`{}` does not hold", file.display())).because(&error)
-    })?;
-    let successor = configuration.configuration();
-    if !closed {
-        node.govern(Change::Close { successor }).await?;
-    }
-    Ok((configuration, NodeKeys::load(&keys, passphrase)?))
+    Ok((close_for(node, &file).await?, NodeKeys::load(&keys, passphrase)?))
 }
 
-fn other_successor(node: &Node) -> Failure {
-    let dir = node.dir.display();
+/// Close the chain for the configuration in a file, unless that is done.
+pub(crate) async fn close_for(node: &Node, configuration: &Path) -> Result<Genesis, Failure> {
+    let bytes = files::read(configuration, limits::MAX_GENESIS_BYTES as u64)?;
+    let configuration = Genesis::parse(&bytes).map_err(|error| {
+        let said = format!("`{}` does not hold", configuration.display());
+        Failure::new(error.code(), said).because(&error)
+    })?;
+    if !is_closed(node) {
+        node.govern(Change::Close { successor: configuration.configuration() }).await?;
+    }
+    Ok(configuration)
+}
+
+pub(crate) fn is_closed(node: &Node) -> bool {
+    node.pdc.view(|view| view.state.is_closed()) == Some(true)
+}
+
+pub(crate) fn other_successor(dir: &Path) -> Failure {
+    let dir = dir.display();
     Failure::new("other-successor", format!("the network in `{dir}` is closed already"))
         .hint("go on in the folder that it was closed for; `secnet log` says when that was")
 }
@@ -144,10 +152,30 @@ fn configuration(node: &Node, keys: &NodeKeys, name: Option<&str>) -> Result<Gen
     })
 }
 
-/// Keys, data and details, and every ledger so far. Not the requests under way: they are for the old network.
-fn take_along(old: &Path, dir: &Path, store: &Store, before: &Genesis) -> Result<(), Failure> {
+/// The ledger in a folder, and how its network began.
+pub(crate) fn ledger_of(dir: &Path) -> Result<(Store, Genesis), Failure> {
+    let store = Store::open(&dir.join(LEDGER), store_options(false))
+        .map_err(|error| store_failure(&error))?;
+    let genesis = stored_genesis(&store).map_err(|error| ledger_failure(&error))?;
+    Ok((store, genesis))
+}
+
+/// The keys of everybody in the old folder but of its node. Not the requests under way: they are for the old network.
+pub(crate) fn take_keys(old: &Path, dir: &Path) -> Result<(), Failure> {
     files::copy_tree(&old.join("keys"), &dir.join("keys"), &[NODE_KEYS])?;
     kept::forget_all(&dir.join("keys"))?;
+    // Any other stays where it is: beside the keys that it opens it protects nothing.
+    sample::copy_passphrase(old, dir).map(drop)
+}
+
+/// Keys, data and details, and every ledger so far.
+pub(crate) fn take_along(
+    old: &Path,
+    dir: &Path,
+    store: &Store,
+    before: &Genesis,
+) -> Result<(), Failure> {
+    take_keys(old, dir)?;
     // Segments that are elsewhere stay there: the old folder is closed, and nothing of it writes to them.
     let apart = vault::take_over(old, dir)?;
     for part in ["vault", "archive", CLOSED].into_iter().filter(|part| !apart || *part != "vault") {
@@ -159,14 +187,20 @@ fn take_along(old: &Path, dir: &Path, store: &Store, before: &Genesis) -> Result
             files::copy_tree(&from, &to, &[])?;
         }
     }
-    // Any other stays where it is: beside the keys that it opens it protects nothing.
-    sample::copy_passphrase(old, dir)?;
-    let closed = folder_of(dir, before.network());
-    store.backup(&closed).map(drop).map_err(|error| store_failure(&error))
+    copy_ledger(store, before, &dir.join(CLOSED))
+}
+
+/// A copy of a closed ledger among those before it.
+pub(crate) fn copy_ledger(store: &Store, genesis: &Genesis, among: &Path) -> Result<(), Failure> {
+    let folder = folder_of_network(among, genesis.network());
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).map_err(|e| Failure::io("remove", &folder, &e))?;
+    }
+    store.backup(&folder).map(drop).map_err(|error| store_failure(&error))
 }
 
 /// The end of the closed chain in this folder's ledger.
-fn end_of(dir: &Path, store: &Store, genesis: &Genesis) -> Result<Closed, Failure> {
+pub(crate) fn end_of(dir: &Path, store: &Store, genesis: &Genesis) -> Result<Closed, Failure> {
     let before = before(dir, genesis)?;
     Closed::check(store, before, &mut |_, _| ()).map_err(|error| {
         Failure::new("not-closed", "the network cannot be gone on from")
@@ -202,11 +236,17 @@ pub(crate) fn before(dir: &Path, genesis: &Genesis) -> Result<Option<Closed>, Fa
     Closed::check(&store, earlier, &mut |_, _| ()).map(Some).map_err(|error| damaged(&error))
 }
 
-fn folder_of(dir: &Path, network: NetworkId) -> PathBuf {
-    dir.join(CLOSED).join(network.to_string())
+/// Where a data folder has the ledger of a network before its own.
+pub(crate) fn folder_of(dir: &Path, network: NetworkId) -> PathBuf {
+    folder_of_network(&dir.join(CLOSED), network)
 }
 
-fn require_fresh(dir: &Path) -> Result<(), Failure> {
+/// The ledger of a network among others that are closed.
+pub(crate) fn folder_of_network(closed: &Path, network: NetworkId) -> PathBuf {
+    closed.join(network.to_string())
+}
+
+pub(crate) fn require_fresh(dir: &Path) -> Result<(), Failure> {
     let mut entries = std::fs::read_dir(dir).map_err(|error| Failure::io("read", dir, &error))?;
     if entries.next().is_none() {
         return Ok(());

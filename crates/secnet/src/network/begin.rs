@@ -19,6 +19,7 @@ use secnet_types::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::continuing::{self, Past};
 use super::part::{VOTES, id};
 use crate::failure::{Exit, Failure};
 use crate::files;
@@ -220,7 +221,7 @@ pub(crate) enum Joins {
 /// Begin a folder whose keys are there. Can be called again if it was interrupted.
 pub(crate) fn join(
     dir: &Path,
-    genesis: &Genesis,
+    (genesis, past): (&Genesis, Past<'_>),
     who: Joins,
     passphrase: &str,
 ) -> Result<(), Failure> {
@@ -252,13 +253,18 @@ pub(crate) fn join(
     if who == Joins::Founder {
         still_governs(dir, genesis, passphrase)?;
     }
+    let before = continuing::bring(dir, genesis, past)?;
     let ledger = dir.join(LEDGER);
     if ledger.exists() {
         // Without a genesis file beside it, it was never opened.
         std::fs::remove_dir_all(&ledger).map_err(|e| Failure::io("remove", &ledger, &e))?;
     }
     let store = Store::open(&ledger, store_options(true)).map_err(|error| store_failure(&error))?;
-    Chain::create_agreed(store, genesis.clone()).map_err(|error| ledger_failure(&error))?;
+    match before {
+        None => Chain::create_agreed(store, genesis.clone()),
+        Some(closed) => Chain::succeed_agreed(store, genesis.clone(), closed),
+    }
+    .map_err(|error| ledger_failure(&error))?;
     begin_to_vote(dir, genesis.network(), me)?;
     format::write(dir, format::FORMAT)?;
     // Last, because its presence says that the folder is complete.
@@ -351,7 +357,12 @@ mod tests {
         let usurped = cards[0].governor.take();
         let genesis = genesis("clinics", &cards).unwrap();
         let join = |index: &str| {
-            super::join(&place.path().join(index), &genesis, Joins::Founder, PASSPHRASE)
+            super::join(
+                &place.path().join(index),
+                (&genesis, Past::None),
+                Joins::Founder,
+                PASSPHRASE,
+            )
         };
         assert!(usurped.is_some());
         assert_eq!(join("0").unwrap_err().code, "other-governor");
@@ -365,14 +376,17 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let genesis = genesis("clinics", &founders(place.path(), &[0])).unwrap();
         let dir = place.path().join("0");
-        join(&dir, &genesis, Joins::Founder, PASSPHRASE).unwrap();
+        join(&dir, (&genesis, Past::None), Joins::Founder, PASSPHRASE).unwrap();
         let begun = |dir: &Path| dir.join(VOTES).exists();
         assert!(begun(&dir));
-        assert_eq!(join(&dir, &genesis, Joins::Founder, PASSPHRASE).unwrap_err().code, "exists");
+        assert_eq!(
+            join(&dir, (&genesis, Past::None), Joins::Founder, PASSPHRASE).unwrap_err().code,
+            "exists"
+        );
         // The disk is lost, and the keys are put back.
         let again = place.path().join("again");
         files::copy_tree(&dir.join("keys"), &again.join("keys"), &[]).unwrap();
-        join(&again, &genesis, Joins::Founder, PASSPHRASE).unwrap();
+        join(&again, (&genesis, Past::None), Joins::Founder, PASSPHRASE).unwrap();
         assert!(!begun(&again));
         // Another network's votes are others.
         let other = super::genesis(
@@ -381,16 +395,19 @@ mod tests {
         )
         .unwrap();
         std::fs::remove_file(again.join("genesis.cbor")).unwrap();
-        join(&again, &other, Joins::Founder, PASSPHRASE).unwrap();
+        join(&again, (&other, Past::None), Joins::Founder, PASSPHRASE).unwrap();
         assert!(begun(&again));
         let stranger = place.path().join("stranger");
         new_keys(&stranger, false, PASSPHRASE, KeyFileParams::LEAST).unwrap();
         assert_eq!(
-            join(&stranger, &genesis, Joins::Founder, PASSPHRASE).unwrap_err().code,
+            join(&stranger, (&genesis, Past::None), Joins::Founder, PASSPHRASE).unwrap_err().code,
             "not-a-validator"
         );
-        assert_eq!(join(&dir, &other, Joins::Later, PASSPHRASE).unwrap_err().code, "exists");
-        join(&stranger, &genesis, Joins::Later, PASSPHRASE).unwrap();
+        assert_eq!(
+            join(&dir, (&other, Past::None), Joins::Later, PASSPHRASE).unwrap_err().code,
+            "exists"
+        );
+        join(&stranger, (&genesis, Past::None), Joins::Later, PASSPHRASE).unwrap();
         assert!(begun(&stranger), "it has never voted");
     }
 }

@@ -18,6 +18,7 @@ use secnet_crypto::{KeyFileParams, Zeroizing};
 use secnet_types::{Genesis, encode, limits};
 
 use super::begin::{Card, Joins, card, genesis, join, new_keys};
+use super::continuing::Past;
 use super::part::VOTES;
 use crate::config::{Config, Settings, Sources};
 use crate::failure::{Exit, Failure};
@@ -114,7 +115,7 @@ impl Local {
         let genesis = genesis(name, &cards)?;
         for (number, addresses) in (1..).zip(&addresses) {
             let node = making.path().join(format!("node-{number}"));
-            join(&node, &genesis, Joins::Founder, wanted.passphrase)?;
+            join(&node, (&genesis, Past::None), Joins::Founder, wanted.passphrase)?;
             let peers: Vec<_> =
                 cards.iter().map(|card| (card.validator.clone(), card.address)).collect();
             let text = configuration(number, *addresses, number <= wanted.pdcs, &peers);
@@ -172,7 +173,7 @@ impl Local {
                     .transpose()?,
             );
         }
-        join(making.path(), &genesis, Joins::Later, passphrase)?;
+        join(making.path(), (&genesis, Past::None), Joins::Later, passphrase)?;
         let text = configuration(number, addresses, door, &peers);
         files::write_private(&making.path().join(CONFIG), text.as_bytes())?;
         let dir = self.dir.join(format!("node-{number}"));

@@ -5,11 +5,13 @@
 //! ```
 
 mod begin;
+mod continuing;
 mod local;
 mod part;
 mod parting;
 
 pub(crate) use begin::{Card, Joins, card, genesis, join, later_card, new_keys};
+pub(crate) use continuing::{Past, genesis_after, ledgers_beside, take_keys};
 pub(crate) use local::{How, Local, NodeHere, Wanted, ask_to_end};
 pub(crate) use part::{Part, is_network, take_part};
 

@@ -37,6 +37,8 @@ mod models;
 #[cfg(feature = "bft")]
 mod network;
 #[cfg(feature = "bft")]
+mod network_continues;
+#[cfg(feature = "bft")]
 mod network_faults;
 #[cfg(feature = "bft")]
 mod network_growth;

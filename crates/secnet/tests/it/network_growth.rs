@@ -83,8 +83,15 @@ fn nodes_join_and_leave_and_receipts_hold_from_the_genesis() {
     assert_eq!((&status["agree"], &status["epoch"]), (&json!(true), &json!(3)), "{status}");
 }
 
-/// A node of a folder that is no network's of this machine.
-fn up(net: &Net, dir: &str, network: &str, peers: &[String], door: &str) -> Running {
+/// Addresses on this machine that nobody has now.
+pub(crate) fn free_addresses(count: usize) -> Vec<String> {
+    let held: Vec<_> =
+        (0..count).map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    held.iter().map(|held| held.local_addr().unwrap().to_string()).collect()
+}
+
+/// A node of a folder that is no network's of this machine, whose passphrase is in the file `passphrase`.
+pub(crate) fn up(net: &Net, dir: &str, network: &str, peers: &[String], door: &str) -> Running {
     let mut up = command(net.place.path());
     up.args(["--dir", dir, "--passphrase-file", "passphrase", "up", "--listen", door]);
     up.args(["--set", &format!("network.listen={network}")]);
@@ -96,11 +103,7 @@ fn up(net: &Net, dir: &str, network: &str, peers: &[String], door: &str) -> Runn
 fn several_govern_by_majority_and_let_a_newcomer_in() {
     let net = net();
     std::fs::write(net.path("passphrase"), "correct horse\n").unwrap();
-    let held: Vec<_> =
-        (0..6).map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-    let ports: Vec<String> =
-        held.iter().map(|held| held.local_addr().unwrap().to_string()).collect();
-    drop(held);
+    let ports = free_addresses(6);
     let run = |args: &[&str]| net.run(&[args, &["--passphrase-file", "passphrase"]].concat());
     let card = |dir: &str, address: &str, more: &[&str]| {
         let card = ["--dir", dir, "net", "card", "--address", address];

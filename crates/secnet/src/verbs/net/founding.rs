@@ -10,7 +10,7 @@ use super::{CardArgs, GenesisArgs, JoinArgs};
 use crate::cli::Globals;
 use crate::failure::{Exit, Failure};
 use crate::files;
-use crate::network::{self, Card, Joins};
+use crate::network::{self, Card, Joins, Past};
 use crate::node::NODE_KEYS;
 use crate::output::Output;
 
@@ -25,9 +25,15 @@ pub(super) fn card(globals: &Globals, out: Output, args: &CardArgs) -> Result<()
             .hint("give another folder with --dir"));
     }
     let there = dir.join("keys").join(NODE_KEYS).exists();
-    let passphrase = if there { globals.passphrase()? } else { globals.new_passphrase()? };
-    if !there {
-        network::new_keys(dir, args.governs, &passphrase, KeyFileParams::DEFAULT)?;
+    let passphrase = match &args.successor_of {
+        _ if there => globals.passphrase()?,
+        Some(old) => globals.passphrase_of(old)?,
+        None => globals.new_passphrase()?,
+    };
+    match &args.successor_of {
+        _ if there => {}
+        Some(old) => network::take_keys(old, dir, &passphrase)?,
+        None => network::new_keys(dir, args.governs, &passphrase, KeyFileParams::DEFAULT)?,
     }
     let card = match &args.genesis {
         None => network::card(dir, args.address, &passphrase)?,
@@ -49,7 +55,11 @@ pub(super) fn card(globals: &Globals, out: Output, args: &CardArgs) -> Result<()
 }
 
 /// Make the genesis.
-pub(super) fn genesis(out: Output, args: &GenesisArgs) -> Result<(), Failure> {
+pub(super) async fn genesis(
+    globals: &Globals,
+    out: Output,
+    args: &GenesisArgs,
+) -> Result<(), Failure> {
     if args.out.exists() {
         return Err(Failure::new("exists", format!("`{}` is there already", args.out.display()))
             .hint(
@@ -58,13 +68,24 @@ pub(super) fn genesis(out: Output, args: &GenesisArgs) -> Result<(), Failure> {
             .exit(Exit::Usage));
     }
     let cards = args.cards.iter().map(|file| read_card(file)).collect::<Result<Vec<_>, _>>()?;
-    let genesis = network::genesis(&args.name, &cards)?;
-    files::write_private(&args.out, &encode(&genesis))?;
+    let genesis = match &args.successor_of {
+        None => {
+            let genesis = network::genesis(&args.name, &cards)?;
+            files::write_private(&args.out, &encode(&genesis))?;
+            genesis
+        }
+        Some(old) => {
+            let passphrase = globals.passphrase_of(old)?;
+            let (from, agreed) = ((&**old, &globals.vault()?), (&*args.name, &*cards));
+            network::genesis_after(from, &passphrase, agreed, &args.out).await?
+        }
+    };
+    let closed = args.successor_of.is_some().then(|| network::ledgers_beside(&args.out));
     let peers: Vec<String> =
         cards.iter().map(|card| format!("{}@{}", card.validator, card.address)).collect();
     let value = json!({
         "network": genesis.network().to_string(), "name": args.name, "genesis": args.out,
-        "peers": peers,
+        "peers": peers, "closed": closed,
     });
     out.result(&value, |_| {
         let lines = peers.iter().map(|peer| format!("    \"{peer}\",\n")).collect::<String>();
@@ -74,6 +95,12 @@ pub(super) fn genesis(out: Output, args: &GenesisArgs) -> Result<(), Failure> {
             genesis.network(), args.out.display()
         )
     });
+    if let Some(closed) = closed {
+        out.say(&format!(
+            "hand on `{}` with it, which each names with --closed; the old folder's own node joins with --successor-of",
+            closed.display()
+        ));
+    }
     Ok(())
 }
 
@@ -93,7 +120,12 @@ pub(super) fn join(globals: &Globals, out: Output, args: &JoinArgs) -> Result<()
     network::require_feature()?;
     let genesis = read_genesis(&args.genesis)?;
     let who = if args.later { Joins::Later } else { Joins::Founder };
-    network::join(&globals.dir, &genesis, who, &globals.passphrase()?)?;
+    let past = match (&args.closed, &args.successor_of) {
+        (Some(ledgers), _) => Past::Ledgers(ledgers),
+        (None, Some(old)) => Past::Folder(old),
+        (None, None) => Past::None,
+    };
+    network::join(&globals.dir, (&genesis, past), who, &globals.passphrase()?)?;
     let validators = genesis.validators.as_ref().map_or(0, Vec::len);
     let value = json!({
         "network": genesis.network().to_string(), "name": genesis.name,

@@ -97,6 +97,12 @@ pub(super) struct JoinArgs {
     /// The genesis does not name this node: the governors let it in.
     #[arg(long)]
     later: bool,
+    /// The ledgers before this network, as they came with the genesis, if it goes on from another.
+    #[arg(long, value_name = "DIR")]
+    closed: Option<PathBuf>,
+    /// The folder of the network that it goes on from: its data go along.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["closed", "later"])]
+    successor_of: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -158,6 +164,9 @@ pub(super) struct CardArgs {
     /// This founder admits organisations and issues money. One of them does.
     #[arg(long)]
     governs: bool,
+    /// The folder of a solo network that is to grow into this one: its data centre is this founder, and its governor governs.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["genesis", "governs"])]
+    successor_of: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -171,6 +180,10 @@ pub(super) struct GenesisArgs {
     /// Where to.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    /// Go on from the solo network in this folder, which is closed for it: members, consent, money and data go on. Can be called
+    /// again if it was interrupted.
+    #[arg(long, value_name = "DIR")]
+    successor_of: Option<PathBuf>,
 }
 
 impl NetArgs {
@@ -192,7 +205,7 @@ pub(crate) async fn run(globals: &Globals, out: Output, args: NetArgs) -> Result
         What::Remove(args) => growing::remove(globals, out, &args).await,
         What::Stop => running::stop(&globals.dir, out).await,
         What::Card(args) => founding::card(globals, out, &args),
-        What::Genesis(args) => founding::genesis(out, &args),
+        What::Genesis(args) => founding::genesis(globals, out, &args).await,
         What::Join(args) => founding::join(globals, out, &args),
         What::Admit(args) => members::admit(globals, out, &args).await,
         What::Nodes(args) => members::list(globals, out, &args).await,
