@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use crate::apply::Marshal;
 use crate::epochs::KnownEpochs;
 use crate::ledger::Ledger;
-use crate::limits::{HANDOVERS_PAUSE, MAX_AHEAD, MAX_HANDOVERS_BYTES};
+use crate::limits::{HANDOVERS_PAUSE, MAX_HANDOVERS_BYTES, MAX_UNASKED};
 use crate::node::{Ahead, Channel};
 
 /// Longest message.
@@ -42,7 +42,7 @@ where
     S: Sender<PublicKey = PublicKey>,
     R: Receiver<PublicKey = PublicKey>,
 {
-    let (ahead, asked) = mpsc::channel(MAX_AHEAD);
+    let (ahead, asked) = mpsc::channel(MAX_UNASKED);
     let (asking, known) = (sender.clone(), epochs.clone());
     runtime.child("ask").spawn(move |runtime| ask(runtime, known, asked, asking));
     runtime.child("hand").spawn(move |_| hear(ledger, epochs, marshal, (sender, receiver)));

@@ -69,7 +69,7 @@ pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 /// What leads to later validators in one message, in bytes; the rest is asked for when that is known.
 pub const MAX_HANDOVERS_BYTES: usize = 1024 * 1024;
 /// Nodes that are further on and wait to be asked how.
-pub const MAX_AHEAD: usize = 16;
+pub const MAX_UNASKED: usize = 16;
 /// Pause after one was asked.
 pub const HANDOVERS_PAUSE: Duration = Duration::from_millis(300);
 
