@@ -82,6 +82,7 @@ impl KnownEpochs {
             let set = newest.map(|(number, epoch)| (number, epoch.first));
             (executor.height(), set)
         };
+        self.0.forget_told(height);
         let Some((number, first)) = set else { return Ok(()) };
         {
             let known = self.0.known.read();
@@ -102,7 +103,6 @@ impl KnownEpochs {
             newest.filter(|(number, _)| *number > epochs.newest())
         };
         self.change(|known| {
-            known.told.retain(|last, _| *last > height);
             if epochs.newest() > known.epochs.newest() {
                 known.epochs = epochs;
                 known.coming = None;
@@ -164,6 +164,12 @@ impl KnownEpochs {
         self.0.known.read().epochs.newest()
     }
 
+    /// How many last blocks others have told of that are not durable here yet.
+    #[must_use]
+    pub fn told(&self) -> usize {
+        self.0.known.read().told.len()
+    }
+
     /// Digest of the header that an epoch's first block follows.
     pub(crate) fn below(&self, epoch: u64) -> Option<Digest> {
         self.0.known.read().epochs.get(epoch).map(|epoch| epoch.below)
@@ -211,6 +217,15 @@ impl KnownEpochs {
 }
 
 impl Shared {
+    /// Of blocks that are durable here the certificate is beside them: what others told of it is not needed any more.
+    fn forget_told(&self, height: u64) {
+        let has_some =
+            self.known.read().told.first_key_value().is_some_and(|(last, _)| *last <= height);
+        if has_some {
+            self.known.write().told.retain(|last, _| *last > height);
+        }
+    }
+
     /// A scheme for each epoch that has none.
     fn fill(&self, known: &mut Known) {
         let coming = known.coming.as_ref().map(|(_, nodes)| nodes);

@@ -166,6 +166,10 @@ fn one_that_has_nothing_catches_up_across_two_changes() {
             ledger.chain().handovers_from(0).unwrap()
         };
         assert_eq!(handovers(6).len(), 2);
+        // What they were told on the way they do not keep.
+        for running in net.running.iter().flatten() {
+            assert_eq!(running.epochs.told(), 0);
+        }
         assert_eq!(handovers(6), handovers(0));
     });
 }

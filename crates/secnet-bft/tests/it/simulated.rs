@@ -128,6 +128,7 @@ pub(crate) fn machines_and_guests(guests: usize) -> (Genesis, Vec<Machine>) {
 
 pub(crate) struct Running {
     pub(crate) ledger: Arc<Ledger>,
+    pub(crate) epochs: KnownEpochs,
     handle: Handle<()>,
 }
 
@@ -286,7 +287,7 @@ impl Network {
             untold,
             counter: Counter::closed(),
             me: me.clone(),
-            epochs,
+            epochs: epochs.clone(),
             peers: self.oracle.manager(),
             blocker: self.oracle.control(me),
             partition,
@@ -300,7 +301,7 @@ impl Network {
             let engine = node::start(runtime, parts, channels).await.unwrap();
             drop(engine.await);
         });
-        Running { ledger, handle }
+        Running { ledger, epochs, handle }
     }
 
     /// A node's process dies, with what its disk had not synced. Its engine's files are left as at their last sync.
@@ -310,7 +311,7 @@ impl Network {
 
     /// And from then on its disk behaves like this.
     pub(crate) fn crash_on(&mut self, index: usize, plan: Plan) {
-        if let Some(Running { ledger, handle }) = self.running[index].take() {
+        if let Some(Running { ledger, epochs: _, handle }) = self.running[index].take() {
             handle.abort();
             drop(ledger);
         }
