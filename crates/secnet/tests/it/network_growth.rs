@@ -158,6 +158,11 @@ fn several_govern_by_majority_and_let_a_newcomer_in() {
     let nodes = ["net", "nodes", "--as", "governor", "--url", &other, "--keys", "b/keys"];
     let id = text(&run(&nodes).ok().json()["followers"][0]["id"]);
 
+    // To vote it would need nothing but the change of nodes: its data centre is in the network.
+    let vote = ["govern", "propose", "--out", "vote.proposal", "admit", &newcomer];
+    let vote = run(&[&vote[..], &["--url", &other, "--keys", "b/keys"]].concat()).ok().json();
+    assert_eq!(vote["proposals"].as_array().unwrap().len(), 1, "{vote}");
+
     // And not any more.
     let propose = ["govern", "propose", "--out", "go.proposal", "dismiss", &id];
     run(&[&propose[..], &["--url", &url, "--keys", "b/keys"]].concat()).ok();

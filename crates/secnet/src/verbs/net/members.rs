@@ -144,7 +144,7 @@ pub(in crate::verbs) async fn admission(
     follower: bool,
 ) -> Result<Vec<Change>, Failure> {
     let (member, admission) = card.admission(remote.network().await?)?;
-    let is_member = remote.client.open(&format!("/v1/members/{member}")).await.is_ok();
+    let is_member = is_member(remote, governor, member).await?;
     let mut changes = if is_member { Vec::new() } else { vec![Change::Admit(admission)] };
     let node = card.node()?;
     let Set { epoch, mut nodes, .. } = current(remote, governor).await?;
@@ -154,6 +154,19 @@ pub(in crate::verbs) async fn admission(
     among.sort_by_key(|node| node.key);
     changes.push(Change::SetNodes { epoch: epoch.saturating_add(1), nodes });
     Ok(changes)
+}
+
+/// A node that follows and is to vote has its data centre in the network already.
+async fn is_member(
+    remote: &Remote,
+    governor: &Identity,
+    member: MemberId,
+) -> Result<bool, Failure> {
+    match remote.client.look(governor, &format!("/v1/members/{member}")).await {
+        Ok(_) => Ok(true),
+        Err(failure) if failure.code == "not-visible" => Ok(false),
+        Err(failure) => Err(failure),
+    }
 }
 
 /// The nodes without this one.
