@@ -102,11 +102,20 @@ impl RemoteArgs {
         Ok((Keystore::at(&keys), passphrase))
     }
 
+    /// How the network begins that the keys belong to, if its genesis is beside them.
+    pub(crate) fn pinned(&self, globals: &Globals) -> Result<Option<Genesis>, Failure> {
+        pinned(&self.genesis_file(globals))
+    }
+
+    fn genesis_file(&self, globals: &Globals) -> PathBuf {
+        let keys = self.keys.clone().unwrap_or_else(|| globals.dir.join("keys"));
+        keys.parent().unwrap_or(Path::new("")).join("genesis.cbor")
+    }
+
     /// The node and the keys.
     pub(crate) fn open(&self, globals: &Globals, out: Output) -> Result<Remote, Failure> {
         let (keystore, passphrase) = self.keys(globals)?;
-        let keys = self.keys.clone().unwrap_or_else(|| globals.dir.join("keys"));
-        let pinned = keys.parent().unwrap_or(Path::new("")).join("genesis.cbor");
+        let pinned = self.genesis_file(globals);
         Ok(Remote { client: self.client(out)?, keystore, passphrase, pinned })
     }
 }
@@ -146,14 +155,7 @@ impl Remote {
     pub(crate) async fn genesis(&self) -> Result<Genesis, Failure> {
         let told = self.client.open("/v1/network").await?;
         let genesis = Genesis::parse(&bytes(&told, "genesis")?).map_err(|error| wrong(&error))?;
-        let known = files::read_if_present(&self.pinned, limits::MAX_GENESIS_BYTES as u64)?;
-        // A damaged file must not let any network pass for the one that it named.
-        let known = known.map(|bytes| Genesis::parse(&bytes)).transpose().map_err(|error| {
-            Failure::new("bad-genesis", format!("`{}` is damaged", self.pinned.display()))
-                .because(&error)
-                .hint("put it back from a backup; only who removes it trusts the network that the node names")
-                .exit(Exit::Verification)
-        })?;
+        let known = pinned(&self.pinned)?;
         if known.is_some_and(|known| known.network() != genesis.network()) {
             return Err(Failure::new(
                 "other-network",
@@ -205,6 +207,18 @@ impl Remote {
     pub(crate) async fn network(&self) -> Result<NetworkId, Failure> {
         self.genesis().await.map(|genesis| genesis.network())
     }
+}
+
+/// The genesis in this file, if it is there.
+fn pinned(path: &Path) -> Result<Option<Genesis>, Failure> {
+    let known = files::read_if_present(path, limits::MAX_GENESIS_BYTES as u64)?;
+    // A damaged file must not let any network pass for the one that it named.
+    known.map(|bytes| Genesis::parse(&bytes)).transpose().map_err(|error| {
+        Failure::new("bad-genesis", format!("`{}` is damaged", path.display()))
+            .because(&error)
+            .hint("put it back from a backup; only who removes it trusts the network that the node names")
+            .exit(Exit::Verification)
+    })
 }
 
 /// What is refused at a node elsewhere, and what to do instead.

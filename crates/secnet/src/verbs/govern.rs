@@ -7,8 +7,8 @@ use minicbor::{Decode, Encode};
 use secnet_app::Enclosures;
 use secnet_app::ports::Clock as _;
 use secnet_types::{
-    Amount, Change, CommandId, GovernorApproval, MemberId, Namespace, Operation, Proposal,
-    SignedBytes, Timestamp, ValidatorKey, decode, encode, limits,
+    Amount, Change, CommandId, GovernorApproval, MemberId, Namespace, NetworkId, Operation,
+    Proposal, SignedBytes, Timestamp, ValidatorKey, decode, encode, limits,
 };
 use serde_json::{Value, json};
 
@@ -215,12 +215,26 @@ fn show(out: Output, file: &Path) -> Result<(), Failure> {
 
 fn approve(globals: &Globals, out: Output, at: &RemoteArgs, file: &Path) -> Result<(), Failure> {
     let mut drafted = read(file)?;
+    if let Some(genesis) = at.pinned(globals)? {
+        are_of(&drafted, genesis.network())?;
+    }
     let (keystore, passphrase) = at.keys(globals)?;
     let governor = keystore.open(GOVERNOR, &passphrase)?;
     sign_all(&mut drafted, &governor)?;
     files::write_private(file, &encode(&drafted))?;
     tell(out, &drafted, Some(file));
     Ok(())
+}
+
+/// Nobody who shows a governor a proposal gets an approval for another network than the one whose genesis is beside the keys.
+fn are_of(drafted: &[Drafted], network: NetworkId) -> Result<(), Failure> {
+    if drafted.iter().all(|drafted| drafted.proposal.network == network) {
+        return Ok(());
+    }
+    let said = "the proposal is for another network than the keys";
+    Err(Failure::new("other-network", said)
+        .hint("ask whoever proposed it; nothing was signed. Other keys are named with --keys")
+        .exit(Exit::Verification))
 }
 
 /// Once for each governor.
@@ -309,4 +323,25 @@ fn tell(out: Output, drafted: &[Drafted], file: Option<&Path>) {
         });
         lines.collect::<Vec<_>>().join("\n")
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proposal_for_another_network_is_not_approved() {
+        let drafted = |network| Drafted {
+            proposal: Proposal {
+                network: NetworkId([network; 32]),
+                id: CommandId([1; 16]),
+                expires: Timestamp(1),
+                change: Change::Suspend(MemberId([2; 32])),
+            },
+            approvals: Vec::new(),
+        };
+        assert!(are_of(&[drafted(1), drafted(1)], NetworkId([1; 32])).is_ok());
+        let refused = are_of(&[drafted(1), drafted(2)], NetworkId([1; 32])).unwrap_err();
+        assert_eq!((&*refused.code, refused.exit), ("other-network", Exit::Verification));
+    }
 }

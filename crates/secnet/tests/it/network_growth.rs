@@ -6,7 +6,7 @@ use secnet_types::Receipt;
 use serde_json::{Value, json};
 
 use crate::network::{Net, get, net, text};
-use crate::support::{Running, command};
+use crate::support::{Running, command, copy_tree};
 
 impl Net {
     fn add(&self, more: &[&str]) -> Value {
@@ -143,6 +143,13 @@ fn several_govern_by_majority_and_let_a_newcomer_in() {
     std::fs::write(net.path("altered.proposal"), altered).unwrap();
     let refused = net.run(&["govern", "show", "altered.proposal"]);
     assert_eq!(refused.error()["code"], "bad-proposal", "{refused:?}");
+    // Beside the keys of another network it is not signed.
+    std::fs::create_dir(net.path("x")).unwrap();
+    copy_tree(&net.path("b/keys"), &net.path("x/keys"));
+    let other = ["net", "genesis", "--name", "other", "--out", "x/genesis.cbor", &founders[0]];
+    net.run(&other).ok();
+    let refused = run(&["govern", "approve", "c.proposal", "--keys", "x/keys"]);
+    assert_eq!((refused.code, refused.error()["code"].as_str()), (7, Some("other-network")));
     let approved = run(&["govern", "approve", "c.proposal", "--keys", "b/keys"]).ok().json();
     net.contract.check("govern approve", &approved).unwrap();
     let ordered = run(&order).ok().json();
