@@ -79,7 +79,7 @@ fn release() -> Vec<Vec<u8>> {
     let look = |reader: &mut dyn FnMut(&View<'_>)| REAL.pdc.log.read(reader);
     let ask = REAL.delivery.granted.permit().ask();
     let records: BTreeSet<_> = ask.records.iter().copied().collect();
-    let mut questions = vec![NodeQuestion::Who];
+    let mut questions = vec![NodeQuestion::Who, NodeQuestion::Doors];
     for packet in packets {
         let part = PacketPart { packet: packet.digest(), records: records.clone() };
         let (ask, parts) = (ask.clone(), vec![part]);

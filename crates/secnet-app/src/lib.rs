@@ -14,6 +14,7 @@ mod catalogue;
 mod collect;
 mod consent;
 mod consents;
+mod doors;
 mod error;
 mod explained;
 mod facts;
@@ -63,6 +64,10 @@ pub use collect::Delivery;
 pub use consent::Enclosures;
 pub use consents::{
     ConsentPlace, Consents, ConsentsPage, DenialLine, GrantLine, MAX_CONSENTS_PAGE, Which,
+};
+pub use doors::{
+    DOOR_LIFETIME_MS, DoorStatement, DoorUrl, DoorUrlError, Doors, MAX_DOOR_AHEAD_MS,
+    MAX_DOOR_URL_BYTES, MAX_DOORS, SignedDoor,
 };
 pub use error::AccessError;
 pub use explained::{Explained, Replayed};

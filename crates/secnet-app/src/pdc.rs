@@ -15,6 +15,7 @@ use secnet_types::{
 };
 
 use crate::AccessError;
+use crate::doors::Doors;
 use crate::history::Timeline;
 use crate::learning::Learning;
 use crate::opening::Openings;
@@ -50,6 +51,8 @@ pub struct Pdc {
     pub signer: Arc<dyn Signer + Send + Sync>,
     /// Whose key that is.
     pub member: MemberId,
+    /// Where data centres' doors are.
+    pub doors: Arc<Doors>,
     /// Opens what owners let it open.
     pub(crate) host: Host,
     pub(crate) network: NetworkId,
@@ -109,6 +112,8 @@ pub struct Parts {
     pub signer: Arc<dyn Signer + Send + Sync>,
     /// Whose key that is.
     pub member: MemberId,
+    /// Where data centres' doors are, as nodes tell each other.
+    pub doors: Arc<Doors>,
     /// The key pair that owners seal to what this data centre may open.
     pub sealing: Box<SealKeyPair>,
 }
@@ -136,7 +141,8 @@ impl Pdc {
     /// # Errors
     /// The archive cannot be read.
     pub async fn with_model(parts: Parts, model: Model) -> Result<Self, ArchiveError> {
-        let Parts { log, vault, archive, release, clock, entropy, signer, member, sealing } = parts;
+        let Parts { log, vault, archive, release, clock, entropy, signer, member, doors, sealing } =
+            parts;
         let mut learning = Learning::load(archive.as_ref(), model, clock.now()).await?;
         learning.guard.set_relations(relations_kept(archive.as_ref()).await?);
         let learning = Mutex::new(learning);
@@ -152,6 +158,7 @@ impl Pdc {
             entropy,
             signer,
             member,
+            doors,
             host: Host::new(sealing),
             learning,
             keeping: futures::lock::Mutex::new(()),

@@ -251,6 +251,7 @@ impl Surroundings<'_> {
             entropy,
             signer: Arc::clone(&self.cast.pdc.key) as _,
             member: self.cast.pdc.id,
+            doors: Arc::default(),
             sealing: Box::new(SealKeyPair::from_seed(*self.cast.pdc.sealing.secret.seed())),
         };
         let pdc = run_alone(&gate, Pdc::new(parts)).map_err(|error| damaged("guard", &error))?;

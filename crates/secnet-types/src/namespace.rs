@@ -19,6 +19,8 @@ pub enum Namespace {
     Feedback,
     /// Whose node a validator is.
     Node,
+    /// Where a data centre's door is.
+    Door,
     /// What a hospital says of who looks after whom, for its own data centre.
     Relations,
 }
@@ -36,6 +38,7 @@ impl Namespace {
             Self::Header => b"secnet/header/v1",
             Self::Feedback => b"secnet/feedback/v1",
             Self::Node => b"secnet/node/v1",
+            Self::Door => b"secnet/door/v1",
             Self::Relations => b"secnet/relations/v1",
         }
     }

@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex};
 
 use secnet_app::ports::{ArchiveError, Clock as _, SubmitError, VaultError};
 use secnet_app::{
-    AccessError, LocalRelease, NodeCard, Parts, Pdc, Release, ReleaseDesk, SignedNodeCard,
+    AccessError, Doors, LocalRelease, NodeCard, Parts, Pdc, Release, ReleaseDesk, SignedNodeCard,
 };
 use secnet_crypto::keyfile;
 use secnet_crypto::{KeyFileParams, SealKeyPair, SigningKey, Zeroizing};
@@ -241,6 +241,7 @@ impl Node {
             entropy,
             signer: keys.pdc,
             member,
+            doors: part.as_ref().map(|part| Arc::clone(&part.doors)).unwrap_or_default(),
             sealing: Box::new(keys.pdc_sealing),
         })
         .await
@@ -549,9 +550,10 @@ impl NodeKeys {
 
     /// The release node of a network. Its key is the one that the ledger binds to the data centre's member, so that owners
     /// need not believe anybody whose key they seal to.
-    pub(crate) fn desk(&self) -> Arc<ReleaseDesk> {
+    pub(crate) fn desk(&self, doors: Arc<Doors>) -> Arc<ReleaseDesk> {
         let pair = SealKeyPair::from_seed(*self.pdc_sealing.secret.seed());
-        Arc::new(ReleaseDesk::new(pair, Arc::new(SystemEntropy), Arc::new(SystemClock)))
+        let desk = ReleaseDesk::new(pair, Arc::new(SystemEntropy), Arc::new(SystemClock));
+        Arc::new(desk.telling(doors))
     }
 
     /// The data centre's word that this validator is its node.

@@ -12,6 +12,7 @@ use super::ready::Ready;
 use super::talk::{NodeAnswer, NodeQuestion, PacketPart, Refused};
 use super::{Look, ReleaseFailed};
 use crate::AccessError;
+use crate::doors::Doors;
 use crate::granted::{Permit, ReleaseAsk};
 use crate::pdc::port_rng;
 use crate::ports::{Clock, Entropy};
@@ -20,6 +21,7 @@ use crate::ports::{Clock, Entropy};
 pub struct ReleaseDesk {
     node: ReleaseNode,
     ready: Ready,
+    doors: Option<Arc<Doors>>,
     entropy: Arc<dyn Entropy>,
     clock: Arc<dyn Clock>,
 }
@@ -34,7 +36,13 @@ impl ReleaseDesk {
     /// With this key pair.
     #[must_use]
     pub fn new(pair: SealKeyPair, entropy: Arc<dyn Entropy>, clock: Arc<dyn Clock>) -> Self {
-        Self { node: ReleaseNode::new(pair), ready: Ready::new(), entropy, clock }
+        Self { node: ReleaseNode::new(pair), ready: Ready::new(), doors: None, entropy, clock }
+    }
+
+    /// The same, telling which doors are known here.
+    #[must_use]
+    pub fn telling(self, doors: Arc<Doors>) -> Self {
+        Self { doors: Some(doors), ..self }
     }
 
     /// What is sealed to it with.
@@ -101,6 +109,10 @@ impl ReleaseDesk {
         match question {
             NodeQuestion::Who => {
                 Ok(NodeAnswer::Node { card: card.clone(), key: self.public().clone() })
+            }
+            NodeQuestion::Doors => {
+                let doors = self.doors.as_ref().map(|doors| doors.all(look, self.clock.now()));
+                Ok(NodeAnswer::Doors { doors: doors.unwrap_or_default() })
             }
             NodeQuestion::Release { ask, parts, height } => self.asked(ask, &parts, height, look),
             NodeQuestion::Hold { packet } => {

@@ -6,8 +6,10 @@
 //!          | [1, [ask, [part, ...], height]] release      part = [digest of a packet, [record, ...]]
 //!          | [2, [packet]] keep this packet ready
 //!          | [3, [packet, [record, ...]]] give it back without these records
+//!          | [4] which doors do you know
 //! answer   = [0, [signed node card, X-Wing key]] | [1, [released shares]] | [2, [[digest, ...]]] missing packets
 //!          | [3] kept ready | [4, [packet or null]] what is left | [5, [height]] not there yet | [6, [reason]] refused
+//!          | [7, [[signed door, ...]]]
 //! ```
 
 use std::collections::BTreeSet;
@@ -18,6 +20,7 @@ use secnet_lock::{ReleasePacket, ReleasedShares, limits::MAX_RELEASED_BYTES};
 use secnet_types::{DecodeError, Digest, RecordId, decode, encode};
 
 use super::card::SignedNodeCard;
+use crate::doors::SignedDoor;
 use crate::granted::{ReleaseAsk, sealing_key};
 
 /// Longest question or answer, in bytes.
@@ -74,6 +77,9 @@ pub enum NodeQuestion {
         #[n(1)]
         records: BTreeSet<RecordId>,
     },
+    /// Where are the doors of data centres, as they say themselves?
+    #[n(4)]
+    Doors,
 }
 
 /// What it answers.
@@ -128,6 +134,13 @@ pub enum NodeAnswer {
         /// Why.
         #[n(0)]
         why: Refused,
+    },
+    /// The doors that it knows of.
+    #[n(7)]
+    Doors {
+        /// What each data centre said.
+        #[n(0)]
+        doors: Vec<SignedDoor>,
     },
 }
 
@@ -193,7 +206,9 @@ mod tests {
     #[test]
     fn what_is_said_is_a_number_and_its_fields() {
         assert_eq!(NodeQuestion::Who.to_bytes(), [0x82, 0, 0x80]);
+        assert_eq!(NodeQuestion::Doors.to_bytes(), [0x82, 4, 0x80]);
         assert_eq!(NodeAnswer::Held.to_bytes(), [0x82, 3, 0x80]);
+        assert_eq!(NodeAnswer::Doors { doors: vec![] }.to_bytes(), [0x82, 7, 0x81, 0x80]);
         assert_eq!(NodeAnswer::Behind { height: 7 }.to_bytes(), [0x82, 5, 0x81, 7]);
         let refused = NodeAnswer::Refused { why: Refused::Stale };
         assert_eq!(refused.to_bytes(), [0x82, 6, 0x81, 1]);

@@ -10,6 +10,7 @@
 mod calling;
 mod canary;
 mod compile_fail;
+mod doors;
 mod explained;
 mod feedback;
 mod fields;

@@ -58,6 +58,8 @@ pub(crate) struct World {
     pub(crate) bo: Person,
     pub(crate) eve: Person,
     pub(crate) node: Person,
+    /// Members with data centres of their own.
+    pub(crate) others: Vec<Person>,
     pub(crate) keys: CompartmentKeys,
     pub(crate) dataset: DatasetId,
     pub(crate) records: Vec<RecordId>,
@@ -145,6 +147,7 @@ impl World {
             bo,
             eve,
             node,
+            others: others.into(),
             keys: CompartmentKeys::new(),
             dataset: DatasetId([0; 16]),
             records: Vec::new(),
@@ -175,11 +178,16 @@ impl World {
     }
 
     async fn issue(&mut self, amount: u64) {
+        self.govern([1; 16], Change::Issue { to: self.bo.id, amount: Amount(amount) }).await;
+    }
+
+    /// Bo governs.
+    pub(crate) async fn govern(&self, id: [u8; 16], change: Change) {
         let proposal = Proposal {
             network: self.pdc.network(),
-            id: CommandId([1; 16]),
+            id: CommandId(id),
             expires: self.clock.now().plus_ms(HOUR),
-            change: Change::Issue { to: self.bo.id, amount: Amount(amount) },
+            change,
         };
         let approvals = vec![GovernorApproval::sign(self.bo.id, &proposal, self.bo.key.as_ref())];
         self.submit(&self.bo, Operation::Govern { proposal, approvals }).await;
@@ -367,6 +375,7 @@ impl World {
             entropy: Arc::clone(&pdc.entropy),
             signer: Arc::clone(&pdc.signer),
             member: pdc.member,
+            doors: Arc::clone(&pdc.doors),
             sealing: Box::new(SealKeyPair::from_seed(*self.node.sealing.secret.seed())),
         }
     }
@@ -432,6 +441,7 @@ fn parts_of(
         entropy,
         signer: Arc::clone(&node.key) as _,
         member: node.id,
+        doors: Arc::default(),
         sealing: Box::new(SealKeyPair::from_seed(*node.sealing.secret.seed())),
     };
     (parts, release)

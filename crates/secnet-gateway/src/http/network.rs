@@ -57,6 +57,17 @@ pub(crate) struct Nodes {
     validators: Vec<PeerNode>,
     /// Those that follow and serve without a vote.
     followers: Vec<PeerNode>,
+    /// Where members reach data centres, as far as these have said it and this node has heard it lately.
+    doors: Vec<KnownDoor>,
+}
+
+/// The door of a data centre.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct KnownDoor {
+    /// Whose data centre.
+    member: String,
+    /// Its address.
+    url: String,
 }
 
 /// A node of the network.
@@ -80,7 +91,7 @@ impl Nodes {
             nodes.iter().map(node).collect()
         };
         let (validators, followers) = (list(&set.nodes.validators), list(&set.nodes.followers));
-        Some(Self { epoch, first: set.first, validators, followers })
+        Some(Self { epoch, first: set.first, validators, followers, doors: Vec::new() })
     }
 }
 
@@ -116,7 +127,8 @@ pub(crate) async fn network(
     }))
 }
 
-/// The nodes of the network: who agrees on its blocks, who follows, and where they reach each other. Members see it.
+/// The nodes of the network: who agrees on its blocks, who follows, where they reach each other, and where members reach data
+/// centres. Members see it.
 #[utoipa::path(get, path = "/v1/nodes", tag = "network", responses(
     (status = 200, description = "The nodes that were set last; none where one sequencer makes the blocks.", body = Nodes),
 ))]
@@ -125,7 +137,11 @@ pub(crate) async fn nodes(
     _caller: Caller,
 ) -> Result<JsonAnswer<Nodes>, Box<Problem>> {
     let set = gateway.pdc.view(|view| Nodes::newest(view.state)).ok_or_else(Problem::busy)?;
-    Ok(JsonAnswer(set.unwrap_or_default()))
+    let doors = gateway.pdc.known_doors().into_iter().map(|door| KnownDoor {
+        member: door.value.member.to_string(),
+        url: door.value.url.to_string(),
+    });
+    Ok(JsonAnswer(Nodes { doors: doors.collect(), ..set.unwrap_or_default() }))
 }
 
 /// What everybody in the network may know of a member.

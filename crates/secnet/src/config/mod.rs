@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use secnet_app::DoorUrl;
 use secnet_gateway::Limits;
 use secnet_types::MemberId;
 
@@ -93,6 +94,8 @@ pub(crate) struct Settings {
     pub listen: SocketAddr,
     /// Is HTTP served?
     pub door: bool,
+    /// Where others are told that the door is.
+    pub door_url: Option<DoorUrl>,
     pub authorities: Vec<String>,
     /// Certificate and key.
     pub tls: Option<(PathBuf, PathBuf)>,
@@ -307,6 +310,7 @@ impl Config {
         Ok(Settings {
             listen,
             door: self.one("door") != Some("no"),
+            door_url: self.one("door_url").and_then(|text| text.parse().ok()),
             authorities: self.all("authorities").to_vec(),
             tls: path("tls.certificate").zip(path("tls.key")),
             limits,

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use secnet_app::DoorUrl;
 use secnet_types::MemberId;
 
 /// Longest beginning of objects' names: S3 has 1,024 bytes for a whole one.
@@ -28,6 +29,8 @@ pub(crate) enum Form {
     Authorities,
     /// Validators with their addresses; several of them.
     Peers,
+    /// Address of the node's door.
+    Door,
     /// Addresses of HTTP servers; several of them.
     Urls,
     /// Ids of members; several of them.
@@ -66,6 +69,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         form: Form::Word(&["yes", "no"]),
         default: "yes",
         what: "Whether the node serves HTTP. A validator that is no data centre does without.",
+    },
+    Setting {
+        key: "door_url",
+        form: Form::Door,
+        default: "",
+        what: "Where members reach the door: `https://` and a host, or `http://` and a loopback address. The other nodes of a network tell it to whoever asks them for what is here. Default: made of the first of `authorities`, else of the address that is listened on; without TLS of a loopback address only, on a network of one machine; else nothing is told.",
     },
     Setting {
         key: "tls.certificate",
@@ -248,6 +257,7 @@ impl Form {
             Self::Address => text.parse::<SocketAddr>().is_ok(),
             Self::Authorities => is_authority(text),
             Self::Peers => peer(text).is_some(),
+            Self::Door => text.parse::<DoorUrl>().is_ok(),
             Self::Urls => is_url(text),
             Self::Members => text.parse::<MemberId>().is_ok(),
             Self::Path => !text.is_empty() && !text.contains('\0'),
@@ -269,6 +279,9 @@ impl Form {
             Self::Address => "an IP address with a port, such as 127.0.0.1:8420".into(),
             Self::Authorities => "a host, or host:port, such as node.example:8420".into(),
             Self::Peers => "a validator with its address, such as snid1...@10.0.0.2:8430".into(),
+            Self::Door => {
+                "the address of a door, such as https://clinic.example:8420, without a path".into()
+            }
             Self::Urls => "an address such as https://alerts.example/secnet".into(),
             Self::Members => "a member's id, such as `secnet id show NAME` prints".into(),
             Self::Path => "a path".into(),

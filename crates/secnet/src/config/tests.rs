@@ -53,6 +53,25 @@ fn all_that_is_wrong_is_told_at_once() {
 }
 
 #[test]
+fn a_door_is_told_by_an_address_that_says_only_where_it_is() {
+    let set = |url: &str| {
+        let flags = pairs(&[("door_url", url)]);
+        Config::load(&Sources { flags, ..Sources::default() })
+    };
+    let url = "https://clinic.example:8420";
+    let told = set(url).unwrap().settings().unwrap().door_url.unwrap();
+    assert_eq!(told.to_string(), url);
+    for bad in [
+        "http://clinic.example",
+        "https://clinic.example/",
+        "https://a@clinic.example",
+        "clinic.example",
+    ] {
+        assert!(set(bad).unwrap_err().causes[0].contains("address of a door"), "{bad}");
+    }
+}
+
+#[test]
 fn two_listeners_do_not_share_an_address() {
     let told = |listen: &str, metrics: &str| {
         let flags =

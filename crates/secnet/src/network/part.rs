@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use secnet_app::{ReleaseDesk, SignedNodeCard};
+use secnet_app::{Doors, ReleaseDesk, SignedNodeCard};
 use secnet_crypto::SigningKey;
 use secnet_node::store::Store;
 use secnet_node::stored_genesis;
@@ -29,6 +29,8 @@ pub(crate) struct Part {
     pub votes: bool,
     /// Its release node.
     pub desk: Arc<ReleaseDesk>,
+    /// The doors that its data centre and others tell of.
+    pub doors: Arc<Doors>,
 }
 
 /// Does this store hold a network's ledger?
@@ -58,8 +60,9 @@ pub(crate) fn take_part(
     let validators = genesis.validators.clone().unwrap_or_default();
     let me = ValidatorKey(*keys.sequencer().verifying_key().as_bytes());
     let addresses = addresses(&validators, me, network)?;
-    let desk = keys.desk();
-    let part = Part { me: id(me), votes: network.votes, desk: Arc::clone(&desk) };
+    let doors = Arc::new(Doors::default());
+    let desk = keys.desk(Arc::clone(&doors));
+    let part = Part { me: id(me), votes: network.votes, desk: Arc::clone(&desk), doors };
     let card = keys.node_card(genesis.network(), me);
     let ledger =
         start(store, &keys.sequencer(), (network, addresses), (desk, card), dir.join(VOTES))?;

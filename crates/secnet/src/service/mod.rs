@@ -3,6 +3,7 @@
 mod administrators;
 mod alerts;
 mod chores;
+mod doors;
 mod expiry;
 mod irregular;
 pub(crate) mod log;
@@ -93,14 +94,8 @@ impl Service {
             // A validator without room stops, and the others go on: there is nothing to keep for it.
             self.settings.reserve = 0;
         }
-        let gateway = Gateway::new(Arc::clone(&node.pdc), self.settings.limits);
-        let alerts = Alerts::default();
-        let administrators = self.settings.administrators.iter().copied();
-        let gateway = gateway
-            .answering_to(self.authorities())
-            .publishing(node.dir.join("log"))
-            .administered_by(administrators, Arc::clone(&alerts.bulletin));
-        let gateway = Arc::new(gateway);
+        let (alerts, door_url) = (Alerts::default(), self.door_url());
+        let gateway = Arc::new(self.gateway(node, &alerts));
         let (stop, stopped) = watch::channel(false);
         let metrics = metrics(self.metrics.take(), (Arc::clone(&gateway), node), stopped.clone());
         let mut metrics = std::pin::pin!(metrics);
@@ -134,12 +129,14 @@ impl Service {
                 watching::run(node, &self.settings, &alerts),
                 irregular::run(node, &alerts),
                 house.keep_house(),
+                doors::follow(node),
                 webhooks::run(node, &self.settings.webhooks, &alerts),
                 tls::follow(self.tls),
                 administrators::follow(&told, &self.reread),
                 metrics,
             );
         };
+        doors::open(node, door_url.filter(|_| has_door));
         opened();
         let ended = async {
             asked.end().await;
@@ -159,6 +156,18 @@ impl Service {
         }
     }
 
+    fn gateway(&self, node: &Node, alerts: &Alerts) -> Gateway {
+        let administrators = self.settings.administrators.iter().copied();
+        let gateway = Gateway::new(Arc::clone(&node.pdc), self.settings.limits)
+            .answering_to(self.authorities())
+            .publishing(node.dir.join("log"))
+            .administered_by(administrators, Arc::clone(&alerts.bulletin));
+        match &self.settings.door_url {
+            Some(url) => gateway.known_as(url.to_string()),
+            None => gateway,
+        }
+    }
+
     fn serving(&self, gateway: &Gateway, tls: Option<Tls>) -> Serving {
         let connections = self.settings.limits.connections;
         Serving { connections, tls, metrics: Arc::clone(&gateway.metrics) }
@@ -166,10 +175,13 @@ impl Service {
 
     /// The names that calls are answered to.
     fn authorities(&self) -> Vec<String> {
-        if !self.settings.authorities.is_empty() {
-            return self.settings.authorities.clone();
+        let mut names = self.settings.authorities.clone();
+        if names.is_empty() {
+            names = vec![self.address.to_string(), format!("localhost:{}", self.address.port())];
         }
-        vec![self.address.to_string(), format!("localhost:{}", self.address.port())]
+        // Where others are sent, they are answered.
+        names.extend(self.settings.door_url.as_ref().map(|url| url.authority().to_owned()));
+        names
     }
 }
 

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use secnet_app::Enclosures;
+use secnet_app::{DoorUrl, Enclosures, MAX_DOORS};
 use secnet_types::{Change, MemberId, NetworkNode, NodeSet, ValidatorKey, limits};
 use serde_json::{Value, json};
 
@@ -43,10 +43,13 @@ pub(super) async fn admit(globals: &Globals, out: Output, args: &AdmitArgs) -> R
 pub(super) async fn list(globals: &Globals, out: Output, args: &NodesArgs) -> Result<(), Failure> {
     let remote = require(&args.remote)?.open(globals, out)?;
     let caller = remote.identity(&args.caller, false)?;
-    let Set { epoch, first, nodes } = current(&remote, &caller).await?;
+    let (Set { epoch, first, nodes }, doors) = told(&remote, &caller).await?;
+    let listed: Vec<Value> =
+        doors.iter().map(|(member, url)| json!({ "member": member, "url": url })).collect();
     let value = json!({
         "epoch": epoch, "first": first,
         "validators": nodes_of(&nodes.validators), "followers": nodes_of(&nodes.followers),
+        "doors": listed,
     });
     out.result(&value, |_| {
         let line = |role: &str, node: &NetworkNode| {
@@ -58,6 +61,7 @@ pub(super) async fn list(globals: &Globals, out: Output, args: &NodesArgs) -> Re
         let followers = nodes.followers.iter().map(|node| line("follower ", node));
         let mut lines = vec![format!("epoch {epoch}, from block {first} on")];
         lines.extend(validators.chain(followers));
+        lines.extend(doors.iter().map(|(member, url)| format!("door       {member}  {url}")));
         lines.join("\n")
     });
     Ok(())
@@ -211,19 +215,36 @@ async fn order(
 
 /// The nodes that were set last.
 pub(super) async fn current(remote: &Remote, governor: &Identity) -> Result<Set, Failure> {
+    told(remote, governor).await.map(|(set, _)| set)
+}
+
+/// The same, and where the doors of members' data centres are.
+async fn told(
+    remote: &Remote,
+    governor: &Identity,
+) -> Result<(Set, Vec<(String, String)>), Failure> {
     if remote.genesis().await?.validators.is_none() {
         return Err(Failure::new("no-nodes", "the node belongs to no network of several")
             .hint("one sequencer makes its blocks; it has no nodes to set")
             .exit(Exit::Usage));
     }
-    let nodes = remote.client.look(governor, "/v1/nodes").await?;
-    let number = |field: &str| nodes.get(field).and_then(Value::as_u64).unwrap_or_default();
+    let nodes_told = remote.client.look(governor, "/v1/nodes").await?;
+    let number = |field: &str| nodes_told.get(field).and_then(Value::as_u64).unwrap_or_default();
     let list = |field: &str| -> Result<Vec<NetworkNode>, Failure> {
-        let listed = nodes.get(field).and_then(Value::as_array).into_iter().flatten();
+        let listed = nodes_told.get(field).and_then(Value::as_array).into_iter().flatten();
         listed.take(limits::MAX_VALIDATORS.max(limits::MAX_FOLLOWERS)).map(node).collect()
     };
     let nodes = NodeSet { validators: list("validators")?, followers: list("followers")? };
-    Ok(Set { epoch: number("epoch"), first: number("first"), nodes })
+    let doors = nodes_told.get("doors").and_then(Value::as_array).into_iter().flatten();
+    let doors = doors.take(MAX_DOORS).map(|door| {
+        // Printed, and called by whoever reads it: only what is an address of a door.
+        let url: DoorUrl = remote::text(door, "url")?.parse().map_err(|e| remote::wrong(&e))?;
+        let member = remote::text(door, "member")?;
+        let member: MemberId = member.parse().map_err(|error| remote::wrong(&error))?;
+        Ok((member.to_string(), url.to_string()))
+    });
+    let doors = doors.collect::<Result<_, Failure>>()?;
+    Ok((Set { epoch: number("epoch"), first: number("first"), nodes }, doors))
 }
 
 fn node(told: &Value) -> Result<NetworkNode, Failure> {

@@ -201,6 +201,7 @@ async fn tolerant(pdc: &Pdc) -> Result<Pdc, Failure> {
         entropy: Arc::clone(&pdc.entropy),
         signer: Arc::clone(&pdc.signer),
         member: pdc.member,
+        doors: Arc::clone(&pdc.doors),
         sealing: Box::new(SealKeyPair::generate(&mut rng())),
     };
     Pdc::with_model(parts, model).await.map_err(|error| access_failure(error.into()))
