@@ -90,6 +90,7 @@ impl Pdc {
         }
         let Some(facts) = self.gather(&caller).await? else {
             //                     3  -> Facts
+            self.requested_not_elsewhere(&caller)?;
             self.note_stray(&caller);
             return Ok(Outcome::NotVisible);
         };
@@ -135,6 +136,26 @@ impl Pdc {
             return Err(Rejection::BadDeadline.into());
         }
         Ok(())
+    }
+
+    /// What is at another data centre is decided there, and nothing is recorded of it here.
+    fn requested_not_elsewhere(&self, caller: &Authenticated) -> Result<(), AccessError> {
+        let request = &caller.request.value;
+        self.not_elsewhere(request.requester, request.dataset)
+    }
+
+    /// Another data centre decided it, and has the facts. To whoever may not know of the dataset there is none.
+    pub(crate) fn decided_elsewhere(
+        &self,
+        caller: &Authenticated,
+        before: &DecisionState,
+    ) -> Option<AccessError> {
+        let place = self.elsewhere(caller.request.value.requester, before.dataset)?;
+        Some(if before.request == caller.request.digest() {
+            AccessError::Elsewhere(place)
+        } else {
+            AccessError::Rejected(Rejection::RequestReused)
+        })
     }
 
     pub(crate) fn decided_before(&self, caller: &Authenticated) -> Option<DecisionState> {
@@ -422,6 +443,11 @@ impl Pdc {
         let before = self.decided_before(caller).ok_or(AccessError::Unauthenticated)?;
         let bytes = self.archive.get(&facts_name(before.dataset, before.id)).await?;
         let Some(bytes) = bytes else {
+            if !self.keeps(before.dataset) {
+                return self
+                    .decided_elsewhere(caller, &before)
+                    .map_or(Ok(Outcome::NotVisible), Err);
+            }
             let active = self.view(|view| {
                 let dataset = view.state.dataset(before.dataset);
                 dataset.is_some_and(|dataset| dataset.status == DatasetStatus::Active)

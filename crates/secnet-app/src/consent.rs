@@ -8,6 +8,7 @@ use secnet_types::{
 
 use crate::AccessError;
 use crate::pdc::Pdc;
+use crate::place::keeps_enclosures;
 use crate::ports::{Change, Committed, EntryKind, EntryName, SubmitError};
 use crate::project::fields;
 
@@ -64,7 +65,8 @@ impl Pdc {
     /// Keep the enclosures and order the command. What the command commits to must be enclosed, and nothing else.
     ///
     /// # Errors
-    /// [`AccessError`]. Nothing is kept if the enclosures do not match, if no member signed, or if the ledger refuses.
+    /// [`AccessError`]. Nothing is kept if the enclosures do not match, if no member signed, if the ledger refuses, or if it is another
+    /// data centre that needs them.
     pub async fn order(
         &self,
         command: &SignedCommand,
@@ -92,22 +94,39 @@ impl Pdc {
             });
         }
         self.signed_by_member(command)?;
+        let (author, about) = (command.value.author, keeps_enclosures(command));
+        about.map_or(Ok(()), |dataset| self.not_elsewhere(author, dataset))?;
         // Two commands may enclose the same: what one of them kept and lost must not be taken from the other.
         let one_at_a_time = self.enclosing.lock().await;
         let fresh = self.keep(kept).await?;
         let ordered = match self.log.submit(command.to_bytes()).await {
             Err(error @ (SubmitError::Rejected(_) | SubmitError::NoRoom)) => {
-                let gone = fresh.into_iter().map(|name| Change { name, value: None });
-                self.archive.write(gone.collect()).await?;
+                self.give_up(fresh).await?;
                 Err(match error {
                     SubmitError::Rejected(rejection) => self.veiled(command, rejection).into(),
                     error => error.into(),
                 })
             }
-            ordered => Ok(ordered?),
+            ordered => {
+                let committed = ordered?;
+                // Whoever has asked for what it did not know of may know of it now, also where it is.
+                match about.and_then(|dataset| self.elsewhere(author, dataset)) {
+                    Some(place) => {
+                        self.give_up(fresh).await?;
+                        Err(AccessError::Elsewhere(place))
+                    }
+                    None => Ok(committed),
+                }
+            }
         };
         drop(one_at_a_time);
         ordered
+    }
+
+    /// What was kept for a command goes again.
+    async fn give_up(&self, kept: Vec<EntryName>) -> Result<(), AccessError> {
+        let gone = kept.into_iter().map(|name| Change { name, value: None });
+        Ok(self.archive.write(gone.collect()).await?)
     }
 
     /// A grant of fields is for a dataset that is hosted. To whoever may not grant on it the ledger says the same of every

@@ -2,6 +2,7 @@
 
 use secnet_ledger::Rejection;
 
+use crate::place::Place;
 use crate::ports::{ArchiveError, LogError, SubmitError, Unaged, VaultError};
 use crate::release::ReleaseFailed;
 
@@ -17,6 +18,10 @@ pub enum AccessError {
     /// Something referred to is not known here.
     #[error("{0} is not known here")]
     Unknown(String),
+    /// What is asked about is at another data centre, and the caller may know it. Nothing was decided, ordered or kept; but for an
+    /// ask for what its author did not know of before, which is on the ledger without its detail.
+    #[error("{0}")]
+    Elsewhere(Box<Place>),
     /// The state machine refuses a command.
     #[error(transparent)]
     Rejected(#[from] Rejection),
@@ -124,6 +129,7 @@ impl AccessError {
             Self::TooOften => "too-often",
             Self::Unauthenticated => "unauthenticated",
             Self::Unknown(_) => "unknown",
+            Self::Elsewhere(_) => "elsewhere",
             Self::Rejected(rejection) | Self::Ledger(SubmitError::Rejected(rejection)) => {
                 rejection.code()
             }
@@ -165,6 +171,10 @@ impl AccessError {
             }
             Self::Unauthenticated => "the member may be suspended, or its key rotated",
             Self::Unknown(_) | Self::Log(LogError::NoSuchEvent(_)) => "check the id",
+            Self::Elsewhere(place) if place.door.is_some() => {
+                "make the same call at that door, signed for it"
+            }
+            Self::Elsewhere(_) => "ask who runs that data centre where its door is, and call there",
             Self::Rejected(rejection) | Self::Ledger(SubmitError::Rejected(rejection)) => {
                 rejection.hint()
             }
@@ -205,6 +215,7 @@ impl AccessError {
             | Self::Malformed(_)
             | Self::Unauthenticated
             | Self::Unknown(_)
+            | Self::Elsewhere(_)
             | Self::Rejected(_)
             | Self::NotReleased(_)
             | Self::Erased(_)

@@ -192,6 +192,7 @@ impl Pdc {
         if let Some(unknown) = self.names_unknown(command) {
             return Err(unknown.into());
         }
+        self.is_for_here(command, dataset)?;
         let manifest = stated.manifest.as_ref();
         self.check_manifest((dataset, &value.operation), &uploads, manifest).await?;
         let staged = Staged::of(dataset, &uploads, value);
@@ -206,6 +207,19 @@ impl Pdc {
         }
         drop(one_at_a_time);
         settled.map(|committed| (dataset, committed))
+    }
+
+    /// What the command brings is kept by the data centre that it names, or that the dataset is at.
+    fn is_for_here(&self, command: &SignedCommand, dataset: DatasetId) -> Result<(), AccessError> {
+        match &command.value.operation {
+            Operation::RegisterDataset { pdc, .. } | Operation::AcceptDataset { pdc, .. }
+                if *pdc != self.member =>
+            {
+                Err(AccessError::Elsewhere(Box::new(self.place_at(dataset, *pdc))))
+            }
+            Operation::UpdateDataset { .. } => self.not_elsewhere(command.value.author, dataset),
+            _ => Ok(()),
+        }
     }
 
     /// Everything that the command speaks of is durable, under the command's name.

@@ -85,7 +85,7 @@ fn unknown_to_author(view: &View<'_>, command: &SignedCommand) -> Option<Rejecti
 
 /// May the author know of the dataset: as everybody may, or because it was offered it, or because it may do something with
 /// it in its owner's name?
-fn knows(view: &View<'_>, author: MemberId, id: DatasetId) -> bool {
+pub(crate) fn knows(view: &View<'_>, author: MemberId, id: DatasetId) -> bool {
     let Some(dataset) = view.state.dataset(id) else { return false };
     let parties = view.state.parties_of(author);
     may_know(view, author, &parties, (id, dataset))

@@ -34,7 +34,11 @@ const SHARED: [(&str, &str, &str); 10] = [
     ("409", "Refused", "The ledger refuses it, or it is over; nothing was changed."),
     ("413", "TooLarge", "The body is too long."),
     ("415", "UnsupportedMediaType", "The body is of another type, or compressed."),
-    ("421", "Misdirected", "The call is to a name that this node does not answer to, or to none."),
+    (
+        "421",
+        "Misdirected",
+        "The call is to a name that this node does not answer to, or about a dataset that is at another data centre: `place` says where.",
+    ),
     ("429", "TooOften", "The member calls more often than it may."),
     ("500", "Damaged", "Something that the node keeps is damaged; `secnet fsck` names it."),
     (

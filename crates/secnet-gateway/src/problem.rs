@@ -9,7 +9,7 @@ use secnet_app::ports::{ArchiveError, VaultError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::http::Refused;
+use crate::http::{Refused, Whereabouts};
 use crate::metrics::Decided;
 
 /// Seconds after which whoever was turned away for load may come again.
@@ -36,6 +36,9 @@ pub struct Problem {
     /// The decision, if the call was decided on and refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     refusal: Option<Refused>,
+    /// Where the dataset is, if it is at another data centre.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<Box<Whereabouts>>,
 }
 
 impl Problem {
@@ -56,6 +59,7 @@ impl Problem {
             retryable: status == StatusCode::SERVICE_UNAVAILABLE
                 || status == StatusCode::TOO_MANY_REQUESTS,
             refusal: None,
+            place: None,
         })
     }
 
@@ -161,6 +165,7 @@ impl From<AccessError> for Box<Problem> {
             "malformed" | "invalid-command" => StatusCode::BAD_REQUEST,
             "unauthenticated" => return Problem::unauthenticated(),
             "unknown" => return Problem::not_visible(),
+            "elsewhere" => StatusCode::MISDIRECTED_REQUEST,
             "busy" | "unavailable" | "disk-full" => StatusCode::SERVICE_UNAVAILABLE,
             "no-such-event" | "no-receipt" => StatusCode::NOT_FOUND,
             "not-entitled" | "not-released" => StatusCode::FORBIDDEN,
@@ -170,6 +175,9 @@ impl From<AccessError> for Box<Problem> {
         };
         let mut problem = Problem::new(status, code, for_callers(&error), hint);
         problem.retryable = error.retryable();
+        if let AccessError::Elsewhere(place) = &error {
+            problem.place = Some(Box::new(Whereabouts::from(&**place)));
+        }
         problem
     }
 }

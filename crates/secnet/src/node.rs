@@ -622,6 +622,7 @@ pub(crate) fn access_failure(error: AccessError) -> Failure {
         | AccessError::Log(_)
         | AccessError::StaleLedger { .. }
         | AccessError::TooOften
+        | AccessError::Elsewhere(_)
         | AccessError::Release(_) => Exit::Unreachable,
     };
     let what = match &error {

@@ -72,7 +72,10 @@ impl Pdc {
         if lifts.is_none() {
             self.in_time(caller)?;
         }
-        let Some(facts) = self.gather(caller).await? else { return Ok(Preview::NotVisible) };
+        let Some(facts) = self.gather(caller).await? else {
+            self.requested_not_elsewhere(caller)?;
+            return Ok(Preview::NotVisible);
+        };
         let discoverable = facts.discoverable;
         match self.foresee(caller, &facts, lifts) {
             _ if !discoverable => Ok(Preview::NotVisible),
@@ -121,6 +124,9 @@ impl Pdc {
         before: &DecisionState,
     ) -> Result<Preview, AccessError> {
         let Some(record) = self.facts_of(before).await? else {
+            if !self.keeps(before.dataset) {
+                return self.decided_elsewhere(caller, before).map_or(Ok(Preview::NotVisible), Err);
+            }
             return Err(AccessError::NotReleased("what was decided on was erased since"));
         };
         if !record.discoverable {

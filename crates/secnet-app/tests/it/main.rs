@@ -11,6 +11,7 @@ mod calling;
 mod canary;
 mod compile_fail;
 mod doors;
+mod elsewhere;
 mod explained;
 mod feedback;
 mod fields;

@@ -380,6 +380,28 @@ impl World {
         }
     }
 
+    /// The data centre of another member, with nothing in it, on the same ledger.
+    pub(crate) async fn other_pdc(&self) -> Pdc {
+        let (clock, entropy) = (Arc::clone(&self.pdc.clock), Arc::clone(&self.pdc.entropy));
+        let other = &self.others[0];
+        let pair = || Box::new(SealKeyPair::from_seed(*other.sealing.secret.seed()));
+        let (log, node) = (Arc::clone(&self.pdc.log), *pair());
+        let release = LocalRelease::new(node, Arc::clone(&entropy), Arc::clone(&log), clock);
+        let parts = Parts {
+            log,
+            vault: Arc::new(SegmentVault::memory()),
+            archive: Arc::new(PrivateArchive::memory().unwrap()),
+            release: Arc::new(release),
+            entropy,
+            signer: Arc::clone(&other.key) as _,
+            member: other.id,
+            doors: Arc::default(),
+            sealing: pair(),
+            ..self.parts()
+        };
+        Pdc::new(parts).await.unwrap()
+    }
+
     /// A block, so that the ledger sees what time it is.
     pub(crate) async fn tick(&self) {
         let transfer = Operation::Transfer { to: self.eve.id, amount: Amount(1) };

@@ -152,8 +152,10 @@ pub(crate) async fn download(
     AtBoth(request, record): AtBoth<RequestId, RecordId>,
     headers: HeaderMap,
 ) -> Result<Response, Box<Problem>> {
-    let granted = gateway.deliveries.find(caller.member, request);
-    let granted = granted.ok_or_else(Problem::not_visible)?;
+    let Some(granted) = gateway.deliveries.find(caller.member, request) else {
+        gateway.pdc.request_not_elsewhere(caller.member, request)?;
+        return Err(Problem::not_visible());
+    };
     let length = gateway.pdc.ciphertext_len(&granted, record).await?;
     let range = match headers.get(RANGE) {
         None => None,

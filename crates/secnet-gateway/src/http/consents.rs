@@ -12,7 +12,8 @@ use utoipa::{IntoParams, ToSchema};
 use crate::auth::Caller;
 use crate::http::consent_shapes::{Denial, Grant, party};
 use crate::http::datasets::{MAX_RECORDS_PAGE, Records};
-use crate::http::query::{At, Query, Whose, limited, optional};
+use crate::http::place::NotElsewhere;
+use crate::http::query::{Query, Whose, limited, optional};
 use crate::http::shapes::Record;
 use crate::{Gateway, Problem};
 
@@ -130,7 +131,7 @@ pub(crate) struct Seer {
 pub(crate) async fn seers(
     State(gateway): State<Arc<Gateway>>,
     caller: Caller,
-    At(dataset): At<DatasetId>,
+    NotElsewhere(dataset): NotElsewhere,
     Query(of): Query<Of>,
 ) -> Result<JsonAnswer<Seers>, Box<Problem>> {
     let record = optional::<RecordId>("record", of.record.as_deref())?;
@@ -182,7 +183,7 @@ pub(crate) struct Contents {
 pub(crate) async fn contents(
     State(gateway): State<Arc<Gateway>>,
     caller: Caller,
-    At(dataset): At<DatasetId>,
+    NotElsewhere(dataset): NotElsewhere,
     Query(part): Query<Contents>,
 ) -> Result<JsonAnswer<Records>, Box<Problem>> {
     let after = optional::<RecordId>("after", part.after.as_deref())?;

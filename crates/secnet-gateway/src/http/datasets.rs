@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::auth::Caller;
-use crate::http::query::{At, PageOf, Query, limited, optional, parse};
+use crate::http::place::NotElsewhere;
+use crate::http::query::{PageOf, Query, limited, optional, parse};
 use crate::http::shapes::Record;
 use crate::{Gateway, Problem};
 
@@ -100,7 +101,7 @@ pub(crate) async fn catalogue(
 pub(crate) async fn dataset(
     State(gateway): State<Arc<Gateway>>,
     caller: Caller,
-    At(dataset): At<DatasetId>,
+    NotElsewhere(dataset): NotElsewhere,
 ) -> Result<JsonAnswer<Dataset>, Box<Problem>> {
     let known = gateway.pdc.known(caller.member, dataset).await?;
     Ok(JsonAnswer(known.into()))
@@ -143,7 +144,7 @@ pub(crate) struct Records {
 pub(crate) async fn records(
     State(gateway): State<Arc<Gateway>>,
     caller: Caller,
-    At(dataset): At<DatasetId>,
+    NotElsewhere(dataset): NotElsewhere,
     Query(wanted): Query<Wanted>,
 ) -> Result<JsonAnswer<Records>, Box<Problem>> {
     let wish = Wish {

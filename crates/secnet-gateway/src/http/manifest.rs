@@ -7,13 +7,13 @@ use axum::Json as JsonAnswer;
 use axum::extract::State;
 use secnet_app::{ToHost, ToHostPage};
 use secnet_lock::UploadId;
-use secnet_types::DatasetId;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::auth::Caller;
 use crate::base64::Base64;
-use crate::http::query::{At, PageOf, Query, Whose, limited, optional};
+use crate::http::place::NotElsewhere;
+use crate::http::query::{PageOf, Query, Whose, limited, optional};
 use crate::{Gateway, Problem};
 
 /// Most uploads in a page.
@@ -47,7 +47,7 @@ pub(crate) struct Manifest {
 pub(crate) async fn manifest(
     State(gateway): State<Arc<Gateway>>,
     caller: Caller,
-    At(dataset): At<DatasetId>,
+    NotElsewhere(dataset): NotElsewhere,
     Query(whose): Query<Whose>,
 ) -> Result<JsonAnswer<Manifest>, Box<Problem>> {
     let owner = gateway.reads_as(&caller, &whose)?;
@@ -82,7 +82,7 @@ pub(crate) struct StatedTerms {
 pub(crate) async fn terms(
     State(gateway): State<Arc<Gateway>>,
     caller: Caller,
-    At(dataset): At<DatasetId>,
+    NotElsewhere(dataset): NotElsewhere,
     Query(whose): Query<Whose>,
 ) -> Result<JsonAnswer<StatedTerms>, Box<Problem>> {
     let owner = gateway.reads_as(&caller, &whose)?;
@@ -154,7 +154,7 @@ impl FromStr for Digits {
 pub(crate) async fn uploads(
     State(gateway): State<Arc<Gateway>>,
     caller: Caller,
-    At(dataset): At<DatasetId>,
+    NotElsewhere(dataset): NotElsewhere,
     Query(page): Query<PageOf>,
 ) -> Result<JsonAnswer<Uploads>, Box<Problem>> {
     let after = optional::<Digits>("after", page.after.as_deref())?.map(|Digits(id)| id);

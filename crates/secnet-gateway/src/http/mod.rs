@@ -17,6 +17,7 @@ mod inbox;
 mod manifest;
 mod market;
 mod network;
+mod place;
 mod previews;
 mod problems;
 pub(crate) mod published;
@@ -32,6 +33,7 @@ mod uploads;
 pub use alerts::alerts_of;
 pub(crate) use authzen::in_a_sentence;
 pub(crate) use events::{MAX_FEEDS, MAX_FEEDS_PER_MEMBER};
+pub(crate) use place::Whereabouts;
 pub(crate) use query::{Whose, optional};
 pub(crate) use segments::{MAX_INCOMING, MAX_INCOMING_PER_MEMBER};
 pub(crate) use sessions::IDEMPOTENCY_KEY;
@@ -84,6 +86,7 @@ pub(crate) fn for_members() -> OpenApiRouter<Arc<Gateway>> {
         .routes(routes!(alerts::alerts))
         .routes(routes!(datasets::dataset))
         .routes(routes!(datasets::records))
+        .routes(routes!(place::place))
         .routes(routes!(inbox::inbox))
         .routes(routes!(inbox::asks))
         .routes(routes!(inbox::put_aside, inbox::take_up))

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use axum::Json as JsonAnswer;
 use axum::extract::State;
 use secnet_app::{MAX_PREVIEWS_PAGE, PreviewPlace, Previewed as Tried};
-use secnet_types::DatasetId;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::auth::Caller;
 use crate::http::consents::Contents;
-use crate::http::query::{At, Query, Whose, limited, optional};
+use crate::http::place::NotElsewhere;
+use crate::http::query::{Query, Whose, limited, optional};
 use crate::{Gateway, Problem};
 
 /// A page of what was tried out, by day and then by member.
@@ -67,7 +67,7 @@ impl From<Tried> for TriedOut {
 pub(crate) async fn previews(
     State(gateway): State<Arc<Gateway>>,
     caller: Caller,
-    At(dataset): At<DatasetId>,
+    NotElsewhere(dataset): NotElsewhere,
     Query(part): Query<Contents>,
 ) -> Result<JsonAnswer<Previews>, Box<Problem>> {
     let after = optional::<PreviewPlace>("after", part.after.as_deref())?;

@@ -11,12 +11,12 @@ use crate::authzen::question;
 use crate::client::*;
 use crate::world::{HOUR, Person, World};
 
-const MISSING: DatasetId = DatasetId([9; 16]);
+pub(crate) const MISSING: DatasetId = DatasetId([9; 16]);
 
 /// Everything that a caller sees of an answer, but what is different for every call.
 #[derive(Debug, PartialEq, Eq)]
-struct Seen {
-    status: u16,
+pub(crate) struct Seen {
+    pub(crate) status: u16,
     headers: BTreeMap<String, Vec<u8>>,
     body: Vec<u8>,
 }
@@ -29,12 +29,18 @@ async fn seen(response: Response) -> Seen {
     Seen { status, headers: headers.collect(), body: response.bytes().await.unwrap().to_vec() }
 }
 
-async fn asked(node: &Node, who: &Person, method: &str, path: &str, body: Option<&Value>) -> Seen {
+pub(crate) async fn asked(
+    node: &Node,
+    who: &Person,
+    method: &str,
+    path: &str,
+    body: Option<&Value>,
+) -> Seen {
     seen(node.signed(who, method, path, body).send().await.unwrap()).await
 }
 
 /// The operations of the document that name a dataset in their path.
-fn with_a_dataset_in_the_path() -> BTreeSet<(String, String)> {
+pub(crate) fn with_a_dataset_in_the_path() -> BTreeSet<(String, String)> {
     let document: Value =
         serde_json::from_str(&secnet_gateway::openapi().to_json().unwrap()).unwrap();
     let paths = document["paths"].as_object().unwrap();

@@ -13,6 +13,7 @@ mod bad_input;
 mod client;
 mod document;
 mod doors;
+mod elsewhere;
 mod events;
 mod features;
 mod feedback;

@@ -116,6 +116,7 @@ pub(crate) async fn search_resource(
         return Ok(JsonAnswer(Found::of(Vec::new(), None)));
     };
     let About { dataset, purpose, .. } = about(&parts)?;
+    gateway.pdc.not_elsewhere(caller.member, dataset)?;
     let wish = Wish { requester: caller.member, dataset, purpose, action };
     let visible = gateway.pdc.visible(wish, after, limit).await?;
     let Some(visible) = visible else { return Ok(JsonAnswer(Found::of(Vec::new(), None))) };
@@ -149,6 +150,7 @@ pub(crate) async fn search_subject(
         return Ok(JsonAnswer(Found::of(Vec::new(), None)));
     };
     let About { dataset, record, purpose } = about(&parts)?;
+    gateway.pdc.not_elsewhere(caller.member, dataset)?;
     // Everybody with a grant is asked about.
     let _place = gateway.walks.try_acquire().map_err(|_| Problem::busy())?;
     let found = gateway.pdc.could_use(caller.member, (dataset, record), (purpose, action)).await;
@@ -177,6 +179,7 @@ pub(crate) async fn search_action(
 ) -> Result<JsonAnswer<Found<Possible>>, Box<Problem>> {
     let parts = question.with_any_action().parts()?;
     let About { dataset, record, purpose } = about(&parts)?;
+    gateway.pdc.not_elsewhere(caller.member, dataset)?;
     let mut possible = Vec::new();
     // Nobody searches for another.
     if parts.subject_type == "member" && parts.subject == caller.member.to_string() {
