@@ -33,6 +33,7 @@ fn problem(status: u16, problem: &Value) -> Failure {
     let exit = match (status, code.as_str(), reason) {
         (_, _, Some("guard" | "rule")) => Exit::Held,
         (_, "insufficient-funds", _) | (_, _, Some("funds")) => Exit::Funds,
+        (_, "elsewhere", _) => Exit::Unreachable,
         (401 | 403 | 404, ..) => Exit::Denied,
         (429 | 502..=504, ..) => Exit::Unreachable,
         (500, ..) => Exit::Verification,

@@ -1,22 +1,26 @@
 //! Signed calls over HTTP, and what their answers mean here.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::{Method, Response, Url};
+use reqwest::{Method, Response, StatusCode};
 use secnet_app::ports::Clock as _;
 use secnet_crypto::Address;
 use secnet_gateway::{Call, CallSignature, sign_call};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, read};
-use super::connection::{http, why};
+use super::connection::why;
+use super::door::{At, Elsewhere};
 use super::wrong;
 use crate::failure::{Exit, Failure};
 use crate::keystore::Identity;
 use crate::output::Output;
 use crate::system::{SystemClock, random};
 
+/// Longest problem that a node answers, in bytes.
+const MAX_PROBLEM_BYTES: u64 = 64 * 1024;
 /// Longest JSON answer, in bytes: as many records as one request may cover, with what opens them.
 const MAX_ANSWER_BYTES: u64 = 64 * 1024 * 1024;
 /// Where a stream goes on.
@@ -44,16 +48,16 @@ enum Kind {
     Lasting,
 }
 
-/// A node at an address.
+/// A node at an address; or the one at the door that it has sent a call on to, once that was checked.
 pub(crate) struct Client {
-    http: reqwest::Client,
-    /// Scheme, host and port.
-    base: String,
-    /// Host and port as the `Host` header has them.
-    authority: String,
+    pub(super) first: At,
+    /// Where the dataset is that is asked about, if that is elsewhere.
+    pub(super) other: OnceLock<At>,
+    /// The certificates that are trusted, if not the system's.
+    pub(super) ca: Option<Vec<u8>>,
     print_curl: bool,
     patience: Patience,
-    out: Output,
+    pub(super) out: Output,
 }
 
 impl Client {
@@ -63,29 +67,19 @@ impl Client {
         print_curl: bool,
         out: Output,
     ) -> Result<Self, Failure> {
-        let bad = |what: &str| {
-            Failure::new("bad-url", format!("`{url}` {what}"))
-                .hint("give scheme, host and port, such as http://127.0.0.1:8420")
-                .exit(Exit::Usage)
-        };
-        let parsed = Url::parse(url).map_err(|error| bad("is no address").because(&error))?;
-        let host = parsed.host_str().ok_or_else(|| bad("names no host"))?.to_owned();
-        let plain = parsed.path() == "/" && parsed.query().is_none() && parsed.username() == "";
-        if !matches!(parsed.scheme(), "http" | "https") || !plain || parsed.password().is_some() {
-            return Err(bad("is not the address of a node"));
-        }
-        let authority = match parsed.port() {
-            Some(port) => format!("{host}:{port}"),
-            None => host.clone(),
-        };
-        let http = http(&host, ca)?;
-        let base = format!("{}://{authority}", parsed.scheme());
-        Ok(Self { http, base, authority, print_curl, patience: PATIENCE, out })
+        let first = At::parse(url, ca)?;
+        let (other, ca) = (OnceLock::new(), ca.map(<[u8]>::to_vec));
+        Ok(Self { first, other, ca, print_curl, patience: PATIENCE, out })
+    }
+
+    /// Whom calls go to now.
+    fn at(&self) -> &At {
+        self.other.get().unwrap_or(&self.first)
     }
 
     /// Where the node is.
     pub(crate) fn base(&self) -> &str {
-        &self.base
+        &self.at().base
     }
 
     /// Are calls printed instead of made?
@@ -95,8 +89,13 @@ impl Client {
 
     /// Something that anybody may ask. It is asked even if calls are printed: what is signed depends on it.
     pub(crate) async fn open(&self, path: &str) -> Result<Value, Failure> {
-        let request = self.http.get(format!("{}{path}", self.base)).timeout(self.patience.answer);
-        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        self.open_at(self.at(), path).await
+    }
+
+    /// The same, at this very node.
+    pub(super) async fn open_at(&self, at: &At, path: &str) -> Result<Value, Failure> {
+        let request = at.http.get(format!("{}{path}", at.base)).timeout(self.patience.answer);
+        let response = request.send().await.map_err(|error| unreachable(at, &error))?;
         self.json(response).await.map(|(_, value)| value)
     }
 
@@ -246,8 +245,8 @@ impl Client {
     /// What comes next of a stream; nothing when it is over.
     pub(crate) async fn more(&self, stream: &mut Response) -> Result<Option<Bytes>, Failure> {
         match tokio::time::timeout(self.patience.silence, stream.chunk()).await {
-            Ok(more) => more.map_err(|error| self.unreachable(&error)),
-            Err(_) => Err(self.silent()),
+            Ok(more) => more.map_err(|error| unreachable(self.at(), &error)),
+            Err(_) => Err(silent(self.at())),
         }
     }
 
@@ -268,6 +267,8 @@ impl Client {
         self.send_typed(who, method, path, body, Kind::Ordinary, None).await
     }
 
+    /// Send a call. If it is about a dataset that is elsewhere, it is sent once more: to the door there, which is checked before, and
+    /// signed anew for it. From then on calls go there, and nowhere else.
     async fn send_typed(
         &self,
         who: &Identity,
@@ -277,11 +278,51 @@ impl Client {
         kind: Kind,
         after: Option<u64>,
     ) -> Result<Response, Failure> {
-        let signature = self.sign(who, method, path, body.as_ref().map(|(body, _)| body.as_ref()));
+        let call = (method, path, body.clone());
+        let response = self.send_once(self.at(), who, call, kind, after).await?;
+        if response.status() != StatusCode::MISDIRECTED_REQUEST {
+            return Ok(response);
+        }
+        let told = self.body(response, MAX_PROBLEM_BYTES).await?;
+        let refused = match read(StatusCode::MISDIRECTED_REQUEST.as_u16(), &told) {
+            Ok(_) => Failure::new("bad-answer", "the node answered 421"),
+            Err(failure) => failure,
+        };
+        let elsewhere = Elsewhere::in_problem(&told).filter(|_| self.other.get().is_none());
+        let Some(elsewhere) = elsewhere else { return Err(refused) };
+        let door = self.checked(who, &elsewhere).await?;
+        self.out.say(&format!(
+            "{} is at the data centre of {}: asking its door at {}",
+            elsewhere.dataset, elsewhere.member, door.base
+        ));
+        let door = self.other.get_or_init(|| door);
+        self.send_once(door, who, (method, path, body), kind, after).await
+    }
+
+    pub(super) async fn look_at(
+        &self,
+        at: &At,
+        who: &Identity,
+        path: &str,
+    ) -> Result<Value, Failure> {
+        let response = self.send_once(at, who, ("GET", path, None), Kind::Ordinary, None).await?;
+        self.json(response).await.map(|(_, value)| value)
+    }
+
+    async fn send_once(
+        &self,
+        at: &At,
+        who: &Identity,
+        (method, path, body): (&str, &str, Option<(Bytes, &'static str)>),
+        kind: Kind,
+        after: Option<u64>,
+    ) -> Result<Response, Failure> {
+        let bytes = body.as_ref().map(|(body, _)| body.as_ref());
+        let signature = sign(at, who, method, path, bytes);
         let method = Method::from_bytes(method.as_bytes()).map_err(|error| wrong(&error))?;
-        let mut request = self
+        let mut request = at
             .http
-            .request(method, format!("{}{path}", self.base))
+            .request(method, format!("{}{path}", at.base))
             .header("signature-input", signature.input)
             .header("signature", signature.signature);
         if let Some(digest) = signature.content_digest {
@@ -301,26 +342,21 @@ impl Client {
             Kind::Lasting => {
                 match tokio::time::timeout(self.patience.silence, request.send()).await {
                     Ok(answered) => answered,
-                    Err(_) => return Err(self.silent()),
+                    Err(_) => return Err(silent(at)),
                 }
             }
         };
-        answered.map_err(|error| self.unreachable(&error))
-    }
-
-    fn sign(&self, who: &Identity, method: &str, path: &str, body: Option<&[u8]>) -> CallSignature {
-        let (only_path, query) = path.split_once('?').unwrap_or((path, ""));
-        let call = Call { method, authority: &self.authority, path: only_path, query, body };
-        let own = who.signing.verifying_key().to_did_key() == who.card.did;
-        sign_call(&call, who.member(), own, &who.signing, (SystemClock.now(), random()))
+        answered.map_err(|error| unreachable(at, &error))
     }
 
     /// The call as a command for a shell. Nothing in it has a single quote: JSON of ids and base64, and structured fields.
     fn print(&self, who: &Identity, method: &str, path: &str, body: Option<&str>, more: &str) {
-        let signature = self.sign(who, method, path, body.map(str::as_bytes));
+        let signature = sign(self.at(), who, method, path, body.map(str::as_bytes));
         let mut line = format!(
             "curl{more} -X {method} '{}{path}' -H 'signature-input: {}' -H 'signature: {}'",
-            self.base, signature.input, signature.signature,
+            self.base(),
+            signature.input,
+            signature.signature,
         );
         if let (Some(body), Some(digest)) = (body, signature.content_digest) {
             line.push_str(&format!(
@@ -351,27 +387,34 @@ impl Client {
         }
         Ok(bytes)
     }
+}
 
-    fn silent(&self) -> Failure {
-        Failure::new("unreachable", format!("the node at {} does not answer in time", self.base))
-            .hint("try again later; what was handed in may be done all the same")
-            .exit(Exit::Unreachable)
-    }
+fn sign(at: &At, who: &Identity, method: &str, path: &str, body: Option<&[u8]>) -> CallSignature {
+    let (only_path, query) = path.split_once('?').unwrap_or((path, ""));
+    let call = Call { method, authority: &at.authority, path: only_path, query, body };
+    let own = who.signing.verifying_key().to_did_key() == who.card.did;
+    sign_call(&call, who.member(), own, &who.signing, (SystemClock.now(), random()))
+}
 
-    fn unreachable(&self, error: &reqwest::Error) -> Failure {
-        if error.is_timeout() && !error.is_connect() {
-            return self.silent().because(error);
-        }
-        let hint = if why(error).contains("certificate") {
-            "`--ca FILE` trusts a certificate that is not in the system's list; is this the name that it has?"
-        } else {
-            "is it running, and is this its address?"
-        };
-        Failure::new("unreachable", format!("the node at {} cannot be reached", self.base))
-            .because(error)
-            .hint(hint)
-            .exit(Exit::Unreachable)
+fn silent(at: &At) -> Failure {
+    Failure::new("unreachable", format!("the node at {} does not answer in time", at.base))
+        .hint("try again later; what was handed in may be done all the same")
+        .exit(Exit::Unreachable)
+}
+
+fn unreachable(at: &At, error: &reqwest::Error) -> Failure {
+    if error.is_timeout() && !error.is_connect() {
+        return silent(at).because(error);
     }
+    let hint = if why(error).contains("certificate") {
+        "`--ca FILE` trusts a certificate that is not in the system's list; is this the name that it has?"
+    } else {
+        "is it running, and is this its address?"
+    };
+    Failure::new("unreachable", format!("the node at {} cannot be reached", at.base))
+        .because(error)
+        .hint(hint)
+        .exit(Exit::Unreachable)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod change;
 mod client;
 mod connection;
 mod consent;
+mod door;
 mod get;
 mod owned;
 mod pages;

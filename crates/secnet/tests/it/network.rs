@@ -131,6 +131,8 @@ fn four_validators_tell_one_story_while_they_come_and_go() {
     assert!((3..=4).contains(&got["release_nodes"].as_u64().unwrap()), "{got}");
     assert_eq!(got["faulty_nodes"], serde_json::json!([]));
 
+    the_other_data_centre_sends_on(&net, (&first, &second), &dataset);
+
     // The other data centre has the same decision, and says so offline.
     let bytes = std::fs::read(net.path("first.receipt")).unwrap();
     let event = Receipt::parse(&bytes).unwrap().index.to_string();
@@ -192,6 +194,49 @@ fn four_validators_tell_one_story_while_they_come_and_go() {
         let checked = net.run(&["--dir", node, "fsck"]);
         assert_eq!(checked.code, 0, "{checked:?}");
     }
+}
+
+/// Dr. Bo asks at the data centre that does not have the dataset, and gets it where it is: decided once, and paid once.
+fn the_other_data_centre_sends_on(net: &Net, (first, second): (&str, &str), dataset: &str) {
+    net.until_ready(second, 0);
+    let balance = || text(&net.at(first, &["wallet", "--as", "dr-bo"]).ok().json()["balance"]);
+    let before: f64 = balance().parse().unwrap();
+    let begun = Instant::now();
+    let got = loop {
+        let got = get(net, second, "dr-bo", dataset, &[]);
+        // Until it has heard where the door is.
+        if got.code != 6 {
+            break got.ok();
+        }
+        assert_eq!(got.error()["code"], "elsewhere", "{got:?}");
+        assert!(begun.elapsed() < PATIENCE, "{got:?}");
+        std::thread::sleep(Duration::from_millis(100));
+    };
+    assert!((3..=4).contains(&got.json()["release_nodes"].as_u64().unwrap()), "{got:?}");
+    let after: f64 = balance().parse().unwrap();
+    assert!((before - after - 0.25).abs() < 1e-9, "{before} {after}");
+    // Whoever reads is told where the call went.
+    let again = ["--dir", "n/node-1", "get", dataset, "--as", "dr-bo", "--max-price", "1", "--url"];
+    let said = finish(command(net.place.path()).args(again).arg(second).args(READ)).ok();
+    assert!(said.stderr.contains(first) && said.stderr.contains(dataset), "{said:?}");
+    let told = net.at(second, &["net", "nodes", "--as", "dr-bo"]).ok().json();
+    net.contract.check("net nodes", &told).unwrap();
+    let doors: Vec<&Value> =
+        told["doors"].as_array().unwrap().iter().map(|door| &door["url"]).collect();
+    assert!(doors.len() == 2 && doors.iter().any(|door| **door == first), "{told}");
+    // What its owner does goes there too, and what only the ledger needs stays.
+    net.at(second, &["data", "show", dataset, "--as", "ada"]).ok();
+    let grant =
+        ["grant", dataset, "--as", "ada", "--to", "dr-bo", "--purpose", "research", "--days", "1"];
+    let granted = net.at(second, &[&grant[..], &["--price", "0"]].concat()).ok().json();
+    net.at(second, &["revoke", &text(&granted["grant"]), "--as", "ada"]).ok();
+    // A stranger is not told that there is anything.
+    let strange = get(net, second, "city-hospital", dataset, &[]);
+    assert_eq!(
+        (strange.code, strange.error()["code"].as_str()),
+        (3, Some("not-visible")),
+        "{strange:?}"
+    );
 }
 
 fn one_of_four_is_gone(net: &Net, url: &str, dataset: &str) {

@@ -10,10 +10,10 @@ fn only_the_address_of_a_node_is_one() {
         assert_eq!((&*failure.code, failure.exit), ("bad-url", Exit::Usage), "{url}");
     }
     let client = Client::new("https://node.example:8443/", None, false, out).ok().unwrap();
-    assert_eq!(client.authority, "node.example:8443");
+    assert_eq!(client.at().authority, "node.example:8443");
     // The default port is in no Host header.
     let client = Client::new("https://node.example:443", None, false, out).ok().unwrap();
-    assert_eq!(client.authority, "node.example");
+    assert_eq!(client.at().authority, "node.example");
 }
 
 /// A server that answers with `bytes` bytes and then goes on for ever or closes, a byte at a time.

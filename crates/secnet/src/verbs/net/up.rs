@@ -9,7 +9,7 @@ use super::running::{Started, begin, my_turn, stop_all, stop_started, until_read
 use super::{UpArgs, sample};
 use crate::cli::Globals;
 use crate::failure::{Exit, Failure};
-use crate::network::{Local, Wanted, require_feature};
+use crate::network::{Local, NodeHere, Wanted, require_feature};
 use crate::output::Output;
 use crate::sample::{PASSPHRASE, PRICE};
 use crate::service::Signals;
@@ -127,15 +127,22 @@ fn told(net: &Local) -> Value {
     let last = net.nodes.len();
     let mut commands = Vec::new();
     let dataset = sample::dataset(net);
-    let first = net.nodes.first().and_then(|node| Some((node, node.url()?)));
-    if let (Some(dataset), Some((node, url))) = (dataset, first) {
-        commands.push(json!({
-            "what": "allowed, paid, and agreed on by the validators",
-            "command": format!(
-                "{program} --dir {} get {dataset} --as dr-bo --purpose treatment --category {} --max-price {PRICE} --url {url}",
-                quoted(&node.dir.display().to_string()), Category::Laboratory,
-            ),
-        }));
+    let mut urls = net.nodes.iter().filter_map(NodeHere::url);
+    if let (Some(dataset), Some(node)) = (dataset, net.nodes.first()) {
+        let folder = quoted(&node.dir.display().to_string());
+        let get = |url: String| {
+            format!(
+                "{program} --dir {folder} get {dataset} --as dr-bo --purpose treatment --category {} --max-price {PRICE} --url {url}",
+                Category::Laboratory,
+            )
+        };
+        let told = [
+            "allowed, paid, and agreed on by the validators",
+            "asked at another data centre, which says where it is",
+        ];
+        for (what, url) in told.into_iter().zip(urls.by_ref()) {
+            commands.push(json!({ "what": what, "command": get(url) }));
+        }
     }
     for (what, verb) in [
         ("how each node stands, and whether all agree", "status".to_owned()),
