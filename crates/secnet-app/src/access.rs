@@ -21,6 +21,7 @@ use crate::notices::notice_to;
 use crate::pdc::Pdc;
 use crate::ports::{Change, Committed, EntryKind, EntryName, SubmitError};
 use crate::project::Projected;
+use crate::proof::Before;
 use crate::record::FactsRecord;
 use crate::vetting::{Judgement, Objection, Vetted, permit};
 
@@ -113,12 +114,13 @@ impl Pdc {
         facts: &Facts,
         lifts: Option<DecisionId>,
     ) -> Result<Outcome, AccessError> {
+        let before = self.before(caller, lifts).await?;
         let asked = self.asked(caller, facts)?;
         let permitted = permit(facts, &asked); //                                   4  -> Permitted
         let event = self.event(caller, facts, &asked, permitted.as_ref().ok());
         let (mut judgement, matched) = self.judge(event, facts);
-        let vetted = permitted.and_then(|p| self.vet(p, &mut judgement, &matched, lifts.is_some())); //   5  -> Vetted
-        let concluded = self.conclude(caller, facts, &judgement, vetted, (asked.len(), lifts)); // 6
+        let vetted = permitted.and_then(|p| self.vet(p, &mut judgement, &matched, before)); //   5  -> Vetted
+        let concluded = self.conclude(caller, facts, &judgement, vetted, (asked.len(), before)); // 6
         let (concluded, committed) = self.record(caller, concluded).await?; //      7, 8  ordered and applied
         self.learn(&judgement, &concluded).await;
         self.answer(caller, concluded, committed).await //                          9, 10  release, receipt
@@ -199,7 +201,7 @@ impl Pdc {
         facts: &Facts,
         judgement: &Judgement,
         vetted: Result<Vetted, Objection>,
-        (asked, lifts): (usize, Option<DecisionId>),
+        (asked, before): (usize, Before),
     ) -> Concluded {
         let request = &caller.request.value;
         let mut record = FactsRecord {
@@ -218,7 +220,7 @@ impl Pdc {
             reasons: judgement.reasons.clone(),
             remedy: String::new(),
             features: encode(&judgement.features),
-            lifts,
+            lifts: before.lifts,
             discoverable: facts.discoverable,
             policy: facts.grounds.as_ref().map_or(Digest::ZERO, |g| g.consent.digest()),
             watched: judgement.watched.clone(),
@@ -227,6 +229,7 @@ impl Pdc {
             fields: None,
             learnt: judgement.learnt_record(),
             relations: judgement.relations,
+            proves: before.proves,
         };
         let (verdict, objection) = match vetted {
             Ok(vetted) => {
@@ -264,7 +267,7 @@ impl Pdc {
             model: judgement.model,
             score: judgement.score,
             verdict,
-            lifts,
+            lifts: before.lifts,
         };
         Concluded { owner: facts.owner, decision, record, objection }
     }

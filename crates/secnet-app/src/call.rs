@@ -66,6 +66,8 @@ pub struct Authenticated {
     pub(crate) detail: RequestDetail,
     pub(crate) receiving_key: SealPublicKey,
     pub(crate) door: Door,
+    /// By its own current key, and no session's?
+    pub(crate) own_key: bool,
 }
 
 impl AccessCall {
@@ -131,10 +133,11 @@ impl Genuine {
         let by_session = || {
             view.state.session(request.requester, key).is_some_and(|s| s.until > view.time.max(now))
         };
-        if member.suspended || (member.key != key && !by_session()) {
+        let own_key = member.key == key;
+        if member.suspended || !(own_key || by_session()) {
             return Err(AccessError::Unauthenticated);
         }
         let Parsed { request, detail, receiving_key, door } = parsed;
-        Ok(Authenticated { request, detail, receiving_key, door })
+        Ok(Authenticated { request, detail, receiving_key, door, own_key })
     }
 }

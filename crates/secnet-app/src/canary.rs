@@ -74,6 +74,7 @@ impl Pdc {
             purpose: Purpose::Treatment,
             scope: Scope::default(),
             salt: self.random(),
+            proof_for: None,
         };
         let request = AccessRequest {
             network: self.network(),

@@ -2,8 +2,8 @@
 
 use secnet_guard::{Explanation, Panel, PermittedUse};
 use secnet_types::{
-    Decision, DecisionId, Digest, Effect, FeatureVector, Operation, Party, Purpose, ReasonClass,
-    RuleContext, RuleId, RuleSet, SignedCommand, Timestamp, Verdict, decode,
+    Decision, DecisionId, Digest, Effect, FeatureVector, Operation, Party, Purpose, RuleContext,
+    RuleId, RuleSet, SignedCommand, Timestamp, Verdict, decode,
 };
 
 use crate::AccessError;
@@ -107,9 +107,7 @@ impl Pdc {
     pub(crate) async fn pieces(&self, attempt: &Attempt) -> Result<Option<Pieces>, AccessError> {
         let judged = match attempt.verdict {
             Verdict::Allow { .. } => true,
-            Verdict::Hold { reason, .. } | Verdict::Deny { reason } => {
-                matches!(reason, ReasonClass::Rule | ReasonClass::Guard)
-            }
+            Verdict::Hold { reason, .. } | Verdict::Deny { reason } => reason.is_behaviour(),
         };
         let (Some(facts), true) = (&attempt.facts, judged) else { return Ok(None) };
         let Some(recorded) = self.recorded(attempt.event).await? else { return Ok(None) };
@@ -121,6 +119,7 @@ impl Pdc {
             obligations: facts.obligations.clone(),
             emergency: facts.detail.purpose == Purpose::Emergency,
             released_by_owner: facts.lifts.is_some(),
+            proved_anew: facts.proves.is_some(),
         };
         let (panel, whole) = self.panel_of(facts.learnt.as_deref().unwrap_or_default()).await?;
         Ok(Some(Pieces {

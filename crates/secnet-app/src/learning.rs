@@ -4,7 +4,7 @@
 //! the requests take that change a little of it. When the changes together are as large as the whole, they become part of it.
 
 use secnet_guard::{Guard, Model, Observed};
-use secnet_types::{Timestamp, Verdict};
+use secnet_types::{ReasonClass, Timestamp, Verdict};
 
 use crate::access::Concluded;
 use crate::call::Authenticated;
@@ -120,7 +120,7 @@ impl Pdc {
     pub(crate) async fn learn(&self, judgement: &Judgement, concluded: &Concluded) {
         let observed = match concluded.decision.verdict {
             Verdict::Allow { .. } => Observed::Allowed,
-            Verdict::Hold { .. } => Observed::Held,
+            Verdict::Hold { .. } | Verdict::Deny { reason: ReasonClass::StepUp } => Observed::Held,
             Verdict::Deny { .. } => Observed::Denied,
         };
         let due = {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use secnet_types::{
-    DatasetId, DecisionId, FeatureVector, HoldAnswer, MemberId, Party, Purpose, ReasonClass, Rule,
-    RuleContext, Timestamp, Verdict, decode,
+    DatasetId, DecisionId, FeatureVector, HoldAnswer, MemberId, Party, Purpose, Rule, RuleContext,
+    Timestamp, Verdict, decode,
 };
 
 use crate::AccessError;
@@ -116,9 +116,7 @@ impl Pdc {
     ) -> Result<Option<PastRequest>, AccessError> {
         let judged = match attempt.verdict {
             Verdict::Allow { .. } => true,
-            Verdict::Hold { reason, .. } | Verdict::Deny { reason } => {
-                matches!(reason, ReasonClass::Rule | ReasonClass::Guard)
-            }
+            Verdict::Hold { reason, .. } | Verdict::Deny { reason } => reason.is_behaviour(),
         };
         let Some(facts) = attempt.facts.filter(|facts| {
             judged && !facts.features.is_empty() && facts.detail.purpose != Purpose::Emergency

@@ -92,6 +92,9 @@ pub struct FactsRecord {
     /// Digest of the facts of relations, if those name requester and dataset.
     #[n(23)]
     pub relations: Option<Digest>,
+    /// The decision that asked for a fresh proof, which this request is; absent if it is none, or one that does not count.
+    #[n(24)]
+    pub proves: Option<DecisionId>,
 }
 
 impl FactsRecord {

@@ -129,7 +129,7 @@ impl Pdc {
                 *obligations == facts.obligations
             }
             (Outcome::Hold, Verdict::Hold { reason, .. })
-            | (Outcome::Deny, Verdict::Deny { reason }) => {
+            | (Outcome::StepUp | Outcome::Deny, Verdict::Deny { reason }) => {
                 verdict.notice().map_or(ReasonClass::Guard, |notice| notice.class) == *reason
             }
             _ => false,

@@ -18,6 +18,7 @@ use crate::facts::Facts;
 use crate::models::LearntRecord;
 use crate::pdc::Pdc;
 use crate::project::too_large;
+use crate::proof::Before;
 
 /// Step 4 done: policy permits these records under this grant.
 #[derive(Debug)]
@@ -181,19 +182,20 @@ impl Pdc {
         judged(&self.learning.lock().guard, event, facts, self.member)
     }
 
-    /// Step 5. The outcome is the permitted use, a hold, or a denial: nothing the guard says adds a record.
+    /// Step 5. The outcome is the permitted use, a hold, or a denial, if only until a fresh proof: nothing the guard says adds a record.
     pub(crate) fn vet(
         &self,
         permitted: Permitted,
         judgement: &mut Judgement,
         matched: &[RuleMatch],
-        released_by_owner: bool,
+        before: Before,
     ) -> Result<Vetted, Objection> {
         let Permitted { grant, records } = permitted;
         let use_ = PermittedUse {
             obligations: grant.obligations(),
             emergency: grant.emergency,
-            released_by_owner,
+            released_by_owner: before.lifts.is_some(),
+            proved_anew: before.proves.is_some(),
         };
         let (features, learnt) = (&judgement.features, &judgement.learnt);
         let verdict: GuardVerdict =

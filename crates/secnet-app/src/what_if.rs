@@ -126,6 +126,8 @@ impl Pdc {
             obligations: permitted.obligations(),
             emergency: permitted.emergency,
             released_by_owner: false,
+            // What was proved then is as good as proved again.
+            proved_anew: facts.proves.is_some(),
         };
         let asked = !is_spared(attempt.requester, replay.owner, self.member);
         let panel = &replay.rules.panel;

@@ -4,8 +4,9 @@ use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use secnet_app::AccessError;
 use secnet_app::ports::{ArchiveError, VaultError};
+use secnet_app::{AccessError, Refusal};
+use secnet_types::ReasonClass;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -127,11 +128,19 @@ impl Problem {
     }
 
     /// The refusal of a decided request.
-    pub(crate) fn refused(refusal: Refused) -> Box<Self> {
-        let detail = format!("the request was refused, for reasons of {}", refusal.reason);
-        let hint = refusal.remedy.clone();
-        let mut problem = Self::new(StatusCode::FORBIDDEN, "denied", detail, hint);
-        problem.refusal = Some(refusal);
+    pub(crate) fn refused(refusal: &Refusal) -> Box<Self> {
+        let hint = refusal.remedy.as_str();
+        let mut problem = match refusal.class {
+            ReasonClass::StepUp => {
+                let detail = "the request was refused until a fresh proof of who asks";
+                Self::new(StatusCode::FORBIDDEN, "step-up", detail, hint)
+            }
+            class => {
+                let detail = format!("the request was refused, for reasons of {}", class.as_str());
+                Self::new(StatusCode::FORBIDDEN, "denied", detail, hint)
+            }
+        };
+        problem.refusal = Some(Refused::from(refusal));
         problem
     }
 

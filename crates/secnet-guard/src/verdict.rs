@@ -23,6 +23,8 @@ pub struct PermittedUse {
     pub emergency: bool,
     /// The owner has answered the hold on this very request with a release: it is not held again, but may be denied.
     pub released_by_owner: bool,
+    /// The requester has proved anew who it is, for this very request: it is not asked to again, but may be held or denied.
+    pub proved_anew: bool,
 }
 
 /// The detector's view.
@@ -42,20 +44,35 @@ pub enum Outcome {
         /// What the release must do besides.
         obligations: BTreeSet<Obligation>,
     },
+    /// It is refused until the requester proves anew who it is.
+    StepUp,
     /// It waits for the owner's answer.
     Hold,
     /// It is refused.
     Deny,
 }
 
+/// How severe outcomes are, and what it takes to let a request through after all.
+mod severity {
+    /// Goes ahead.
+    pub(super) const PASS: u8 = 0;
+    /// Until a fresh proof.
+    pub(super) const STEP_UP: u8 = 1;
+    /// Until the owner's answer.
+    pub(super) const HOLD: u8 = 3;
+    /// For good.
+    pub(super) const DENY: u8 = 4;
+}
+
 impl Outcome {
-    /// 0 allow, 1 hold, 2 deny.
+    /// The greater, the more severe: 0 allow, 1 step-up, 3 hold, 4 deny.
     #[must_use]
     pub const fn severity(&self) -> u8 {
         match self {
-            Self::Allow { .. } => 0,
-            Self::Hold => 1,
-            Self::Deny => 2,
+            Self::Allow { .. } => severity::PASS,
+            Self::StepUp => severity::STEP_UP,
+            Self::Hold => severity::HOLD,
+            Self::Deny => severity::DENY,
         }
     }
 
@@ -64,6 +81,7 @@ impl Outcome {
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Allow { .. } => "allow",
+            Self::StepUp => "step-up",
             Self::Hold => "hold",
             Self::Deny => "deny",
         }
@@ -162,6 +180,8 @@ pub(crate) fn odds(points: i64) -> String {
 /// What a refused or waiting requester can do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Remedy {
+    /// Ask again with a fresh proof.
+    ProveAnew,
     /// Ask less often.
     SlowDown,
     /// Nothing but wait: the owner has been asked.
@@ -182,10 +202,14 @@ pub struct Notice {
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let class = match self.class {
+            ReasonClass::StepUp => "show anew that it is you who asks",
             ReasonClass::Rule => "a security rule stopped this request",
             _ => "the guard found this request unusual",
         };
         let remedy = match self.remedy {
+            Remedy::ProveAnew => {
+                "ask again within five minutes, with a request that names this decision and is signed by your own key"
+            }
             Remedy::SlowDown => "wait a while, then ask less often",
             Remedy::WaitForOwner => "the owner has been asked; wait for the answer",
             Remedy::AskOwner => "ask the owner of the data",
@@ -250,44 +274,52 @@ impl Model {
         let assessment = self.assess(facts);
         let score = assessment.score.points();
         let by_score = if score >= self.parameters().deny_at {
-            2
+            severity::DENY
+        } else if score >= self.parameters().hold_at {
+            severity::HOLD
         } else {
-            u8::from(score >= self.parameters().hold_at)
+            severity::PASS
         };
-        let by_rules = matched.iter().map(|m| severity(m.action)).max().unwrap_or(0);
-        let by_learnt = u8::from(learnt.iter().any(|opinion| opinion.holds));
+        let by_rules = matched.iter().map(|m| wanted_by(m.action, permitted)).max();
+        let holds = learnt.iter().any(|opinion| opinion.holds);
+        let by_learnt = if holds { severity::HOLD } else { severity::PASS };
         let unasked = learnt.iter().any(|opinion| opinion.score.is_none());
-        let wanted = by_score.max(by_rules).max(by_learnt);
-        let stopped =
-            !permitted.emergency && (wanted == 2 || (wanted == 1 && !permitted.released_by_owner));
-        let flagged = wanted > 0 || unasked || !matched.is_empty();
-        let outcome = match (stopped, wanted) {
-            (true, 2) => Outcome::Deny,
-            (true, _) => Outcome::Hold,
-            (false, _) => {
-                let mut obligations = permitted.obligations.clone();
-                if flagged {
-                    obligations.insert(Obligation::NotifyOwner);
-                }
-                if wanted > 0 || unasked {
-                    obligations.insert(Obligation::Review);
-                }
-                Outcome::Allow { obligations }
-            }
+        let wanted = by_score.max(by_rules.unwrap_or(severity::PASS)).max(by_learnt);
+        let flagged = wanted > severity::PASS || unasked || !matched.is_empty();
+        // What the owner has released was seen by her: she is not overruled by what would only have asked for a proof.
+        let lifted =
+            permitted.emergency || (permitted.released_by_owner && wanted < severity::DENY);
+        let outcome = match wanted {
+            _ if lifted => None,
+            severity::PASS => None,
+            severity::STEP_UP => Some(Outcome::StepUp),
+            severity::DENY => Some(Outcome::Deny),
+            _ => Some(Outcome::Hold),
         };
-        let alarm = flagged && !stopped;
+        let alarm = flagged && outcome.is_none();
+        let outcome = outcome.unwrap_or_else(|| {
+            let mut obligations = permitted.obligations.clone();
+            if flagged {
+                obligations.insert(Obligation::NotifyOwner);
+            }
+            if wanted > severity::PASS || unasked {
+                obligations.insert(Obligation::Review);
+            }
+            Outcome::Allow { obligations }
+        });
         let reasons = reasons(assessment.contributions, matched, learnt);
         GuardVerdict { outcome, score: assessment.score, alarm, reasons, model: self.digest() }
     }
 }
 
-/// Deny over hold over pass. Step-up and throttle hold: until a door can ask for a fresh proof or delay a request,
-/// waiting for the owner is the mildest thing that does not let it through.
-const fn severity(action: RuleAction) -> u8 {
+/// What a matched rule wants: deny over hold over step-up over pass. A step-up is satisfied by a fresh proof. Throttle holds:
+/// until a door can delay a request, waiting for the owner is the mildest thing that does not let it through.
+const fn wanted_by(action: RuleAction, permitted: &PermittedUse) -> u8 {
     match action {
-        RuleAction::Flag => 0,
-        RuleAction::StepUp | RuleAction::Throttle | RuleAction::Hold => 1,
-        RuleAction::Deny => 2,
+        RuleAction::StepUp if !permitted.proved_anew => severity::STEP_UP,
+        RuleAction::Flag | RuleAction::StepUp => severity::PASS,
+        RuleAction::Throttle | RuleAction::Hold => severity::HOLD,
+        RuleAction::Deny => severity::DENY,
     }
 }
 
@@ -336,11 +368,18 @@ impl GuardVerdict {
     #[must_use]
     pub fn notice(&self) -> Option<Notice> {
         let stopped = self.outcome.severity();
-        if stopped == 0 {
-            return None;
+        match self.outcome {
+            Outcome::Allow { .. } => return None,
+            Outcome::StepUp => {
+                return Some(Notice { class: ReasonClass::StepUp, remedy: Remedy::ProveAnew });
+            }
+            Outcome::Hold | Outcome::Deny => {}
         }
+        let unproved = PermittedUse::default();
         let rule = self.reasons.iter().find_map(|reason| match reason.cause {
-            Cause::Rule(matched) if severity(matched.action) == stopped => Some(matched.action),
+            Cause::Rule(matched) if wanted_by(matched.action, &unproved) == stopped => {
+                Some(matched.action)
+            }
             _ => None,
         });
         let heaviest = self.reasons.iter().find_map(|reason| match reason.cause {
@@ -355,8 +394,8 @@ impl GuardVerdict {
                 Some(Signal::Pace | Signal::Denials | Signal::FanOut | Signal::Crowd)
             ),
         };
-        let remedy = match (stopped, hurried) {
-            (1, _) => Remedy::WaitForOwner,
+        let remedy = match (&self.outcome, hurried) {
+            (Outcome::Hold, _) => Remedy::WaitForOwner,
             (_, true) => Remedy::SlowDown,
             _ => Remedy::AskOwner,
         };

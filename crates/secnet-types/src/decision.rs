@@ -29,6 +29,9 @@ pub enum ReasonClass {
     /// The requester's money does not suffice.
     #[n(5)]
     Funds,
+    /// The requester is to prove anew who it is.
+    #[n(6)]
+    StepUp,
 }
 
 impl ReasonClass {
@@ -42,7 +45,14 @@ impl ReasonClass {
             Self::Guard => "guard",
             Self::Fault => "fault",
             Self::Funds => "funds",
+            Self::StepUp => "step-up",
         }
+    }
+
+    /// Was it guard or rules that stopped the request?
+    #[must_use]
+    pub const fn is_behaviour(self) -> bool {
+        matches!(self, Self::Rule | Self::Guard | Self::StepUp)
     }
 }
 

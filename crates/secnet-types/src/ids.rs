@@ -174,6 +174,20 @@ macro_rules! derived {
 }
 derived!(DatasetId, GroupId, AskId, GrantId, DenialId, DecisionId);
 
+impl RequestId {
+    /// The id of the one request that can be the fresh proof which a decision asked for. Because a request is decided once, a
+    /// proof counts once, wherever and however often it is sent.
+    #[must_use]
+    pub fn proving(decision: DecisionId) -> Self {
+        let Digest(full) = Digest::of_parts("secnet/step-up/v1", &[&decision.0]);
+        let mut id = [0; 16];
+        for (to, from) in id.iter_mut().zip(full) {
+            *to = from;
+        }
+        Self(id)
+    }
+}
+
 impl MemberId {
     /// The id that a member with this first key has.
     #[must_use]

@@ -4,8 +4,8 @@ use minicbor::{Decode, Encode};
 
 use crate::cose::Payload;
 use crate::{
-    Action, Amount, DatasetId, Digest, MemberId, Namespace, NetworkId, Purpose, RequestId, Scope,
-    Timestamp, encode, limits,
+    Action, Amount, DatasetId, DecisionId, Digest, MemberId, Namespace, NetworkId, Purpose,
+    RequestId, Scope, Timestamp, encode, limits,
 };
 
 /// An access request, signed by the requester or by a session key it delegated. It names nothing personal: what
@@ -62,6 +62,10 @@ pub struct RequestDetail {
     #[n(3)]
     #[cbor(with = "minicbor::bytes")]
     pub salt: [u8; 32],
+    /// The decision that asked for a fresh proof, if this request is to be that proof. Its id is then
+    /// [`RequestId::proving`] that decision.
+    #[n(4)]
+    pub proof_for: Option<DecisionId>,
 }
 
 impl RequestDetail {

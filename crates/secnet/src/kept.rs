@@ -49,6 +49,7 @@ impl Kept {
             scope: detail.scope,
             max_price: request.max_price,
             id: request.id,
+            proof_for: detail.proof_for,
         })
     }
 }

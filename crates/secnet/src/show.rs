@@ -116,9 +116,13 @@ pub(crate) fn refusal(outcome: &Outcome) -> Option<Failure> {
             .hint(recorded(refusal))
             .exit(Exit::Held),
         ),
+        Outcome::Denied(refusal) if refusal.class == ReasonClass::StepUp => {
+            let what = "refused until a fresh proof of who asks";
+            Some(Failure::new("step-up", what).hint(recorded(refusal)).exit(Exit::Held))
+        }
         Outcome::Denied(refusal) => {
             let exit = match refusal.class {
-                ReasonClass::Guard | ReasonClass::Rule => Exit::Held,
+                ReasonClass::Guard | ReasonClass::Rule | ReasonClass::StepUp => Exit::Held,
                 ReasonClass::Funds => Exit::Funds,
                 ReasonClass::Consent | ReasonClass::Terms | ReasonClass::Fault => Exit::Denied,
             };

@@ -8,8 +8,8 @@ use secnet_types::{Amount, GrantId, HoldAnswer, Operation, ReasonClass, RecordId
 use super::{Authenticated, Concluded, Facts, becomes_denial, permit};
 use crate::call::AccessCall;
 use crate::pdc::Pdc;
+use crate::proof::Before;
 use crate::{AccessError, vetting::Objection};
-use secnet_types::DecisionId;
 
 /// What would become of a request, as far as the requester may know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +77,8 @@ impl Pdc {
             return Ok(Preview::NotVisible);
         };
         let discoverable = facts.discoverable;
-        match self.foresee(caller, &facts, lifts) {
+        let before = self.before(caller, lifts).await;
+        match before.and_then(|before| self.foresee(caller, &facts, before)) {
             _ if !discoverable => Ok(Preview::NotVisible),
             preview => preview,
         }
@@ -88,14 +89,14 @@ impl Pdc {
         &self,
         caller: &Authenticated,
         facts: &Facts,
-        lifts: Option<DecisionId>,
+        before: Before,
     ) -> Result<Preview, AccessError> {
         let asked = self.asked(caller, facts)?;
         let permitted = permit(facts, &asked);
         let event = self.event(caller, facts, &asked, permitted.as_ref().ok());
         let (mut judgement, matched) = self.glance(event, facts);
-        let vetted = permitted.and_then(|p| self.vet(p, &mut judgement, &matched, lifts.is_some()));
-        let concluded = self.conclude(caller, facts, &judgement, vetted, (asked.len(), lifts));
+        let vetted = permitted.and_then(|p| self.vet(p, &mut judgement, &matched, before));
+        let concluded = self.conclude(caller, facts, &judgement, vetted, (asked.len(), before));
         let concluded = self.foresee_ledger(caller, concluded)?;
         let owner = facts.owner == caller.request.value.requester;
         Ok(told(concluded, owner))

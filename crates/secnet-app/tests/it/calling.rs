@@ -33,6 +33,7 @@ async fn parts_of_a_call_that_do_not_belong_together_are_refused() {
         purpose: Purpose::Treatment,
         scope: wide,
         salt: world.salt(),
+        proof_for: None,
     };
     let too_wide = resigned(&call, &bo.key, |request| request.detail = wide.commitment());
     let no_key = b"not a key".to_vec();

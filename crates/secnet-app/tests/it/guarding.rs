@@ -11,7 +11,7 @@ use crate::world::{HOUR, World, released};
 const MINUTE: u64 = 60_000;
 
 /// Ada grants Bo any number of treatment uses at this price.
-async fn granted_without_count(world: &mut World, price: u64) -> GrantId {
+pub(crate) async fn granted_without_count(world: &mut World, price: u64) -> GrantId {
     let detail = world.detail(None);
     let (grant, wraps) = world.grant(&detail, price);
     let grant = Grant { uses: None, ..grant };
@@ -21,7 +21,12 @@ async fn granted_without_count(world: &mut World, price: u64) -> GrantId {
     Pdc::grant_made_by(&command).unwrap()
 }
 
-async fn install(world: &World, action: RuleAction, condition: Condition, simulate: bool) -> Rule {
+pub(crate) async fn install(
+    world: &World,
+    action: RuleAction,
+    condition: Condition,
+    simulate: bool,
+) -> Rule {
     let expires = world.clock_now().plus_ms(500 * HOUR);
     let rule = Rule::new(action, vec![condition], RuleScope::ALL, expires).unwrap();
     let name = EntryName::new(EntryKind::Rule, &[], &rule.id().0);

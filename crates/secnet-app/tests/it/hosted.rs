@@ -116,6 +116,7 @@ pub(crate) fn call(
         purpose: Purpose::Treatment,
         scope: Scope { fields: fields.map(set), ..Scope::default() },
         salt: world.salt(),
+        proof_for: None,
     };
     let request: Signed<AccessRequest> = Signed::parse(&call.request).unwrap();
     let request = AccessRequest { detail: detail.commitment(), ..request.value };

@@ -300,7 +300,8 @@ impl World {
         let receiving = SealKeyPair::generate(&mut self.rng);
         let receiving_key = receiving.public.to_bytes().to_vec();
         let scope = Scope { labels, ..Scope::default() };
-        let detail = RequestDetail { action: Action::Read, purpose, scope, salt: self.salt() };
+        let (salt, proof_for) = (self.salt(), None);
+        let detail = RequestDetail { action: Action::Read, purpose, scope, salt, proof_for };
         let mut id = [0; 16];
         self.rng.fill_bytes(&mut id);
         let request = AccessRequest {

@@ -49,7 +49,7 @@ pub(crate) struct AccessBody {
 #[utoipa::path(post, path = "/v1/access", tag = "access", request_body = AccessBody, responses(
     (status = 200, description = "Allowed, and paid.", body = Released),
     (status = 202, description = "Held: send the same request again when the owner has answered.", body = Refused),
-    (status = 403, description = "Denied, or made by another key than the call.", body = Problem, content_type = "application/problem+json"),
+    (status = 403, description = "Denied, for good or until a fresh proof (`step-up`); or made by another key than the call.", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "There is nothing that the caller may know of, whether it exists or not.", body = Problem, content_type = "application/problem+json"),
     (status = 409, description = "The request is over, or its id was used for another one.", body = Problem, content_type = "application/problem+json"),
 ))]
@@ -77,7 +77,7 @@ pub(crate) async fn access(
             let answer = (StatusCode::ACCEPTED, JsonAnswer(refused)).into_response();
             Ok(decided(answer, "hold", reason))
         }
-        Outcome::Denied(refusal) => Err(Problem::refused(Refused::from(&*refusal))),
+        Outcome::Denied(refusal) => Err(Problem::refused(&refusal)),
         Outcome::NotVisible => Err(Problem::not_visible()),
     }
 }

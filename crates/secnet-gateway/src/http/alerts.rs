@@ -40,9 +40,7 @@ fn alert_of(effect: &Effect, index: u64, event: &Event) -> Option<Value> {
     };
     let (kind, reason, answer_by) = match verdict {
         Verdict::Hold { reason, answer_by } => ("held", *reason, Some(answer_by.to_string())),
-        Verdict::Deny { reason: reason @ (ReasonClass::Guard | ReasonClass::Rule) } => {
-            ("stopped", *reason, None)
-        }
+        Verdict::Deny { reason } if reason.is_behaviour() => ("stopped", *reason, None),
         Verdict::Deny { reason: reason @ ReasonClass::Fault } => ("broken", *reason, None),
         Verdict::Allow { .. } | Verdict::Deny { .. } => return None,
     };

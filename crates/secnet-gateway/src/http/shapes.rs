@@ -14,7 +14,7 @@ pub(crate) struct Refused {
     /// The decision's id; absent if it was only counted, because the caller had been refused so often.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decision: Option<String>,
-    /// `consent`, `terms`, `rule`, `guard`, `fault` or `funds`.
+    /// `consent`, `terms`, `rule`, `guard`, `fault`, `funds` or `step-up`.
     pub reason: String,
     /// What to do.
     pub remedy: String,

@@ -49,7 +49,7 @@ pub(crate) fn step(guard: &mut Guard, event: &Event) -> GuardVerdict {
     let verdict = guard.model().vet(&PermittedUse::default(), &facts, &[]);
     let observed = match verdict.outcome {
         Outcome::Allow { .. } => Observed::Allowed,
-        Outcome::Hold => Observed::Held,
+        Outcome::StepUp | Outcome::Hold => Observed::Held,
         Outcome::Deny => Observed::Denied,
     };
     guard.observe(event, observed);
@@ -133,11 +133,13 @@ pub(crate) fn rule() -> impl Strategy<Value = Rule> {
 pub(crate) fn permitted() -> impl Strategy<Value = PermittedUse> {
     let all = [Obligation::NotifyOwner, Obligation::Review, Obligation::OnlyGrantedFields];
     let obligations = prop::sample::subsequence(all.to_vec(), 0..=3);
-    (obligations, any::<bool>(), any::<bool>()).prop_map(|(obligations, emergency, released)| {
+    let flags = any::<(bool, bool, bool)>();
+    (obligations, flags).prop_map(|(obligations, (emergency, released_by_owner, proved_anew))| {
         PermittedUse {
             obligations: obligations.into_iter().collect(),
             emergency,
-            released_by_owner: released,
+            released_by_owner,
+            proved_anew,
         }
     })
 }

@@ -1,6 +1,9 @@
 use proptest::prelude::*;
 use secnet_guard::{Explanation, Model, Outcome, PermittedUse, Signal, explain};
-use secnet_types::{Feature, FeatureKind, FeatureValue, FeatureVector, Obligation, RuleSet};
+use secnet_types::{
+    Condition, Feature, FeatureKind, FeatureValue, FeatureVector, Obligation, Rule, RuleAction,
+    RuleScope, RuleSet, Timestamp,
+};
 
 use crate::common::{context, facts, permitted, rule};
 
@@ -106,5 +109,35 @@ proptest! {
         if let Some(notice) = verdict.notice() {
             prop_assert!(!notice.to_string().contains(|c: char| c.is_ascii_digit()));
         }
+    }
+}
+
+/// A rule with this action that matches each of these facts.
+fn always(action: RuleAction) -> Rule {
+    let condition = Condition::at_least(Feature::RequestsLastMinute, 1).unwrap();
+    Rule::new(action, vec![condition], RuleScope::ALL, Timestamp::MAX).unwrap()
+}
+
+proptest! {
+    #[test]
+    fn a_fresh_proof_satisfies_what_steps_up_and_nothing_else(
+        facts in facts(),
+        others in prop::collection::vec(rule(), 0..6),
+        mut permitted in permitted(),
+    ) {
+        let facts = apply(&facts, Feature::RequestsLastMinute, &FeatureValue::Number(1));
+        let others: Vec<Rule> =
+            others.into_iter().filter(|rule| rule.action() != RuleAction::StepUp).collect();
+        let without = RuleSet::new(others.clone()).unwrap();
+        let with = RuleSet::new(others.into_iter().chain([always(RuleAction::StepUp)])).unwrap();
+        let model = Model::default();
+        permitted.proved_anew = true;
+        let proved = severity(&model, &permitted, &facts, &with);
+        prop_assert_eq!(proved, severity(&model, &permitted, &facts, &without));
+        permitted.proved_anew = false;
+        let unproved = severity(&model, &permitted, &facts, &with);
+        let lifted = permitted.emergency || permitted.released_by_owner;
+        let least = if lifted { 0 } else { Outcome::StepUp.severity() };
+        prop_assert_eq!(unproved, proved.max(least));
     }
 }

@@ -29,7 +29,8 @@ impl World {
         let (id, own) = (actor.id, Arc::clone(&actor.sealing));
         let receiving = Arc::new(SealKeyPair::from_seed(self.chance.bytes()));
         let key = receiving.public.to_bytes().to_vec();
-        let detail = RequestDetail { action: Action::Read, purpose, scope, salt: self.salt() };
+        let (salt, proof_for) = (self.salt(), None);
+        let detail = RequestDetail { action: Action::Read, purpose, scope, salt, proof_for };
         let request = AccessRequest {
             network: self.cast.genesis.network(),
             requester: id,

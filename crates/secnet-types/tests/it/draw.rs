@@ -192,7 +192,7 @@ fields! {
     DenialSummary { requester, from, until, count, requests, dataset }
     Review { requester, request, finding }
     AccessRequest { network, requester, dataset, id, expires, max_price, receiving_key, detail }
-    RequestDetail { action, purpose, scope, salt }
+    RequestDetail { action, purpose, scope, salt, proof_for }
     Scope { records, kinds, categories, labels, period, fields }
     RecordMeta { id, kind, category, labels, period }
     Beneficiary { member, share }

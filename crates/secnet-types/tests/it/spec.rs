@@ -100,7 +100,7 @@ fn encoding_shows_ids() {
 fn encoding_shows_a_commitment_amounts_and_times() {
     let scope = Scope { categories: Some([Category::Laboratory].into()), ..Scope::default() };
     let (action, purpose) = (Action::Read, Purpose::Treatment);
-    let detail = RequestDetail { action, purpose, scope, salt: [0x33; 32] };
+    let detail = RequestDetail { action, purpose, scope, salt: [0x33; 32], proof_for: None };
     shows(ENCODING, "## 5. Commitments", "\n    data ", &encode(&detail));
     shows(ENCODING, "## 5. Commitments", "\n    commit ", &detail.commitment().0);
     for (amount, text) in [(2_500_000, "2.5"), (1, "0.000001"), (3_000_000, "3")] {

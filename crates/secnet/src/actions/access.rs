@@ -4,8 +4,8 @@ use secnet_app::{AccessCall, Delivery, Door, Outcome, Pdc, Reader};
 use secnet_crypto::{SealKeyPair, Zeroizing};
 use secnet_lock::{GrantBinding, Grantee};
 use secnet_types::{
-    AccessRequest, Action, Amount, DatasetId, Digest, Grant, NetworkId, Party, Purpose, RecordMeta,
-    RequestDetail, RequestId, Scope, Signed, Timestamp, encode,
+    AccessRequest, Action, Amount, DatasetId, DecisionId, Digest, Grant, NetworkId, Party, Purpose,
+    RecordMeta, RequestDetail, RequestId, Scope, Signed, Timestamp, encode,
 };
 
 use crate::failure::Failure;
@@ -27,6 +27,15 @@ pub(crate) struct Wanted {
     pub scope: Scope,
     pub max_price: Amount,
     pub id: RequestId,
+    /// The decision that a fresh proof of who asks is for, if it is one.
+    pub proof_for: Option<DecisionId>,
+}
+
+impl Wanted {
+    /// The same once more, as the fresh proof that a decision asked for.
+    pub(crate) fn proving(self, decision: DecisionId) -> Self {
+        Self { id: RequestId::proving(decision), proof_for: Some(decision), ..self }
+    }
 }
 
 /// Make the call that a request is, with the key its answer is sealed to.
@@ -60,6 +69,7 @@ pub(crate) fn request_to(
         purpose: wanted.purpose,
         scope: wanted.scope.clone(),
         salt: random(),
+        proof_for: wanted.proof_for,
     };
     let request = AccessRequest {
         network,

@@ -31,7 +31,7 @@ fn problem(status: u16, problem: &Value) -> Failure {
     let code = word("code").unwrap_or("bad-answer").to_owned();
     let reason = problem.pointer("/refusal/reason").and_then(Value::as_str);
     let exit = match (status, code.as_str(), reason) {
-        (_, _, Some("guard" | "rule")) => Exit::Held,
+        (_, _, Some("guard" | "rule" | "step-up")) => Exit::Held,
         (_, "insufficient-funds", _) | (_, _, Some("funds")) => Exit::Funds,
         (_, "elsewhere", _) => Exit::Unreachable,
         (401 | 403 | 404, ..) => Exit::Denied,
@@ -70,6 +70,7 @@ mod tests {
         };
         assert_eq!(refused("consent").exit, Exit::Denied);
         assert_eq!(refused("guard").exit, Exit::Held);
+        assert_eq!(refused("step-up").exit, Exit::Held);
         assert_eq!(refused("funds").exit, Exit::Funds);
         assert!(
             refused("consent").decided.is_some()

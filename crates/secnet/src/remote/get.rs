@@ -11,7 +11,8 @@ use secnet_lock::{
     ReceivedShares, RecordEntry, ReleaseContext, ReleasedShares,
 };
 use secnet_types::{
-    Amount, DatasetId, DecisionId, Digest, Effect, Genesis, Receipt, RequestId, Verdict,
+    Amount, DatasetId, DecisionId, Digest, Effect, Genesis, ReasonClass, Receipt, RequestId,
+    Verdict,
 };
 use serde_json::{Value, json};
 
@@ -28,6 +29,8 @@ pub(crate) enum Got {
     Released(Released),
     /// It was held: sent again when the owner has answered.
     Held { receipt: Vec<u8>, decision: String, reason: String, remedy: String },
+    /// It was refused, with this answer, until a fresh proof of who asks: in the words of the ledger, not of the node alone.
+    ToProve { decision: DecisionId, failure: Failure },
     /// Printed as a curl command.
     Printed,
 }
@@ -82,7 +85,12 @@ pub(crate) async fn get(
             // Only a recorded denial ends a request, or a hold that was refused. Whatever else is refused, such as this very
             // call, may be about one that was paid, which nothing but the key that is kept opens.
             if let Some(said) = failure.decided.take() {
-                match Proof::of(&said.receipt, &genesis, who, id)?.verdict {
+                let proof = Proof::of(&said.receipt, &genesis, who, id)?;
+                match proof.verdict {
+                    Verdict::Deny { reason: ReasonClass::StepUp } => {
+                        kept::forget(remote, who, id)?;
+                        return Ok(Got::ToProve { decision: proof.decision, failure });
+                    }
                     Verdict::Deny { .. } | Verdict::Hold { .. } => kept::forget(remote, who, id)?,
                     Verdict::Allow { .. } => return Err(no_proof()),
                 }

@@ -150,6 +150,7 @@ impl Made {
             scope: actions::scope_of(&[self.category], Labels::NONE),
             max_price: Amount::ZERO,
             id: actions::fresh_request(),
+            proof_for: None,
         };
         let (outcome, _) = actions::get(node, &self.cast.attacker, &wanted, |_, _| ()).await?;
         if matches!(outcome, Outcome::Denied(_)) {

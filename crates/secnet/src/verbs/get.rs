@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use secnet_types::{Action, Amount, Category, DatasetId, Label, Purpose, RecordId, RequestId};
+use secnet_types::{
+    Action, Amount, Category, DatasetId, DecisionId, Label, Purpose, ReasonClass, RecordId,
+    RequestId,
+};
 use serde_json::json;
 
 use super::foreseen;
@@ -56,6 +59,10 @@ pub(crate) struct GetArgs {
     /// Sign with the session key; see `id session`.
     #[arg(long)]
     session: bool,
+    /// If a fresh proof of who asks is wanted, give it: ask once more, signed with the member's own key. The passphrase is asked
+    /// for again, if it is not in a file.
+    #[arg(long, conflicts_with = "request")]
+    step_up: bool,
     /// The most to pay.
     #[arg(long, default_value = "0", value_name = "AMOUNT")]
     max_price: Amount,
@@ -100,6 +107,7 @@ impl GetArgs {
             scope,
             max_price: self.max_price,
             id: actions::fresh_request(),
+            proof_for: None,
         }))
     }
 }
@@ -130,16 +138,40 @@ pub(crate) async fn run(
         bar.set_position(done);
     };
     let answered = match &wanted {
-        Some(wanted) => actions::get(node, &requester, wanted, progress).await,
-        None => actions::get_again(node, &requester, id, progress).await,
+        Some(wanted) => actions::get(node, &requester, wanted, &progress).await,
+        None => actions::get_again(node, &requester, id, &progress).await,
+    };
+    let answered = answered.map_err(|failure| failure.request(id))?;
+    let (requester, id, answered) = match (to_prove(&answered.0), wanted) {
+        (Some(decision), Some(wanted)) if args.step_up => {
+            let own = node.keystore.open(&args.requester, &globals.passphrase_of(&globals.dir)?)?;
+            let wanted = wanted.proving(decision);
+            let again = actions::get(node, &own, &wanted, &progress).await;
+            (own, wanted.id, again.map_err(|failure| failure.request(wanted.id))?)
+        }
+        _ => (requester, id, answered),
     };
     bar.finish_and_clear();
-    let told = match answered {
-        Ok(answered) => tell(out, &args, id, &answered),
-        Err(failure) => Err(failure),
-    };
-    told.map_err(|failure| failure.request(id))?;
+    tell(out, &args, id, &answered).map_err(|failure| failure.request(id))?;
     actions::collected(node, &requester, id)
+}
+
+/// The decision that asks for a fresh proof of who asks, if that is what came of the request.
+fn to_prove(outcome: &Outcome) -> Option<DecisionId> {
+    match outcome {
+        Outcome::Denied(refusal) if refusal.class == ReasonClass::StepUp => refusal.decision,
+        _ => None,
+    }
+}
+
+/// What to do about a refusal that is no hold.
+fn then_do(failure: Failure) -> Failure {
+    if failure.code != "step-up" {
+        return failure;
+    }
+    let said = failure.hint.as_deref().unwrap_or_default();
+    let hint = format!("{said}; the same command with --step-up does it");
+    failure.hint(hint)
 }
 
 /// Write down or print what came. Whatever goes wrong, the request can be sent again.
@@ -166,7 +198,7 @@ fn tell(
                 show::recorded(refusal),
                 args.requester
             )),
-            _ => failure,
+            _ => then_do(failure),
         });
     }
     let (decision, price, fields, nodes) = match outcome {
@@ -223,7 +255,19 @@ pub(crate) async fn run_remote(
         return foresee_remote(&remote, out, &requester, wanted.as_ref()).await;
     }
     let got = remote::get(&remote, &requester, id, wanted.as_ref()).await;
-    match got.map_err(|failure| failure.request(id))? {
+    let got = got.map_err(|failure| failure.request(id))?;
+    let (requester, id, got) = match (got, wanted) {
+        (Got::ToProve { decision, .. }, Some(wanted)) if args.step_up => {
+            let (keystore, passphrase) = args.remote.keys(globals)?;
+            let own = keystore.open(&args.requester, &passphrase)?;
+            let wanted = wanted.proving(decision);
+            let got = remote::get(&remote, &own, wanted.id, Some(&wanted)).await;
+            (own, wanted.id, got.map_err(|failure| failure.request(wanted.id))?)
+        }
+        (got, _) => (requester, id, got),
+    };
+    match got {
+        Got::ToProve { failure, .. } => Err(then_do(failure).request(id)),
         Got::Printed => {
             out.say(&format!(
                 "what it is answered opens with: secnet get --as {} --request {id} --url ...",

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::serving::Up;
 use crate::support::Place;
 
 const RULE: &str = "@action(\"hold\")\nforbid (principal, action, resource)\nwhen { context has requests_last_minute && context.requests_last_minute > 5 };\n";
@@ -299,4 +300,46 @@ fn an_exported_rule_finds_in_the_log_what_the_rule_matches() {
     {
         assert!(yaml.contains(part), "{part} in {yaml}");
     }
+}
+
+/// Dr. Bo may use one dataset for operations, and a rule on that is put in force.
+fn enforced(place: &Place, action: &str, dataset: &str) {
+    let rule = format!(
+        "@action(\"{action}\")\nforbid (principal, action, resource == Dataset::\"{dataset}\")\nwhen {{ context has purpose && [\"operations\"].contains(context.purpose) }};\n"
+    );
+    std::fs::write(place.path("rule.cedar"), rule).unwrap();
+    let grant = ["grant", dataset, "--as", "ada", "--to", "dr-bo", "--purpose", "operations"];
+    place.json(&[&grant[..], &["--price", "0"]].concat());
+    let offered = place.json(&["rules", "publish", "rule.cedar", "--as", "city-hospital"]);
+    let rule = text(&offered["rule"]);
+    place.json(&["rules", "buy", rule]);
+    place.json(&["rules", "install", rule]);
+}
+
+#[test]
+fn a_rule_that_steps_up_is_satisfied_in_a_folder_and_at_a_node() {
+    let place = Place::demo();
+    let dataset = place.dataset();
+    enforced(&place, "step-up", &dataset);
+    place.json(&["id", "session", "dr-bo", "--limit", "1"]);
+    let record = place.plain_records(&dataset).pop().unwrap();
+    let read = ["get", &dataset, "--as", "dr-bo", "--purpose", "operations", "--record", &record];
+    let get = |more: &[&str]| place.run(&[&read[..], more, &["--json"]].concat());
+    let foreseen = get(&["--dry-run"]).ok().json();
+    assert_eq!(foreseen["decision"]["reason"], "step-up", "{foreseen}");
+    let satisfied = |there: &[&str]| {
+        for by in [&["--session"][..], &[]] {
+            let refused = get(&[there, by].concat());
+            let error = refused.error();
+            assert_eq!((refused.code, text(&error["code"])), (4, "step-up"), "{refused:?}");
+            assert!(text(&error["hint"]).contains("--step-up"), "{error}");
+            let got = get(&[there, by, &["--step-up"]].concat()).ok().json();
+            assert_eq!(got["records"].as_array().unwrap().len(), 1);
+        }
+    };
+    satisfied(&[]);
+    let up = Up::start(&place, &[]);
+    satisfied(&["--url", &up.url()]);
+    assert_eq!(up.stop(), 0);
+    place.run(&["fsck"]).ok();
 }

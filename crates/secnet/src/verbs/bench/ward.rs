@@ -78,6 +78,7 @@ impl<'a> Ward<'a> {
             scope: Scope { records: Some(BTreeSet::from([record])), ..Scope::default() },
             max_price: Amount::ZERO,
             id: actions::fresh_request(),
+            proof_for: None,
         };
         let receiving = receiving.to_bytes().to_vec();
         Ok(actions::request_to(

@@ -163,6 +163,7 @@ impl Story<'_> {
             scope,
             max_price: Amount(Amount::MICROS),
             id: actions::fresh_request(),
+            proof_for: None,
         }
     }
 

@@ -146,6 +146,7 @@ impl World {
             },
             max_price: Amount::ZERO,
             id,
+            proof_for: None,
         };
         let receiving = doctor.receiving.public.to_bytes().to_vec();
         (

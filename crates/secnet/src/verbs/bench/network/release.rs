@@ -58,6 +58,7 @@ pub(super) async fn run(place: &Place, out: Output) -> Result<Vec<Row>, Failure>
         scope: actions::scope_of(&[Category::Laboratory], Labels::NONE),
         max_price: PRICE,
         id: actions::fresh_request(),
+        proof_for: None,
     };
     let first = remote::get(&remote, &doctor, wanted.id, Some(&wanted)).await?;
     let records = nodes_and_records(&first)?.1;
@@ -99,6 +100,8 @@ pub(super) async fn run(place: &Place, out: Output) -> Result<Vec<Row>, Failure>
 fn nodes_and_records(got: &Got) -> Result<(usize, usize), Failure> {
     match got {
         Got::Released(released) => Ok((released.nodes, released.records.len())),
-        Got::Held { .. } | Got::Printed => Err(wrong("a use was not released")),
+        Got::Held { .. } | Got::ToProve { .. } | Got::Printed => {
+            Err(wrong("a use was not released"))
+        }
     }
 }
