@@ -56,6 +56,8 @@ pub struct Refusal {
     pub class: ReasonClass,
     /// What to do.
     pub remedy: String,
+    /// Seconds after which to ask again, if that is what to do.
+    pub wait_s: Option<u32>,
     /// Proof that it was decided and recorded.
     pub receipt: Receipt,
 }
@@ -118,8 +120,9 @@ impl Pdc {
         let asked = self.asked(caller, facts)?;
         let permitted = permit(facts, &asked); //                                   4  -> Permitted
         let event = self.event(caller, facts, &asked, permitted.as_ref().ok());
-        let (mut judgement, matched) = self.judge(event, facts);
-        let vetted = permitted.and_then(|p| self.vet(p, &mut judgement, &matched, before)); //   5  -> Vetted
+        let use_ = permitted.as_ref().ok().map(|permitted| permitted.as_use(before));
+        let (mut judgement, verdict) = self.judge(event, facts, use_.as_ref());
+        let vetted = permitted.and_then(|p| p.vetted(&mut judgement, verdict)); //  5  -> Vetted
         let concluded = self.conclude(caller, facts, &judgement, vetted, (asked.len(), before)); // 6
         let (concluded, committed) = self.record(caller, concluded).await?; //      7, 8  ordered and applied
         self.learn(&judgement, &concluded).await;
@@ -358,6 +361,7 @@ impl Pdc {
         let objection = Objection {
             class,
             hold: false,
+            wait_s: None,
             reasons: vec![format!("the ledger refused: {rejection}")],
             remedy: rejection.hint().to_owned(),
         };
@@ -389,9 +393,9 @@ impl Pdc {
         match concluded.objection {
             Some(objection) => {
                 let decision = receipt_decision(&receipt)?;
-                let refusal =
-                    Refusal { decision, class: objection.class, remedy: objection.remedy, receipt };
-                Ok(if objection.hold {
+                let Objection { class, remedy, wait_s, hold, .. } = objection;
+                let refusal = Refusal { decision, class, remedy, wait_s, receipt };
+                Ok(if hold {
                     Outcome::Held(Box::new(refusal))
                 } else {
                     Outcome::Denied(Box::new(refusal))
@@ -473,6 +477,7 @@ impl Pdc {
             decision: Some(before.id),
             class,
             remedy: record.remedy.clone(),
+            wait_s: record.wait_left(class, self.now()),
             receipt: receipt.clone(),
         };
         match before.verdict {

@@ -120,7 +120,10 @@ impl Pdc {
     pub(crate) async fn learn(&self, judgement: &Judgement, concluded: &Concluded) {
         let observed = match concluded.decision.verdict {
             Verdict::Allow { .. } => Observed::Allowed,
-            Verdict::Hold { .. } | Verdict::Deny { reason: ReasonClass::StepUp } => Observed::Held,
+            Verdict::Hold { .. }
+            | Verdict::Deny { reason: ReasonClass::StepUp | ReasonClass::Throttle } => {
+                Observed::Held
+            }
             Verdict::Deny { .. } => Observed::Denied,
         };
         let due = {

@@ -3,8 +3,8 @@
 
 use minicbor::{Decode, Encode};
 use secnet_types::{
-    Amount, DatasetId, DecisionId, DecodeError, Digest, GrantId, MemberId, Obligation, RecordId,
-    RequestDetail, RequestId, Timestamp, decode, encode,
+    Amount, DatasetId, DecisionId, DecodeError, Digest, GrantId, MemberId, Obligation, ReasonClass,
+    RecordId, RequestDetail, RequestId, Timestamp, decode, encode,
 };
 use std::collections::BTreeSet;
 
@@ -108,6 +108,15 @@ impl FactsRecord {
     #[must_use]
     pub fn policy_commitment(&self) -> Digest {
         Digest::commit(&self.salt, &self.policy.0)
+    }
+
+    /// Seconds that a throttled requester still has to wait; none if it is not that, or it has.
+    pub(crate) fn wait_left(&self, class: ReasonClass, now: Timestamp) -> Option<u32> {
+        let features = decode("features", &self.features, MAX_FACTS_BYTES);
+        let features = features.ok().filter(|_| class == ReasonClass::Throttle)?;
+        let until = self.time.plus_ms(u64::from(secnet_guard::wait_from(&features)) * 1000);
+        let left = until.since_ms(now).div_ceil(1000);
+        u32::try_from(left).ok().filter(|left| *left > 0)
     }
 
     pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {

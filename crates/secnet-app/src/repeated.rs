@@ -129,9 +129,10 @@ impl Pdc {
                 *obligations == facts.obligations
             }
             (Outcome::Hold, Verdict::Hold { reason, .. })
-            | (Outcome::StepUp | Outcome::Deny, Verdict::Deny { reason }) => {
-                verdict.notice().map_or(ReasonClass::Guard, |notice| notice.class) == *reason
-            }
+            | (
+                Outcome::StepUp | Outcome::Throttle { .. } | Outcome::Deny,
+                Verdict::Deny { reason },
+            ) => verdict.notice().map_or(ReasonClass::Guard, |notice| notice.class) == *reason,
             _ => false,
         };
         let reasons: Vec<String> = verdict.reasons.iter().map(ToString::to_string).collect();

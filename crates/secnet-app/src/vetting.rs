@@ -9,7 +9,7 @@ use secnet_policy::{
 };
 use secnet_types::{
     Amount, Digest, Feature, FeatureVector, Labels, MemberId, Obligation, ReasonClass, RecordId,
-    RecordMeta, RuleMatch,
+    RecordMeta, RuleAction,
 };
 use std::collections::BTreeSet;
 
@@ -55,6 +55,8 @@ pub(crate) struct Objection {
     pub class: ReasonClass,
     /// Wait for the owner's answer instead of refusing.
     pub hold: bool,
+    /// Refused until so many seconds have passed.
+    pub wait_s: Option<u32>,
     /// For the owner.
     pub reasons: Vec<String>,
     /// For the requester.
@@ -72,6 +74,8 @@ pub(crate) struct Judgement {
     pub reasons: Vec<String>,
     /// What rules and models that only watch would have done.
     pub watched: Vec<String>,
+    /// Did a rule match that slows down?
+    pub throttled: bool,
     /// What the learnt models in force say.
     pub learnt: Vec<Opinion>,
     /// What those that only watch say.
@@ -86,6 +90,7 @@ pub(crate) fn permit(facts: &Facts, asked: &[&RecordMeta]) -> Result<Permitted, 
         return Err(Objection {
             class: ReasonClass::Consent,
             hold: false,
+            wait_s: None,
             reasons: vec!["the dataset is withdrawn or erased".into()],
             remedy: secnet_policy::Remedy::AskOwner.as_str().to_owned(),
         });
@@ -114,6 +119,7 @@ fn fault(message: &str) -> Objection {
     Objection {
         class: ReasonClass::Fault,
         hold: true,
+        wait_s: None,
         reasons: vec![format!("policy could not be evaluated: {message}")],
         remedy: secnet_policy::Remedy::Later.as_str().to_owned(),
     }
@@ -129,7 +135,13 @@ fn refused(consent: &CompiledConsent, question: &Question, asked: &[&RecordMeta]
     };
     let reason = told(Audience::Owner)
         .map_or_else(|| "no record matches what was asked for".to_owned(), |full| full.to_string());
-    Objection { class, hold: false, reasons: vec![reason], remedy: remedy.as_str().to_owned() }
+    Objection {
+        class,
+        hold: false,
+        wait_s: None,
+        reasons: vec![reason],
+        remedy: remedy.as_str().to_owned(),
+    }
 }
 
 /// Only fields may be handed over, and the records are too large to cut these out.
@@ -137,6 +149,7 @@ fn not_to_cut(why: &str) -> Objection {
     Objection {
         class: ReasonClass::Consent,
         hold: false,
+        wait_s: None,
         reasons: vec![format!("only fields of the records are permitted: {why}")],
         remedy: "ask for fewer or smaller records at once".into(),
     }
@@ -168,53 +181,40 @@ impl Pdc {
         }
     }
 
-    /// Rules and guard look at the features of the request as it was asked. It counts towards the requester's pace from
-    /// this moment, so that requests made at once see each other; what became of it is learnt later.
-    pub(crate) fn judge(&self, event: Event, facts: &Facts) -> (Judgement, Vec<RuleMatch>) {
+    /// Rules and guard look at the features of the request as it was asked, and at what policy permits of it. It counts towards
+    /// the requester's pace from this moment, so that requests made at once see each other, and so does a wait that begins or is
+    /// over; what became of it is learnt later.
+    pub(crate) fn judge(
+        &self,
+        event: Event,
+        facts: &Facts,
+        permitted: Option<&PermittedUse>,
+    ) -> (Judgement, Option<GuardVerdict>) {
         let mut learning = self.learning.lock();
-        let judged = judged(&learning.guard, event, facts, self.member);
-        learning.guard.arrive(&judged.0.event);
-        judged
+        let (judgement, verdict) = judged(&learning.guard, event, facts, permitted, self.member);
+        let (guard, event) = (&mut learning.guard, &judgement.event);
+        guard.arrive(event);
+        // What goes ahead in an emergency, or on the owner's word, has not waited.
+        let ordinary = permitted.is_some_and(|use_| !use_.emergency && !use_.released_by_owner);
+        match verdict.as_ref().map(|verdict| &verdict.outcome) {
+            Some(GuardOutcome::Throttle { .. }) => guard.throttle(event),
+            Some(GuardOutcome::Allow { .. }) if ordinary && judgement.throttled => {
+                guard.waited(event);
+            }
+            _ => {}
+        }
+        drop(learning);
+        (judgement, verdict)
     }
 
     /// The same, of a request that is only previewed: it leaves no trace.
-    pub(crate) fn glance(&self, event: Event, facts: &Facts) -> (Judgement, Vec<RuleMatch>) {
-        judged(&self.learning.lock().guard, event, facts, self.member)
-    }
-
-    /// Step 5. The outcome is the permitted use, a hold, or a denial, if only until a fresh proof: nothing the guard says adds a record.
-    pub(crate) fn vet(
+    pub(crate) fn glance(
         &self,
-        permitted: Permitted,
-        judgement: &mut Judgement,
-        matched: &[RuleMatch],
-        before: Before,
-    ) -> Result<Vetted, Objection> {
-        let Permitted { grant, records } = permitted;
-        let use_ = PermittedUse {
-            obligations: grant.obligations(),
-            emergency: grant.emergency,
-            released_by_owner: before.lifts.is_some(),
-            proved_anew: before.proves.is_some(),
-        };
-        let (features, learnt) = (&judgement.features, &judgement.learnt);
-        let verdict: GuardVerdict =
-            self.learning.lock().guard.model().vet_with(&use_, features, matched, learnt);
-        judgement.reasons = verdict.reasons.iter().map(ToString::to_string).collect();
-        match &verdict.outcome {
-            GuardOutcome::Allow { obligations } => {
-                Ok(Vetted { grant, records, obligations: obligations.clone() })
-            }
-            stopped => {
-                let notice = verdict.notice();
-                Err(Objection {
-                    class: notice.map_or(ReasonClass::Guard, |notice| notice.class),
-                    hold: *stopped == GuardOutcome::Hold,
-                    reasons: judgement.reasons.clone(),
-                    remedy: notice.map(|notice| notice.to_string()).unwrap_or_default(),
-                })
-            }
-        }
+        event: Event,
+        facts: &Facts,
+        permitted: Option<&PermittedUse>,
+    ) -> (Judgement, Option<GuardVerdict>) {
+        judged(&self.learning.lock().guard, event, facts, permitted, self.member)
     }
 }
 
@@ -228,6 +228,45 @@ impl Judgement {
     }
 }
 
+impl Permitted {
+    /// What the guard is asked about, given what was decided before.
+    pub(crate) fn as_use(&self, before: Before) -> PermittedUse {
+        PermittedUse {
+            obligations: self.grant.obligations(),
+            emergency: self.grant.emergency,
+            released_by_owner: before.lifts.is_some(),
+            proved_anew: before.proves.is_some(),
+        }
+    }
+
+    /// Step 5. The outcome is the permitted use, a hold, or a denial, if only until a fresh proof or for a while: nothing the
+    /// guard says adds a record. What it was not asked about is not vetted.
+    pub(crate) fn vetted(
+        self,
+        judgement: &mut Judgement,
+        verdict: Option<GuardVerdict>,
+    ) -> Result<Vetted, Objection> {
+        let Some(verdict) = verdict else { return Err(fault("the guard was not asked")) };
+        judgement.reasons = verdict.reasons.iter().map(ToString::to_string).collect();
+        let notice = verdict.notice();
+        let (hold, wait_s) = match verdict.outcome {
+            GuardOutcome::Allow { obligations } => {
+                return Ok(Vetted { grant: self.grant, records: self.records, obligations });
+            }
+            GuardOutcome::Hold => (true, None),
+            GuardOutcome::Throttle { wait_s } => (false, Some(wait_s)),
+            GuardOutcome::StepUp | GuardOutcome::Deny => (false, None),
+        };
+        Err(Objection {
+            class: notice.map_or(ReasonClass::Guard, |notice| notice.class),
+            hold,
+            wait_s,
+            reasons: judgement.reasons.clone(),
+            remedy: notice.map(|notice| notice.to_string()).unwrap_or_default(),
+        })
+    }
+}
+
 /// Is the use one that learnt models have no say in: an owner's of her own data, or this data centre's?
 pub(crate) fn is_spared(requester: MemberId, owner: MemberId, pdc: MemberId) -> bool {
     requester == owner || requester == pdc
@@ -237,12 +276,13 @@ fn judged(
     guard: &Guard,
     event: Event,
     facts: &Facts,
+    permitted: Option<&PermittedUse>,
     pdc: MemberId,
-) -> (Judgement, Vec<RuleMatch>) {
+) -> (Judgement, Option<GuardVerdict>) {
     let features = guard.features(&event);
     let context = event.rule_context(&facts.parties);
     let rules = facts.grounds.as_ref().ok().map(|grounds| &grounds.rules);
-    let matched = rules.map(|rules| rules.acting.matches(&features, &context));
+    let matched = rules.map(|rules| rules.acting.matches(&features, &context)).unwrap_or_default();
     let mut watched = rules.map(|rules| rules.watched(&features, &context)).unwrap_or_default();
     let nobody = Panel::empty();
     let asked = rules.filter(|_| !is_spared(event.requester, facts.owner, pdc));
@@ -251,17 +291,21 @@ fn judged(
     watched.extend(watchers.iter().filter(|opinion| opinion.holds).map(|opinion| {
         format!("the learnt model {}, which only watches, would have held it", opinion.model)
     }));
+    let learnt = panel.opinions(&features);
+    let verdict = permitted.map(|use_| guard.model().vet_with(use_, &features, &matched, &learnt));
+    let score = || guard.model().assess(&features).score;
     let judgement = Judgement {
-        score: guard.model().assess(&features).score.points(),
+        score: verdict.as_ref().map_or_else(score, |verdict| verdict.score).points(),
         rules: rules.map_or(Digest::ZERO, |rules| rules.acting.digest()),
         model: panel.digest(guard.model().digest()),
         reasons: Vec::new(),
         watched,
-        learnt: panel.opinions(&features),
+        throttled: matched.iter().any(|rule| rule.action == RuleAction::Throttle),
         relations: features.value(Feature::Ties).and(guard.relations().digest()),
+        learnt,
         watchers,
         event,
         features,
     };
-    (judgement, matched.unwrap_or_default())
+    (judgement, verdict)
 }

@@ -135,11 +135,17 @@ impl Problem {
                 let detail = "the request was refused until a fresh proof of who asks";
                 Self::new(StatusCode::FORBIDDEN, "step-up", detail, hint)
             }
+            ReasonClass::Throttle => {
+                let detail = "the request was refused until some time has passed";
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "throttled", detail, hint)
+            }
             class => {
                 let detail = format!("the request was refused, for reasons of {}", class.as_str());
                 Self::new(StatusCode::FORBIDDEN, "denied", detail, hint)
             }
         };
+        // It has been decided on: only a new request is another one.
+        problem.retryable = false;
         problem.refusal = Some(Refused::from(refusal));
         problem
     }
@@ -216,8 +222,9 @@ impl IntoResponse for Box<Problem> {
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"secnet\""));
         }
-        if self.retryable {
-            headers.insert(RETRY_AFTER, HeaderValue::from(RETRY_SECONDS));
+        let wait = self.refusal.as_ref().and_then(|refusal| refusal.wait);
+        if let Some(seconds) = wait.or(self.retryable.then_some(RETRY_SECONDS)) {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         // For whoever has to say it in another way.
         response.extensions_mut().insert(*self);

@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         verdict_ns.push(start.elapsed().as_nanos());
         let observed = match verdict.outcome {
             Outcome::Allow { .. } => Observed::Allowed,
-            Outcome::StepUp | Outcome::Hold => Observed::Held,
+            Outcome::StepUp | Outcome::Throttle { .. } | Outcome::Hold => Observed::Held,
             Outcome::Deny => Observed::Denied,
         };
         stopped += u64::from(observed != Observed::Allowed);

@@ -50,7 +50,7 @@ impl Event {
 pub enum Observed {
     /// It was allowed: it counts, and habits are learnt from it.
     Allowed,
-    /// It waits for the owner, or for a fresh proof: it counts, nothing is learnt.
+    /// It waits for the owner, for a fresh proof or for some time to pass: it counts, nothing is learnt.
     Held,
     /// It was refused, by whomever: it counts, also as a denial; nothing is learnt.
     Denied,

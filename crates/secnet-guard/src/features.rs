@@ -22,6 +22,7 @@ impl Guard {
         let crowd =
             self.datasets.value(&event.dataset).map_or(0, |d| d.minute.estimate(at, MINUTE_MS));
         count(&mut facts, Feature::DatasetRequestsLastMinute, crowd.saturating_add(1));
+        self.throttling(&mut facts, event);
         self.related(&mut facts, event);
         facts
     }

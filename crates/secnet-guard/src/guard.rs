@@ -6,6 +6,7 @@ use minicbor::{Decode, Encode};
 use secnet_types::{DatasetId, MemberId, Purpose, Timestamp};
 
 use crate::relations::{Looks, Relations};
+use crate::throttle::{MAX_THROTTLED, Throttled};
 use crate::tracked::Tracked;
 use crate::window::{HOUR_MS, MINUTE_MS, Sliding, Usual};
 use crate::{Assessment, Event, Model, Observed};
@@ -65,6 +66,7 @@ pub struct Guard {
     pub(crate) requesters: Tracked<MemberId, Requester>,
     pub(crate) pairs: Tracked<(MemberId, DatasetId), Pair>,
     pub(crate) datasets: Tracked<DatasetId, Dataset>,
+    pub(crate) throttled: Tracked<(MemberId, DatasetId), Throttled>,
     /// What the hospital says; it comes from outside at each start.
     pub(crate) relations: Arc<Relations>,
     pub(crate) looks: Looks,
@@ -81,6 +83,7 @@ impl Guard {
             requesters: Tracked::new(limit(limits.requesters)),
             pairs: Tracked::new(limit(limits.pairs)),
             datasets: Tracked::new(limit(limits.datasets)),
+            throttled: Tracked::new(MAX_THROTTLED),
             relations: Arc::default(),
             looks: Looks::new(limits),
             model,

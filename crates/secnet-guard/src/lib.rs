@@ -25,6 +25,7 @@ mod model;
 pub mod relations;
 mod signal;
 mod snapshot;
+mod throttle;
 mod tracked;
 mod verdict;
 mod window;
@@ -40,6 +41,7 @@ pub use model::{
 pub use relations::{RelationFacts, Relations, RelationsError};
 pub use signal::{Contribution, Signal};
 pub use snapshot::{MAX_SNAPSHOT_BYTES, SnapshotError};
+pub use throttle::{FIRST_WAIT_S, MAX_DOUBLINGS, wait_from};
 pub use verdict::{
     Assessment, Cause, GuardReason, GuardVerdict, Notice, Outcome, PermittedUse, Remedy,
 };

@@ -4,7 +4,7 @@ use minicbor::{Decode, Encode};
 use secnet_types::Digest;
 
 /// Changes whenever the same parameters would give another verdict.
-const CODE_VERSION: &[u8] = b"additive-2";
+const CODE_VERSION: &[u8] = b"additive-3";
 
 /// Why parameters are refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

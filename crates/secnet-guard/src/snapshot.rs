@@ -5,6 +5,7 @@ use secnet_types::{DatasetId, DecodeError, MemberId, decode, encode};
 
 use crate::guard::{Dataset, MAX_RECENT_DATASETS, Pair, Requester};
 use crate::relations::{Pairing, Visits, Work};
+use crate::throttle::Throttled;
 use crate::tracked::Tracked;
 use crate::{Guard, Model};
 
@@ -27,6 +28,9 @@ pub enum SnapshotError {
     Damaged(&'static str),
 }
 
+/// Key, tick, value.
+type Entry<K, V> = (K, u64, V);
+
 #[derive(Encode, Decode)]
 #[cbor(map)]
 struct Snapshot {
@@ -43,6 +47,9 @@ struct Snapshot {
     /// Absent while no facts of relations were known.
     #[n(5)]
     looks: Option<LooksKept>,
+    /// Absent while nobody is to slow down.
+    #[n(6)]
+    throttled: Option<Vec<Entry<(MemberId, DatasetId), Throttled>>>,
 }
 
 #[derive(Encode, Decode)]
@@ -98,6 +105,7 @@ impl Guard {
                 pairs: list(&looks.pairs, since),
                 patients: list(&looks.patients, since),
             }),
+            throttled: (self.throttled.len() > 0).then(|| list(&self.throttled, since)),
         }
     }
 
@@ -140,6 +148,7 @@ impl Guard {
         fill(&mut self.requesters, snapshot.requesters, snapshot.tick)?;
         fill(&mut self.pairs, snapshot.pairs, snapshot.tick)?;
         fill(&mut self.datasets, snapshot.datasets, snapshot.tick)?;
+        fill(&mut self.throttled, snapshot.throttled.unwrap_or_default(), snapshot.tick)?;
         if let Some(kept) = snapshot.looks {
             if !kept.staff.iter().all(|(_, _, work)| work.is_bounded())
                 || !kept.patients.iter().all(|(_, _, visits)| visits.is_bounded())

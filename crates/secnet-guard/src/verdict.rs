@@ -9,6 +9,7 @@ use secnet_types::{
 };
 
 use crate::learnt::{Opinion, SCORE_UNIT};
+use crate::throttle::{has_waited, wait_from};
 use crate::{Contribution, Model, Signal};
 
 /// Features that are named as reasons of a learnt model, at most.
@@ -46,6 +47,11 @@ pub enum Outcome {
     },
     /// It is refused until the requester proves anew who it is.
     StepUp,
+    /// It is refused until the requester has waited.
+    Throttle {
+        /// How long, in seconds.
+        wait_s: u32,
+    },
     /// It waits for the owner's answer.
     Hold,
     /// It is refused.
@@ -58,6 +64,8 @@ mod severity {
     pub(super) const PASS: u8 = 0;
     /// Until a fresh proof.
     pub(super) const STEP_UP: u8 = 1;
+    /// Until some time has passed.
+    pub(super) const THROTTLE: u8 = 2;
     /// Until the owner's answer.
     pub(super) const HOLD: u8 = 3;
     /// For good.
@@ -65,12 +73,13 @@ mod severity {
 }
 
 impl Outcome {
-    /// The greater, the more severe: 0 allow, 1 step-up, 3 hold, 4 deny.
+    /// The greater, the more severe: 0 allow, 1 step-up, 2 throttle, 3 hold, 4 deny.
     #[must_use]
     pub const fn severity(&self) -> u8 {
         match self {
             Self::Allow { .. } => severity::PASS,
             Self::StepUp => severity::STEP_UP,
+            Self::Throttle { .. } => severity::THROTTLE,
             Self::Hold => severity::HOLD,
             Self::Deny => severity::DENY,
         }
@@ -82,6 +91,7 @@ impl Outcome {
         match self {
             Self::Allow { .. } => "allow",
             Self::StepUp => "step-up",
+            Self::Throttle { .. } => "throttle",
             Self::Hold => "hold",
             Self::Deny => "deny",
         }
@@ -182,6 +192,8 @@ pub(crate) fn odds(points: i64) -> String {
 pub enum Remedy {
     /// Ask again with a fresh proof.
     ProveAnew,
+    /// Ask again after as long as is said beside it.
+    Wait,
     /// Ask less often.
     SlowDown,
     /// Nothing but wait: the owner has been asked.
@@ -203,6 +215,7 @@ impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let class = match self.class {
             ReasonClass::StepUp => "show anew that it is you who asks",
+            ReasonClass::Throttle => "this is asked for too often",
             ReasonClass::Rule => "a security rule stopped this request",
             _ => "the guard found this request unusual",
         };
@@ -210,6 +223,7 @@ impl fmt::Display for Notice {
             Remedy::ProveAnew => {
                 "ask again within five minutes, with a request that names this decision and is signed by your own key"
             }
+            Remedy::Wait => "wait as long as the answer says, then ask again, with a new request",
             Remedy::SlowDown => "wait a while, then ask less often",
             Remedy::WaitForOwner => "the owner has been asked; wait for the answer",
             Remedy::AskOwner => "ask the owner of the data",
@@ -273,6 +287,7 @@ impl Model {
     ) -> GuardVerdict {
         let assessment = self.assess(facts);
         let score = assessment.score.points();
+        let waited = has_waited(facts);
         let by_score = if score >= self.parameters().deny_at {
             severity::DENY
         } else if score >= self.parameters().hold_at {
@@ -280,7 +295,7 @@ impl Model {
         } else {
             severity::PASS
         };
-        let by_rules = matched.iter().map(|m| wanted_by(m.action, permitted)).max();
+        let by_rules = matched.iter().map(|m| wanted_by(m.action, permitted, waited)).max();
         let holds = learnt.iter().any(|opinion| opinion.holds);
         let by_learnt = if holds { severity::HOLD } else { severity::PASS };
         let unasked = learnt.iter().any(|opinion| opinion.score.is_none());
@@ -293,6 +308,7 @@ impl Model {
             _ if lifted => None,
             severity::PASS => None,
             severity::STEP_UP => Some(Outcome::StepUp),
+            severity::THROTTLE => Some(Outcome::Throttle { wait_s: wait_from(facts) }),
             severity::DENY => Some(Outcome::Deny),
             _ => Some(Outcome::Hold),
         };
@@ -312,13 +328,14 @@ impl Model {
     }
 }
 
-/// What a matched rule wants: deny over hold over step-up over pass. A step-up is satisfied by a fresh proof. Throttle holds:
-/// until a door can delay a request, waiting for the owner is the mildest thing that does not let it through.
-const fn wanted_by(action: RuleAction, permitted: &PermittedUse) -> u8 {
+/// What a matched rule wants: deny over hold over throttle over step-up over pass. A fresh proof satisfies a step-up, and having
+/// waited a throttle.
+const fn wanted_by(action: RuleAction, permitted: &PermittedUse, waited: bool) -> u8 {
     match action {
         RuleAction::StepUp if !permitted.proved_anew => severity::STEP_UP,
-        RuleAction::Flag | RuleAction::StepUp => severity::PASS,
-        RuleAction::Throttle | RuleAction::Hold => severity::HOLD,
+        RuleAction::Throttle if !waited => severity::THROTTLE,
+        RuleAction::Flag | RuleAction::StepUp | RuleAction::Throttle => severity::PASS,
+        RuleAction::Hold => severity::HOLD,
         RuleAction::Deny => severity::DENY,
     }
 }
@@ -367,38 +384,38 @@ impl GuardVerdict {
     /// What the requester may be told; nothing if the use goes ahead.
     #[must_use]
     pub fn notice(&self) -> Option<Notice> {
-        let stopped = self.outcome.severity();
-        match self.outcome {
+        let stopping = match self.outcome {
             Outcome::Allow { .. } => return None,
             Outcome::StepUp => {
                 return Some(Notice { class: ReasonClass::StepUp, remedy: Remedy::ProveAnew });
             }
-            Outcome::Hold | Outcome::Deny => {}
-        }
-        let unproved = PermittedUse::default();
-        let rule = self.reasons.iter().find_map(|reason| match reason.cause {
-            Cause::Rule(matched) if wanted_by(matched.action, &unproved) == stopped => {
-                Some(matched.action)
+            Outcome::Throttle { .. } => {
+                return Some(Notice { class: ReasonClass::Throttle, remedy: Remedy::Wait });
             }
-            _ => None,
-        });
+            Outcome::Hold => RuleAction::Hold,
+            Outcome::Deny => RuleAction::Deny,
+        };
+        let by_rule = |reason: &GuardReason| matches!(reason.cause, Cause::Rule(matched) if matched.action == stopping);
+        if self.reasons.iter().any(by_rule) {
+            let remedy = match stopping {
+                RuleAction::Hold => Remedy::WaitForOwner,
+                _ => Remedy::AskOwner,
+            };
+            return Some(Notice { class: ReasonClass::Rule, remedy });
+        }
         let heaviest = self.reasons.iter().find_map(|reason| match reason.cause {
             Cause::Signal(signal) => Some(signal),
             _ => None,
         });
-        let class = if rule.is_some() { ReasonClass::Rule } else { ReasonClass::Guard };
-        let hurried = match rule {
-            Some(action) => action == RuleAction::Throttle,
-            None => matches!(
-                heaviest,
-                Some(Signal::Pace | Signal::Denials | Signal::FanOut | Signal::Crowd)
-            ),
-        };
-        let remedy = match (&self.outcome, hurried) {
-            (Outcome::Hold, _) => Remedy::WaitForOwner,
+        let hurried = matches!(
+            heaviest,
+            Some(Signal::Pace | Signal::Denials | Signal::FanOut | Signal::Crowd)
+        );
+        let remedy = match (stopping, hurried) {
+            (RuleAction::Hold, _) => Remedy::WaitForOwner,
             (_, true) => Remedy::SlowDown,
             _ => Remedy::AskOwner,
         };
-        Some(Notice { class, remedy })
+        Some(Notice { class: ReasonClass::Guard, remedy })
     }
 }

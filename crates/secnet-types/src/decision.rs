@@ -32,6 +32,9 @@ pub enum ReasonClass {
     /// The requester is to prove anew who it is.
     #[n(6)]
     StepUp,
+    /// The requester is to wait a while.
+    #[n(7)]
+    Throttle,
 }
 
 impl ReasonClass {
@@ -46,13 +49,14 @@ impl ReasonClass {
             Self::Fault => "fault",
             Self::Funds => "funds",
             Self::StepUp => "step-up",
+            Self::Throttle => "throttle",
         }
     }
 
     /// Was it guard or rules that stopped the request?
     #[must_use]
     pub const fn is_behaviour(self) -> bool {
-        matches!(self, Self::Rule | Self::Guard | Self::StepUp)
+        matches!(self, Self::Rule | Self::Guard | Self::StepUp | Self::Throttle)
     }
 }
 

@@ -98,6 +98,11 @@ pub(crate) fn recorded(refusal: &secnet_app::Refusal) -> String {
     }
 }
 
+/// How long to wait, if that is known.
+pub(crate) fn wait(seconds: Option<u64>) -> String {
+    seconds.map(|seconds| format!("; wait {}", count(seconds, "second"))).unwrap_or_default()
+}
+
 /// What a release is limited to.
 pub(crate) fn only_fields(fields: &std::collections::BTreeSet<String>) -> String {
     let names: Vec<&str> = fields.iter().map(String::as_str).collect();
@@ -120,9 +125,18 @@ pub(crate) fn refusal(outcome: &Outcome) -> Option<Failure> {
             let what = "refused until a fresh proof of who asks";
             Some(Failure::new("step-up", what).hint(recorded(refusal)).exit(Exit::Held))
         }
+        Outcome::Denied(refusal) if refusal.class == ReasonClass::Throttle => {
+            let what = "refused until some time has passed";
+            let wait = wait(refusal.wait_s.map(u64::from));
+            let hint = format!("{}{wait}", recorded(refusal));
+            Some(Failure::new("throttled", what).hint(hint).exit(Exit::Held))
+        }
         Outcome::Denied(refusal) => {
             let exit = match refusal.class {
-                ReasonClass::Guard | ReasonClass::Rule | ReasonClass::StepUp => Exit::Held,
+                ReasonClass::Guard
+                | ReasonClass::Rule
+                | ReasonClass::StepUp
+                | ReasonClass::Throttle => Exit::Held,
                 ReasonClass::Funds => Exit::Funds,
                 ReasonClass::Consent | ReasonClass::Terms | ReasonClass::Fault => Exit::Denied,
             };

@@ -94,8 +94,9 @@ impl Pdc {
         let asked = self.asked(caller, facts)?;
         let permitted = permit(facts, &asked);
         let event = self.event(caller, facts, &asked, permitted.as_ref().ok());
-        let (mut judgement, matched) = self.glance(event, facts);
-        let vetted = permitted.and_then(|p| self.vet(p, &mut judgement, &matched, before));
+        let use_ = permitted.as_ref().ok().map(|permitted| permitted.as_use(before));
+        let (mut judgement, verdict) = self.glance(event, facts, use_.as_ref());
+        let vetted = permitted.and_then(|p| p.vetted(&mut judgement, verdict));
         let concluded = self.conclude(caller, facts, &judgement, vetted, (asked.len(), before));
         let concluded = self.foresee_ledger(caller, concluded)?;
         let owner = facts.owner == caller.request.value.requester;

@@ -28,6 +28,7 @@ mod refusing;
 mod related;
 mod revoking;
 mod shared_part;
+mod slowing_down;
 mod stepping_up;
 mod storing;
 mod switches;

@@ -272,3 +272,18 @@ async fn beyond_the_quota_a_refusal_is_counted_and_names_nothing_to_prove() {
     world.clock.advance(QUOTA_WINDOW_MS);
     asked_for_proof(access(&world, &call).await);
 }
+
+#[tokio::test]
+async fn whoever_is_slowed_down_and_stepped_up_waits_first_and_proves_then() {
+    let (mut world, _) = stepped_up(130).await;
+    install(&world, RuleAction::Throttle, for_treatment(), false).await;
+    let bo = World::copy(&world.bo);
+    let (call, _) = world.call(&bo, Purpose::Treatment, None);
+    let Outcome::Denied(refusal) = access(&world, &call).await else { panic!() };
+    assert_eq!((refusal.class, refusal.wait_s), (ReasonClass::Throttle, Some(10)));
+    world.clock.advance(10_000);
+    let decision = refused(&mut world).await;
+    // The wait is still worth something: it was for nothing until now.
+    let call = proof(&mut world, decision);
+    released(access(&world, &call).await);
+}

@@ -228,13 +228,17 @@ impl Gateway {
 }
 
 fn refused(refusal: &Refusal, held: bool) -> Value {
-    json!({
+    let mut context = json!({
         "decision": refusal.decision.map(|decision| decision.to_string()),
         "held": held,
         "reason": refusal.class.as_str(),
         "remedy": refusal.remedy,
         "receipt": encode(&secnet_types::encode(&refusal.receipt)),
-    })
+    });
+    if let (Some(seconds), Some(fields)) = (refusal.wait_s, context.as_object_mut()) {
+        fields.insert("wait".into(), seconds.into());
+    }
+    context
 }
 
 /// The same whether there is something or not.

@@ -14,10 +14,13 @@ pub(crate) struct Refused {
     /// The decision's id; absent if it was only counted, because the caller had been refused so often.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decision: Option<String>,
-    /// `consent`, `terms`, `rule`, `guard`, `fault`, `funds` or `step-up`.
+    /// `consent`, `terms`, `rule`, `guard`, `fault`, `funds`, `step-up` or `throttle`.
     pub reason: String,
     /// What to do.
     pub remedy: String,
+    /// Seconds after which to ask again, with a new request; only if it was refused for asking too often.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wait: Option<u32>,
     /// The receipt, CBOR.
     pub receipt: Base64,
 }
@@ -28,6 +31,7 @@ impl From<&Refusal> for Refused {
             decision: refusal.decision.map(|decision| decision.to_string()),
             reason: refusal.class.as_str().to_owned(),
             remedy: refusal.remedy.clone(),
+            wait: refusal.wait_s,
             receipt: Base64(secnet_types::encode(&refusal.receipt)),
         }
     }

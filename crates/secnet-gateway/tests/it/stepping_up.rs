@@ -1,4 +1,4 @@
-//! P9 for fresh proofs: what HTTP and AuthZEN answer to whoever is to prove anew who it is.
+//! P9 for fresh proofs and waits: what HTTP and AuthZEN answer to whoever is to prove anew who it is, or to slow down.
 
 use std::sync::Arc;
 
@@ -13,13 +13,13 @@ use crate::authzen::question;
 use crate::client::*;
 use crate::world::{HOUR, Person, World};
 
-/// Uses for treatment are permitted, and a rule wants a proof for each; Bo, and Bo by a session key.
-async fn stepped_up(seed: u64) -> (Node, Person, Person) {
+/// Uses for treatment are permitted, and a rule acts on each.
+async fn ruled(seed: u64, action: RuleAction) -> Node {
     let mut node = Node::start(seed).await;
     node.world.granted(None, 0).await;
     let treatment = Condition::any_of(Feature::Purpose, &["treatment"]).unwrap();
     let expires = node.now().plus_ms(500 * HOUR);
-    let rule = Rule::new(RuleAction::StepUp, vec![treatment], RuleScope::ALL, expires).unwrap();
+    let rule = Rule::new(action, vec![treatment], RuleScope::ALL, expires).unwrap();
     let (id, price, evidence) = (rule.id(), Amount::ZERO, Digest::ZERO);
     let name = EntryName::new(EntryKind::Rule, &[], &id.0);
     let change = Change { name, value: Some(encode(&rule)) };
@@ -28,7 +28,12 @@ async fn stepped_up(seed: u64) -> (Node, Person, Person) {
     node.world.submit(&node.world.node, Operation::PublishRule { listing }).await;
     let install = Operation::InstallRule { rule: id, until: expires, simulate: false };
     node.world.submit(&node.world.node, install).await;
+    node
+}
 
+/// A rule wants a proof for each; Bo, and Bo by a session key.
+async fn stepped_up(seed: u64) -> (Node, Person, Person) {
+    let node = Box::pin(ruled(seed, RuleAction::StepUp)).await;
     let bo = World::copy(&node.world.bo);
     let key = SigningKey::from_seed([77; 32]);
     let public = *key.verifying_key().as_bytes();
@@ -100,4 +105,31 @@ async fn authzen_says_so_and_takes_the_proof() {
     // What it allowed is collected by the same request at the other door.
     let collected = node.post(&bo, "/v1/access", &access_body(&proof)).await;
     assert_eq!(collected.body["decision"], through.body["context"]["decision"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_slowed_down_is_told_how_long_at_both_doors() {
+    let mut node = Box::pin(ruled(33, RuleAction::Throttle)).await;
+    let bo = World::copy(&node.world.bo);
+    let (call, _) = node.world.call(&bo, Purpose::Treatment, None);
+    let body = access_body(&call);
+    let refused = node.signed(&bo, "POST", "/v1/access", Some(&body)).send().await.unwrap();
+    assert_eq!(refused.headers()["retry-after"], "10");
+    let refused = answer(refused).await;
+    assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(
+        (&refused.body["code"], &refused.body["retryable"]),
+        (&"throttled".into(), &false.into())
+    );
+    let refusal = &refused.body["refusal"];
+    assert_eq!((&refusal["reason"], &refusal["wait"]), (&"throttle".into(), &10.into()));
+
+    let (call, _) = node.world.call(&bo, Purpose::Treatment, None);
+    let refused = node.post(&bo, "/access/v1/evaluation", &question(&call)).await;
+    let context = &refused.body["context"];
+    assert_eq!((&context["reason"], &context["wait"]), (&"throttle".into(), &20.into()));
+    node.world.clock.advance(20_000);
+    let (call, _) = node.world.call(&bo, Purpose::Treatment, None);
+    let through = node.post(&bo, "/v1/access", &access_body(&call)).await;
+    assert_eq!(through.status, StatusCode::OK, "{}", through.text);
 }

@@ -49,7 +49,7 @@ pub(crate) fn step(guard: &mut Guard, event: &Event) -> GuardVerdict {
     let verdict = guard.model().vet(&PermittedUse::default(), &facts, &[]);
     let observed = match verdict.outcome {
         Outcome::Allow { .. } => Observed::Allowed,
-        Outcome::StepUp | Outcome::Hold => Observed::Held,
+        Outcome::StepUp | Outcome::Throttle { .. } | Outcome::Hold => Observed::Held,
         Outcome::Deny => Observed::Denied,
     };
     guard.observe(event, observed);

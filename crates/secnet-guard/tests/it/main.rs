@@ -13,3 +13,4 @@ mod learning;
 mod learnt;
 mod promises;
 mod state;
+mod throttling;

@@ -120,6 +120,29 @@ fn always(action: RuleAction) -> Rule {
 
 proptest! {
     #[test]
+    fn having_waited_satisfies_what_slows_down_and_nothing_else(
+        facts in facts(),
+        others in prop::collection::vec(rule(), 0..6),
+        permitted in permitted(),
+        in_a_row in 1..9_i64,
+    ) {
+        let facts = apply(&facts, Feature::RequestsLastMinute, &FeatureValue::Number(1));
+        let facts = apply(&facts, Feature::ThrottledInARow, &FeatureValue::Number(in_a_row));
+        let wait = 10_i64 << (in_a_row - 1).min(5);
+        let since = |s| apply(&facts, Feature::SecondsSinceThrottled, &FeatureValue::Number(s));
+        let others: Vec<Rule> =
+            others.into_iter().filter(|rule| rule.action() != RuleAction::Throttle).collect();
+        let without = RuleSet::new(others.clone()).unwrap();
+        let with = RuleSet::new(others.into_iter().chain([always(RuleAction::Throttle)])).unwrap();
+        let model = Model::default();
+        let plain = severity(&model, &permitted, &since(wait), &without);
+        prop_assert_eq!(severity(&model, &permitted, &since(wait), &with), plain);
+        let lifted = permitted.emergency || permitted.released_by_owner;
+        let least = if lifted { 0 } else { Outcome::Throttle { wait_s: 0 }.severity() };
+        prop_assert_eq!(severity(&model, &permitted, &since(wait - 1), &with), plain.max(least));
+    }
+
+    #[test]
     fn a_fresh_proof_satisfies_what_steps_up_and_nothing_else(
         facts in facts(),
         others in prop::collection::vec(rule(), 0..6),

@@ -131,6 +131,13 @@ macro_rules! features {
                 match self { $(Self::$variant => $phrase,)* }
             }
 
+            /// May rules and models be learnt from it? Not from how the guard itself has answered: what is learnt would feed
+            /// on its own answers.
+            #[must_use]
+            pub const fn is_for_learning(self) -> bool {
+                (self as usize) < (Self::ThrottledInARow as usize)
+            }
+
             /// What it is, in one line.
             #[must_use]
             pub const fn description(self) -> &'static str {
@@ -162,7 +169,7 @@ features! {
     PercentOfUsualRecords = 19 "percent_of_usual_records", COUNT, "percent", "percent of the usual number of records", "Records requested, against this requester's usual number on this dataset; absent until that is learnt.";
     HourShare = 20 "hour_share", up_to(10_000), "basis points", "share of past activity at this hour", "How much of this requester's past active hours fell on this hour of day or its neighbours; absent until learnt.";
     DatasetRequestsLastMinute = 21 "dataset_requests_last_minute", COUNT, "requests", "requests for the dataset in the last minute", "Requests of everybody for this dataset in the sliding last minute, this one included.";
-    StaffRole = 22 "staff_role", FeatureKind::Word(WordList::StaffRole), "", "role of the requester", "What the requester does at the hospital; this and all that follow absent without facts of relations.";
+    StaffRole = 22 "staff_role", FeatureKind::Word(WordList::StaffRole), "", "role of the requester", "What the requester does at the hospital; this and all that follow, up to 52, absent without facts of relations.";
     Ties = 23 "ties", FeatureKind::Words(WordList::Tie), "", "ties to the patient", "What ties the requester to the patient at this moment, as far as the hospital's systems say.";
     OnDuty = 24 "on_duty", FeatureKind::Word(WordList::YesNo), "", "on duty", "Whether the requester is on duty by the roster.";
     MinutesSinceDuty = 25 "minutes_since_duty", COUNT, "minutes", "minutes since the last shift", "Minutes since the requester's last shift ended by the roster, 0 on duty; absent before the first.";
@@ -193,6 +200,8 @@ features! {
     OwnUses = 50 "own_uses", COUNT, "uses", "the requester's uses of this data", "The requester's allowed uses of this data before.";
     TiedUses = 51 "tied_uses", COUNT, "uses", "the requester's tied uses of this data", "Those among them with a tie.";
     UsesHalfDay = 52 "uses_half_day", COUNT, "uses", "uses in twelve hours", "The requester's uses of the last twelve hours, at most 64.";
+    ThrottledInARow = 53 "throttled_in_a_row", COUNT, "requests", "requests throttled in a row", "Requests of this requester for this dataset that a throttle refused one after the other; absent if none did in the last hour.";
+    SecondsSinceThrottled = 54 "seconds_since_throttled", COUNT, "seconds", "seconds since the last throttled request", "Time since the last of them; absent if there is none.";
 }
 
 impl fmt::Display for Feature {

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{bytes, wrong};
 use crate::failure::{Exit, Failure};
+use crate::show;
 
 /// What a node answered.
 pub(crate) enum Answer {
@@ -31,7 +32,7 @@ fn problem(status: u16, problem: &Value) -> Failure {
     let code = word("code").unwrap_or("bad-answer").to_owned();
     let reason = problem.pointer("/refusal/reason").and_then(Value::as_str);
     let exit = match (status, code.as_str(), reason) {
-        (_, _, Some("guard" | "rule" | "step-up")) => Exit::Held,
+        (_, _, Some("guard" | "rule" | "step-up" | "throttle")) => Exit::Held,
         (_, "insufficient-funds", _) | (_, _, Some("funds")) => Exit::Funds,
         (_, "elsewhere", _) => Exit::Unreachable,
         (401 | 403 | 404, ..) => Exit::Denied,
@@ -49,7 +50,10 @@ fn problem(status: u16, problem: &Value) -> Failure {
         _ => failure,
     };
     match (word("hint"), decision) {
-        (Some(hint), Some(decision)) => failure.hint(format!("{hint}; decision {decision}")),
+        (Some(hint), Some(decision)) => {
+            let wait = show::wait(problem.pointer("/refusal/wait").and_then(Value::as_u64));
+            failure.hint(format!("{hint}; decision {decision}{wait}"))
+        }
         (Some(hint), None) => failure.hint(hint),
         (None, _) => failure,
     }
@@ -71,6 +75,7 @@ mod tests {
         assert_eq!(refused("consent").exit, Exit::Denied);
         assert_eq!(refused("guard").exit, Exit::Held);
         assert_eq!(refused("step-up").exit, Exit::Held);
+        assert_eq!(refused("throttle").exit, Exit::Held);
         assert_eq!(refused("funds").exit, Exit::Funds);
         assert!(
             refused("consent").decided.is_some()

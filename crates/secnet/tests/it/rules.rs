@@ -343,3 +343,22 @@ fn a_rule_that_steps_up_is_satisfied_in_a_folder_and_at_a_node() {
     assert_eq!(up.stop(), 0);
     place.run(&["fsck"]).ok();
 }
+
+#[test]
+fn a_rule_that_slows_down_says_how_long_in_a_folder_and_at_a_node() {
+    let place = Place::demo();
+    let dataset = place.dataset();
+    enforced(&place, "throttle", &dataset);
+    let get = |more: &[&str]| {
+        let read = ["get", &dataset, "--as", "dr-bo", "--purpose", "operations", "--json"];
+        let run = place.run(&[&read[..], more].concat());
+        let error = run.error();
+        assert_eq!((run.code, text(&error["code"])), (4, "throttled"), "{run:?}");
+        text(&error["hint"]).to_owned()
+    };
+    assert!(get(&[]).ends_with("wait 10 seconds"));
+    assert!(get(&[]).ends_with("wait 20 seconds"), "a folder remembers who waits");
+    let up = Up::start(&place, &[]);
+    assert!(get(&["--url", &up.url()]).ends_with("wait 40 seconds"));
+    assert_eq!(up.stop(), 0);
+}

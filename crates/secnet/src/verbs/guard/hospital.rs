@@ -299,7 +299,8 @@ fn set_emergencies_aside(loaded: &mut Loaded, purposes: &[String]) -> Result<(),
 /// What trees can ask of these features.
 fn inputs(wanted: fn(Feature) -> bool) -> Vec<Input> {
     let mut inputs = Vec::new();
-    for feature in Feature::ALL.iter().copied().filter(|feature| wanted(*feature)) {
+    let wanted = |feature: &Feature| feature.is_for_learning() && wanted(*feature);
+    for feature in Feature::ALL.iter().copied().filter(wanted) {
         match feature.kind() {
             FeatureKind::Number { .. } => inputs.push(Input::Number(feature)),
             FeatureKind::Word(list) | FeatureKind::Words(list) => {

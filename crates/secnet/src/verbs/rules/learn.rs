@@ -207,7 +207,7 @@ fn is_misuse(request: &PastRequest) -> bool {
 /// Features that a rule can compare one by one: numbers, single words and the door. Sets of words and addresses are left out.
 fn table(rows: &[&PastRequest]) -> Result<Table, Failure> {
     let mut columns = Vec::new();
-    for feature in Feature::ALL.iter().copied() {
+    for feature in Feature::ALL.iter().copied().filter(|feature| feature.is_for_learning()) {
         let values = || rows.iter().map(|row| row.features.value(feature));
         let column = match feature.kind() {
             FeatureKind::Number { .. } => {

@@ -45,7 +45,7 @@ pub(super) fn rows(past: &[PastRequest], pdc: MemberId) -> Vec<Row> {
 /// whether it is an emergency, since those are never stopped.
 pub(super) fn inputs(rows: &[&Row]) -> Vec<Input> {
     let mut inputs = Vec::new();
-    for feature in Feature::ALL.iter().copied() {
+    for feature in Feature::ALL.iter().copied().filter(|feature| feature.is_for_learning()) {
         match feature.kind() {
             FeatureKind::Number { .. } => inputs.push(Input::Number(feature)),
             FeatureKind::Word(list) | FeatureKind::Words(list) if feature != Feature::Emergency => {
