@@ -287,3 +287,21 @@ async fn whoever_is_slowed_down_and_stepped_up_waits_first_and_proves_then() {
     let call = proof(&mut world, decision);
     released(access(&world, &call).await);
 }
+
+#[tokio::test]
+async fn a_proof_is_of_the_dataset_it_was_asked_for_on() {
+    let (mut world, _) = stepped_up(132).await;
+    let here = world.dataset;
+    crate::hosted::hosted(&mut world, &[(40, b"{}")]).await;
+    granted_without_count(&mut world, 0).await;
+    let elsewhere = std::mem::replace(&mut world.dataset, here);
+    let decision = refused(&mut world).await;
+    let bo = World::copy(&world.bo);
+    let call =
+        proof_with(&mut world, &bo, &bo.key, decision, |request, _| request.dataset = elsewhere);
+    let there = asked_for_proof(access(&world, &call).await);
+    // There it takes one of its own.
+    let call =
+        proof_with(&mut world, &bo, &bo.key, there, |request, _| request.dataset = elsewhere);
+    released(access(&world, &call).await);
+}

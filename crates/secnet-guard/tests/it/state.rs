@@ -31,15 +31,20 @@ proptest! {
     /// A whole, and then one change after the other, some of them told twice: the same as what was there.
     #[test]
     fn whoever_catches_up_knows_and_has_forgotten_the_same(
-        steps in prop::collection::vec((0..40_u8, 0..40_u8, 0..3_u8, any::<u32>(), 0..20_u8), 0..300),
+        steps in prop::collection::vec((0..40_u8, 0..40_u8, 0..5_u8, any::<u32>(), 0..20_u8), 0..300),
     ) {
         let mut guard = Guard::new(small());
         let mut kept = Guard::restore(small(), &guard.snapshot()).unwrap();
         let mut since = guard.tick();
         for (requester, dataset, outcome, at, keep) in steps {
-            let observed =
-                [Observed::Allowed, Observed::Held, Observed::Denied][usize::from(outcome)];
-            guard.observe(&event(requester, dataset, u64::from(at)), observed);
+            let event = event(requester, dataset, u64::from(at));
+            match outcome {
+                0 => guard.observe(&event, Observed::Allowed),
+                1 => guard.observe(&event, Observed::Held),
+                2 => guard.observe(&event, Observed::Denied),
+                3 => guard.throttle(&event),
+                _ => guard.waited(&event),
+            }
             if keep == 0 {
                 let changes = guard.changes_since(since);
                 prop_assert_eq!(kept.catch_up(&changes), Ok(true));

@@ -302,13 +302,13 @@ fn an_exported_rule_finds_in_the_log_what_the_rule_matches() {
     }
 }
 
-/// Dr. Bo may use one dataset for operations, and a rule on that is put in force.
+/// Eve may use one dataset for research, and a rule on that is put in force.
 fn enforced(place: &Place, action: &str, dataset: &str) {
     let rule = format!(
-        "@action(\"{action}\")\nforbid (principal, action, resource == Dataset::\"{dataset}\")\nwhen {{ context has purpose && [\"operations\"].contains(context.purpose) }};\n"
+        "@action(\"{action}\")\nforbid (principal, action, resource == Dataset::\"{dataset}\")\nwhen {{ context has purpose && [\"research\"].contains(context.purpose) }};\n"
     );
     std::fs::write(place.path("rule.cedar"), rule).unwrap();
-    let grant = ["grant", dataset, "--as", "ada", "--to", "dr-bo", "--purpose", "operations"];
+    let grant = ["grant", dataset, "--as", "ada", "--to", "eve", "--purpose", "research"];
     place.json(&[&grant[..], &["--price", "0"]].concat());
     let offered = place.json(&["rules", "publish", "rule.cedar", "--as", "city-hospital"]);
     let rule = text(&offered["rule"]);
@@ -321,9 +321,9 @@ fn a_rule_that_steps_up_is_satisfied_in_a_folder_and_at_a_node() {
     let place = Place::demo();
     let dataset = place.dataset();
     enforced(&place, "step-up", &dataset);
-    place.json(&["id", "session", "dr-bo", "--limit", "1"]);
+    place.json(&["id", "session", "eve", "--limit", "1"]);
     let record = place.plain_records(&dataset).pop().unwrap();
-    let read = ["get", &dataset, "--as", "dr-bo", "--purpose", "operations", "--record", &record];
+    let read = ["get", &dataset, "--as", "eve", "--purpose", "research", "--record", &record];
     let get = |more: &[&str]| place.run(&[&read[..], more, &["--json"]].concat());
     let foreseen = get(&["--dry-run"]).ok().json();
     assert_eq!(foreseen["decision"]["reason"], "step-up", "{foreseen}");
@@ -350,7 +350,7 @@ fn a_rule_that_slows_down_says_how_long_in_a_folder_and_at_a_node() {
     let dataset = place.dataset();
     enforced(&place, "throttle", &dataset);
     let get = |more: &[&str]| {
-        let read = ["get", &dataset, "--as", "dr-bo", "--purpose", "operations", "--json"];
+        let read = ["get", &dataset, "--as", "eve", "--purpose", "research", "--json"];
         let run = place.run(&[&read[..], more].concat());
         let error = run.error();
         assert_eq!((run.code, text(&error["code"])), (4, "throttled"), "{run:?}");
