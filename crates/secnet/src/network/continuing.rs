@@ -116,7 +116,7 @@ fn configuration(node: &Node, name: &str, cards: &[Card]) -> Result<Genesis, Fai
         Some((None, parameters)) => Ok(Genesis { parameters, ..genesis }),
         Some((Some(governor), _)) => {
             let said = format!("{governor} is suspended, and could not govern");
-            Err(Failure::new("suspended", said)
+            Err(Failure::new("suspended-governor", said)
                 .hint("reinstate it first, or have another founder govern"))
         }
         None => Err(Failure::new("damaged", "the ledger cannot be read").exit(Exit::Verification)),

@@ -6,9 +6,9 @@ use crate::network::{Net, net, text};
 use crate::network_growth::{free_addresses, up};
 use crate::support::{Run, demo, files};
 
-/// A file of one record of the laboratory's.
-const PULSE: &str = r#"{"resourceType":"Bundle","type":"collection","entry":[{"resource":{"resourceType":"Observation","id":"x",
-"status":"final","code":{"text":"pulse"},"category":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/observation-category",
+/// A patient, and a record of the laboratory's.
+const PULSE: &str = r#"{"resourceType":"Bundle","type":"collection","entry":[{"resource":{"resourceType":"Patient","id":"ada"}},
+{"resource":{"resourceType":"Observation","id":"x","status":"final","code":{"text":"pulse"},"subject":{"reference":"Patient/ada"},"category":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/observation-category",
 "code":"laboratory"}]}]}}]}"#;
 
 impl Net {
@@ -108,7 +108,9 @@ fn several_hold_what_is_uploaded_now(net: &Net, there: &[&str]) {
     let add = ["data", "add", "new.json", "--as", "ada", "--price", "0", "--title", "new"];
     let added = net.run(&[&add[..], there].concat()).ok().json();
     let new = text(&added["dataset"]);
-    let get = ["get", &new, "--as", "ada", "--purpose", "treatment", "--receipt", "r.receipt"];
+    let grant = ["grant", &new, "--as", "ada", "--to", "eve", "--purpose", "treatment"];
+    net.run(&[&grant[..], &["--price", "0"], there].concat()).ok();
+    let get = ["get", &new, "--as", "eve", "--purpose", "treatment", "--receipt", "r.receipt"];
     let got = net.run(&[&get[..], there].concat()).ok().json();
     assert_eq!(got["release_nodes"], 2, "{got}");
     net.run(&["receipt", "verify", "r.receipt", "--genesis", "g.cbor"]).ok();
