@@ -87,7 +87,7 @@ impl QuorumRelease {
     /// Which peer a node is. Strangers are asked who they are; one that does not say keeps nobody else waiting.
     async fn peer(&self, node: Digest) -> Option<ValidatorKey> {
         if self.book.peer(node).is_none() {
-            self.book.meet(&*self.log, &*self.link).await;
+            self.book.meet(&*self.log, &*self.link, Some(node)).await;
         }
         self.book.peer(node)
     }
@@ -149,7 +149,7 @@ impl Release for QuorumRelease {
             match self.book.keys(&*self.log).await {
                 Ok(keys) => return Ok(keys),
                 Err(failed) if Instant::now() >= end => return Err(failed),
-                Err(_) => self.book.meet(&*self.log, &*self.link).await,
+                Err(_) => self.book.meet(&*self.log, &*self.link, None).await,
             }
             sleep(KEYS_PAUSE).await;
         }

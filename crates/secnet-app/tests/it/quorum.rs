@@ -33,6 +33,8 @@ enum Mood {
     Repeats,
     /// It says that it is another organisation's node.
     Claims,
+    /// It can be asked, and never answers.
+    Silent,
 }
 
 struct Away {
@@ -88,6 +90,9 @@ impl Link for Nodes {
 
     async fn ask(&self, peer: ValidatorKey, question: Vec<u8>) -> Option<Vec<u8>> {
         let node = &self.away[&peer];
+        if *node.mood.lock() == Mood::Silent {
+            std::future::pending::<()>().await;
+        }
         let answer = node.answer(&question)?;
         let mood = *node.mood.lock();
         Some(match NodeAnswer::from_bytes(&answer).unwrap() {
@@ -115,7 +120,8 @@ fn validator(at: u8) -> ValidatorKey {
     ValidatorKey([at; 32])
 }
 
-fn four(ground: Ground<'_>) -> (Arc<dyn Release>, Arc<Nodes>) {
+/// This data centre's way to the four nodes, as it is now and as it is after a start, when it has met none; and the others.
+fn four(ground: &Ground<'_>) -> ([Arc<dyn Release>; 2], Arc<Nodes>) {
     let desk = |pair: &SealKeyPair| {
         let pair = SealKeyPair::from_seed(*pair.secret.seed());
         ReleaseDesk::new(pair, Arc::clone(&ground.entropy), Arc::clone(ground.clock) as _)
@@ -131,24 +137,30 @@ fn four(ground: Ground<'_>) -> (Arc<dyn Release>, Arc<Nodes>) {
         (validator(at), Away { desk: desk(&other.sealing), card, claims, log, mood, asked })
     });
     let nodes = Arc::new(Nodes { away: away.collect(), last: Mutex::default() });
-    let here = Arc::new(desk(&ground.node.sealing));
-    let log = Arc::clone(ground.log);
-    let desks = (here, desk(&ground.shares));
-    let release = QuorumRelease::new(desks, log, ground.archive, Arc::clone(&nodes) as _);
-    (Arc::new(release), nodes)
+    let release = || -> Arc<dyn Release> {
+        let desks = (Arc::new(desk(&ground.node.sealing)), desk(&ground.shares));
+        let (log, archive) = (Arc::clone(ground.log), Arc::clone(&ground.archive));
+        Arc::new(QuorumRelease::new(desks, log, archive, Arc::clone(&nodes) as _))
+    };
+    ([release(), release()], nodes)
 }
 
 async fn world(seed: u64) -> (World, Arc<Nodes>) {
+    let (world, nodes, _) = world_to_restart(seed).await;
+    (world, nodes)
+}
+
+async fn world_to_restart(seed: u64) -> (World, Arc<Nodes>, Arc<dyn Release>) {
     let made = Arc::new(Mutex::new(None));
     let keep = Arc::clone(&made);
     let releases = move |ground: Ground<'_>| {
-        let (release, nodes) = four(ground);
-        *keep.lock() = Some(nodes);
+        let ([release, again], nodes) = four(&ground);
+        *keep.lock() = Some((nodes, again));
         release
     };
     let world = World::releasing(seed, BEGIN, Box::new(releases)).await;
-    let nodes = made.lock().take().unwrap();
-    (world, nodes)
+    let (nodes, again) = made.lock().take().unwrap();
+    (world, nodes, again)
 }
 
 fn bo(world: &World) -> Person {
@@ -178,6 +190,19 @@ async fn three_of_four_nodes_open_and_whoever_sends_something_else_is_left_out()
         assert!((3..=4).contains(&delivery.shares.len()), "{}", delivery.shares.len());
         assert_eq!(world.open(&delivery, &receiving, detail).await, ["result 0", "result 1"]);
     }
+}
+
+#[tokio::test]
+async fn after_a_start_a_silent_node_keeps_no_other_from_being_met() {
+    use Mood::*;
+    let (mut world, nodes, again) = world_to_restart(30).await;
+    world.granted(None, PRICE).await;
+    world.restart_releasing(again).await;
+    nodes.set([Well, Silent, Well]);
+    let bo = bo(&world);
+    let (call, _) = world.call(&bo, Purpose::Treatment, None);
+    let delivery = released(world.pdc.access(&call).await.unwrap());
+    assert_eq!(delivery.shares.len(), 3);
 }
 
 #[tokio::test]

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use futures::future::join_all;
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
 use parking_lot::Mutex;
 use secnet_app::ports::{Archive, Change, EntryKind, EntryName, Log};
 use secnet_app::{NodeAnswer, NodeQuestion, ReleaseFailed, card_holds};
@@ -84,24 +85,28 @@ impl Book {
         Some(key)
     }
 
-    /// Ask those who they are that have not shown a card.
-    pub(super) async fn meet(&self, log: &dyn Log, link: &dyn Link) {
+    /// Ask those who they are that have not shown a card, until the node that is looked for has, or all have had their time. Each
+    /// counts as soon as it has answered: one that is silent keeps nobody from being met.
+    pub(super) async fn meet(&self, log: &dyn Log, link: &dyn Link, wanted: Option<Digest>) {
         let met: Vec<ValidatorKey> = self.known.lock().peers.values().copied().collect();
         let strangers = link.peers().into_iter().filter(|peer| !met.contains(peer));
         let answers = strangers.map(|peer| async move {
             let answer = link.ask(peer, NodeQuestion::Who.to_bytes()).await?;
             NodeAnswer::from_bytes(&answer).ok().map(|answer| (peer, answer))
         });
-        for (peer, answer) in join_all(answers).await.into_iter().flatten() {
-            if let NodeAnswer::Node { card, key } = answer {
-                let mut holds = false;
-                log.read(&mut |view| {
-                    holds = self.members.contains(&card.value.member)
-                        && card_holds(&card, &key, peer, view);
-                });
-                if holds {
-                    self.keep(peer, key).await;
-                }
+        let mut answers: FuturesUnordered<_> = answers.collect();
+        while let Some(answer) = answers.next().await {
+            let Some((peer, NodeAnswer::Node { card, key })) = answer else { continue };
+            let mut holds = false;
+            log.read(&mut |view| {
+                holds = self.members.contains(&card.value.member)
+                    && card_holds(&card, &key, peer, view);
+            });
+            if holds {
+                self.keep(peer, key).await;
+            }
+            if wanted.is_some_and(|node| self.peer(node).is_some()) {
+                return;
             }
         }
     }
