@@ -86,20 +86,26 @@ async fn prepare(
         own.save(&keys, passphrase, node.cost)?;
         files::write_private(&file, &encode(&configuration(node, &own, name)?))?;
     }
-    Ok((close_for(node, &file).await?, NodeKeys::load(&keys, passphrase)?))
+    let configuration = configuration_in(&file)?;
+    close_for(node, &configuration).await?;
+    Ok((configuration, NodeKeys::load(&keys, passphrase)?))
 }
 
-/// Close the chain for the configuration in a file, unless that is done.
-pub(crate) async fn close_for(node: &Node, configuration: &Path) -> Result<Genesis, Failure> {
-    let bytes = files::read(configuration, limits::MAX_GENESIS_BYTES as u64)?;
-    let configuration = Genesis::parse(&bytes).map_err(|error| {
-        let said = format!("`{}` does not hold", configuration.display());
+/// A genesis without the predecessor, as it was written down before a chain is closed for it.
+pub(crate) fn configuration_in(file: &Path) -> Result<Genesis, Failure> {
+    let bytes = files::read(file, limits::MAX_GENESIS_BYTES as u64)?;
+    Genesis::parse(&bytes).map_err(|error| {
+        let said = format!("`{}` does not hold", file.display());
         Failure::new(error.code(), said).because(&error)
-    })?;
-    if !is_closed(node) {
-        node.govern(Change::Close { successor: configuration.configuration() }).await?;
+    })
+}
+
+/// Close the chain for this configuration, unless it is closed.
+pub(crate) async fn close_for(node: &Node, configuration: &Genesis) -> Result<(), Failure> {
+    if is_closed(node) {
+        return Ok(());
     }
-    Ok(configuration)
+    node.govern(Change::Close { successor: configuration.configuration() }).await
 }
 
 pub(crate) fn is_closed(node: &Node) -> bool {

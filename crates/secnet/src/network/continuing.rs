@@ -44,7 +44,7 @@ pub(crate) fn take_keys(old: &Path, dir: &Path, passphrase: &str) -> Result<(), 
 }
 
 /// The genesis of a network of these founders that goes on from the chain in `old`, which is closed for it. If this was
-/// interrupted it goes on where it was, with the founders of then. The ledgers to be handed on are in [`ledgers_beside`].
+/// interrupted it goes on where it was. The ledgers to be handed on are in [`ledgers_beside`].
 pub(crate) async fn genesis_after(
     (old, place): (&Path, &Where),
     passphrase: &str,
@@ -90,13 +90,23 @@ async fn close(
     begun: &Path,
     (name, cards): (&str, &[Card]),
 ) -> Result<Genesis, Failure> {
+    let wanted = configuration(node, name, cards)?;
     if !begun.exists() {
         if succession::is_closed(node) {
             return Err(succession::other_successor(&node.dir));
         }
-        files::write_private(begun, &encode(&configuration(node, name, cards)?))?;
+        files::write_private(begun, &encode(&wanted))?;
     }
-    succession::close_for(node, begun).await
+    let agreed = succession::configuration_in(begun)?;
+    // All but time and salt is what was given.
+    if agreed != (Genesis { time: agreed.time, salt: agreed.salt, ..wanted }) {
+        let said = format!("`{}` was begun with another name or other cards", begun.display());
+        return Err(Failure::new("other-founders", said)
+            .hint("give those again; the old chain may be closed for them already")
+            .exit(Exit::Usage));
+    }
+    succession::close_for(node, &agreed).await?;
+    Ok(agreed)
 }
 
 /// A chain is closed once: what would keep its successor from beginning is found before.

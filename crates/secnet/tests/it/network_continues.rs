@@ -63,6 +63,11 @@ fn a_solo_network_grows_into_one_of_several_with_all_that_it_has() {
     let homeless = net.genesis(&[&b]);
     assert_eq!(homeless.error()["code"], "not-a-founder", "{homeless:?}");
     grant().ok();
+    // What stands in the way is noticed after the old chain is closed; the same again goes on, and nothing else does.
+    std::fs::write(net.path("g.cbor.closed"), "in the way").unwrap();
+    assert_eq!(net.genesis(&[&a, &b]).code, 6);
+    std::fs::remove_file(net.path("g.cbor.closed")).unwrap();
+    assert_eq!(net.genesis(&[&a]).error()["code"], "other-founders");
     let made = net.genesis(&[&a, &b]).ok().json();
     net.contract.check("net genesis", &made).unwrap();
     assert_eq!(grant().error()["code"], "closed");
