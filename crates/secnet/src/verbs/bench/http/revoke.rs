@@ -194,7 +194,7 @@ impl Round<'_> {
             2 => ("POST", "/v1/access/preview".to_owned(), Some(body_of(&fresh()))),
             3 => {
                 let (status, _) = client.first_byte(path).await?;
-                return refused(status, StatusCode::PARTIAL_CONTENT);
+                return refused(status, StatusCode::PARTIAL_CONTENT, &Value::Null);
             }
             4 => ("GET", format!("/v1/datasets/{}/records?purpose=treatment", data.dataset), None),
             5 => (
@@ -213,10 +213,10 @@ impl Round<'_> {
             }
         };
         let (status, answer) = client.call(method, &path, body).await?;
-        if door < 2 {
-            return refused(status, StatusCode::OK);
-        }
         let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();
+        if door < 2 {
+            return refused(status, StatusCode::OK, &answer);
+        }
         let empty =
             |list: &str| answer.get(list).and_then(Value::as_array).is_none_or(Vec::is_empty);
         match (status, door) {
@@ -227,7 +227,7 @@ impl Round<'_> {
                 Ok(answer.pointer("/evaluations/0/decision") == Some(&json!(false)))
             }
             (StatusCode::OK, _) => Ok(empty("results")),
-            (status, _) => refused(status, StatusCode::OK),
+            (status, _) => refused(status, StatusCode::OK, &answer),
         }
     }
 
@@ -249,11 +249,11 @@ fn expect_ok(status: StatusCode, body: &[u8]) -> Result<(), Failure> {
 }
 
 /// Refused for want of consent; an overload or a fault is no refusal.
-fn refused(status: StatusCode, allowed: StatusCode) -> Said {
+fn refused(status: StatusCode, allowed: StatusCode, answer: &Value) -> Said {
     match status {
         status if status == allowed => Ok(false),
         StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => Ok(true),
-        status => Err(wrong(format!("a door answered {status}"))),
+        status => Err(wrong(format!("a door answered {status}: {answer}"))),
     }
 }
 
