@@ -10,6 +10,7 @@ use crate::AccessError;
 use crate::granted::Granted;
 use crate::pdc::{DatasetRecords, Pdc};
 use crate::ports::{SubmitError, VaultError};
+use crate::release::Wanted;
 
 /// How often consent may change under a release that is being prepared before it is given up.
 const MAX_LOOKS: usize = 8;
@@ -42,9 +43,7 @@ impl Pdc {
     ) -> Result<Delivery, AccessError> {
         let records = listed_records(&granted, &*self.records_of(granted.dataset()).await?)?;
         let wanted = self.wanted(granted.dataset(), &records).await?;
-        // Nothing is awaited between this look at the ledger and the release.
-        self.look_again(&granted).await?;
-        let shares = self.release.release(&granted, &wanted).await?;
+        let shares = self.shares(&granted, &wanted).await?;
         let packets = self.compartment_packets(granted.dataset(), &records).await?;
         let wraps = self.wraps_of(&granted).await?;
         // A revocation that was ordered while the parts were collected still stops them here. Of a use that is free, or
@@ -57,6 +56,21 @@ impl Pdc {
         self.settle_before_handover(&granted).await?;
         let price = self.price_of(&granted);
         Ok(Delivery { granted, receipt, price, records, packets, wraps, shares })
+    }
+
+    /// The release nodes' half. Nothing is awaited between the look at the ledger and the question to the nodes; they look
+    /// themselves, and what they refuse because consent has ended meanwhile is no fault of theirs.
+    pub(crate) async fn shares(
+        &self,
+        granted: &Granted,
+        wanted: &[Wanted],
+    ) -> Result<Vec<ReleasedShares>, AccessError> {
+        self.look_again(granted).await?;
+        let released = self.release.release(granted, wanted).await;
+        if released.is_err() {
+            self.look_again(granted).await?;
+        }
+        Ok(released?)
     }
 
     pub(crate) fn price_of(&self, granted: &Granted) -> Amount {

@@ -102,9 +102,7 @@ impl Pdc {
         }
         let uploads: Uploads = listed.iter().map(|(_, entry)| entry.upload()).collect();
         let wanted = self.wanted(own.dataset(), &listed).await?;
-        // Nothing is awaited between this look at the ledger and the release.
-        self.look_again(own).await?;
-        let shares = self.release.release(own, &wanted).await?;
+        let shares = self.shares(own, &wanted).await?;
         let halves = self.hosted_halves(&granted, &uploads).await?;
         let (keys, records) = self.projections(&granted, listed, &halves, &shares).await?;
         // As with whole records: the last look, then the payout, then nothing but the answer.

@@ -164,6 +164,21 @@ async fn p4_a_release_node_looks_at_the_ledger_itself() {
     assert!(stopped.0.contains("the grant has ended"), "{stopped}");
 }
 
+/// The nodes refuse, and that is no fault of theirs which could be gone by itself.
+#[tokio::test]
+async fn p4_what_is_revoked_right_before_the_release_is_refused_as_revoked() {
+    let mut world = World::new(36).await;
+    let (grant, _) = world.granted(None, 0).await;
+    let bo = World::copy(&world.bo);
+    let (call, _) = world.call(&bo, Purpose::Treatment, None);
+    let revoke = world.sign(&world.ada, Operation::Revoke { grant, reason: Reason::Unstated });
+    let log = Arc::clone(&world.log);
+    *world.release.before.lock() = Some(Box::new(move || {
+        log.order(revoke.to_bytes()).unwrap();
+    }));
+    is_stopped(world.pdc.access(&call).await);
+}
+
 #[tokio::test]
 async fn p4_nothing_is_released_on_a_view_of_the_ledger_that_is_too_old() {
     let mut world = World::new(36).await;

@@ -46,7 +46,7 @@ impl Switched {
     }
 
     /// One block of one command, and the header that covers it.
-    fn order(&self, command: Vec<u8>) -> Result<Committed, SubmitError> {
+    pub(crate) fn order(&self, command: Vec<u8>) -> Result<Committed, SubmitError> {
         let mut weights = ChaCha20Rng::seed_from_u64(0);
         let verified = VerifyingPool::verify(vec![command], &mut weights).remove(0);
         let verified = verified.map_err(|invalid| SubmitError::Invalid(invalid.to_string()))?;
@@ -140,6 +140,8 @@ impl Log for Switched {
 pub(crate) struct Breakable {
     pub(crate) inner: Arc<dyn Release>,
     pub(crate) broken: AtomicBool,
+    /// Happens right before the next release.
+    pub(crate) before: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
 
 #[async_trait]
@@ -161,6 +163,10 @@ impl Release for Breakable {
         granted: &Granted,
         wanted: &[Wanted],
     ) -> Result<Vec<ReleasedShares>, ReleaseFailed> {
+        let before = self.before.lock().take();
+        if let Some(happens) = before {
+            happens();
+        }
         if self.broken.load(Ordering::Relaxed) {
             return Err(ReleaseFailed("the node does not answer".into()));
         }

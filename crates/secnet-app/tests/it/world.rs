@@ -454,7 +454,8 @@ fn parts_of(
     let ground =
         Ground { log, clock, entropy: entropy_too, archive: archive_too, node, others, shares };
     let release = releases(ground);
-    let release = Arc::new(Breakable { inner: release, broken: AtomicBool::new(false) });
+    let (broken, before) = (AtomicBool::new(false), parking_lot::Mutex::default());
+    let release = Arc::new(Breakable { inner: release, broken, before });
     let parts = Parts {
         log: Arc::clone(log) as _,
         vault: Arc::new(SegmentVault::memory()),
