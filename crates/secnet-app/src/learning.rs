@@ -33,18 +33,25 @@ pub(crate) struct Learning {
 }
 
 /// What of the guard is in the archive.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 struct Kept {
-    /// How far it had come.
+    /// How far that is known to reach.
     tick: u64,
     /// Bytes of the last whole.
     whole: usize,
     /// Bytes of the changes after it, together.
     after: usize,
-    /// What these are called.
+    /// What these are called, those among them whose writing was cut off.
     changes: Vec<EntryName>,
-    /// A write has failed, or something is missing: the next time, the whole is kept.
-    unsure: bool,
+    /// Something between them is missing: the next time, the whole is kept.
+    gap: bool,
+}
+
+/// What is known to be kept once it is durable.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Whole { tick: u64, bytes: usize },
+    Changes { tick: u64 },
 }
 
 impl Learning {
@@ -66,7 +73,7 @@ impl Learning {
         let mut changes = archive.list(EntryKind::Guard, CHANGES).await?;
         changes.sort_unstable();
         for (name, bytes) in changes {
-            kept.unsure |= !guard.catch_up(&bytes).map_err(damaged)?;
+            kept.gap |= !guard.catch_up(&bytes).map_err(damaged)?;
             kept.after += bytes.len();
             kept.changes.push(name);
         }
@@ -80,37 +87,38 @@ impl Learning {
         self.unsaved >= MAX_UNSAVED || now.since_ms(self.saved_at) >= SAVE_EVERY_MS
     }
 
-    /// What to write, and what is kept once that is durable.
-    fn unkept(&mut self, now: Timestamp) -> (Vec<Change>, Kept) {
+    /// What to write, and what that comes to.
+    fn unkept(&mut self, now: Timestamp) -> (Vec<Change>, Step) {
         (self.unsaved, self.saved_at) = (0, now);
         self.kept.next(&self.guard)
     }
 }
 
 impl Kept {
-    fn next(&self, guard: &Guard) -> (Vec<Change>, Self) {
+    fn next(&mut self, guard: &Guard) -> (Vec<Change>, Step) {
         let tick = guard.tick();
         let is_full = self.after >= self.whole.max(LEAST_FOLDED_BYTES);
-        if self.whole == 0 || self.unsure || is_full || self.changes.len() >= MAX_CHANGES {
-            let bytes = guard.snapshot();
-            let kept = Self { tick, whole: bytes.len(), ..Self::default() };
+        if self.whole == 0 || self.gap || is_full || self.changes.len() >= MAX_CHANGES {
+            let whole = guard.snapshot();
+            let step = Step::Whole { tick, bytes: whole.len() };
             let gone = self.changes.iter().map(|name| Change { name: name.clone(), value: None });
-            let whole = Change { name: guard_name(), value: Some(bytes) };
-            return (std::iter::once(whole).chain(gone).collect(), kept);
+            let whole = Change { name: guard_name(), value: Some(whole) };
+            return (std::iter::once(whole).chain(gone).collect(), step);
         }
         let bytes = guard.changes_since(self.tick);
         // In the order of the names is in the order of time.
         let name = EntryName::new(EntryKind::Guard, CHANGES, &tick.to_be_bytes());
-        let mut kept = Self { tick, after: self.after + bytes.len(), ..self.clone() };
-        kept.changes.push(name.clone());
-        (vec![Change { name, value: Some(bytes) }], kept)
+        // It counts from now on, for nobody may come back to tell whether it became durable. Until that is known the next changes
+        // have these again.
+        self.after = self.after.saturating_add(bytes.len());
+        self.changes.push(name.clone());
+        (vec![Change { name, value: Some(bytes) }], Step::Changes { tick })
     }
 
-    /// It is not known whether what was tried has become durable: both must go when the whole is kept.
-    fn failed(&mut self, tried: Self) {
-        self.unsure = true;
-        if tried.changes.len() > self.changes.len() {
-            self.changes = tried.changes;
+    fn is_durable(&mut self, step: Step) {
+        match step {
+            Step::Whole { tick, bytes } => *self = Self { tick, whole: bytes, ..Self::default() },
+            Step::Changes { tick } => self.tick = tick,
         }
     }
 }
@@ -153,21 +161,17 @@ impl Pdc {
         let _alone = self.keeping.lock().await;
         let is_kept = {
             let learning = self.learning.lock();
-            learning.kept.tick == learning.guard.tick() && !learning.kept.unsure
+            learning.kept.tick == learning.guard.tick() && !learning.kept.gap
         };
         if is_kept { Ok(()) } else { self.keep_learnt().await }
     }
 
     /// Nobody else may do it meanwhile.
     async fn keep_learnt(&self) -> Result<(), ArchiveError> {
-        let (changes, kept) = self.learning.lock().unkept(self.clock.now());
-        let written = self.archive.write(changes).await;
-        let mut learning = self.learning.lock();
-        match written {
-            Ok(()) => learning.kept = kept,
-            Err(_) => learning.kept.failed(kept),
-        }
-        written
+        let (changes, step) = self.learning.lock().unkept(self.clock.now());
+        self.archive.write(changes).await?;
+        self.learning.lock().kept.is_durable(step);
+        Ok(())
     }
 }
 

@@ -67,11 +67,13 @@ async fn load(archive: &Disk) -> Learning {
 
 /// Keep what was learnt, as if it were time to; with the power cut off before that is known to be durable, or before it is.
 async fn keep(learning: &mut Learning, archive: &Disk, (durable, known): (bool, bool)) {
-    let (changes, kept) = learning.unkept(Timestamp(0));
+    let (changes, step) = learning.unkept(Timestamp(0));
     if durable {
         archive.write(changes).await.unwrap();
     }
-    if known { learning.kept = kept } else { learning.kept.failed(kept) }
+    if known {
+        learning.kept.is_durable(step);
+    }
 }
 
 #[tokio::test]
