@@ -143,26 +143,6 @@ impl Pdc {
         Ok(())
     }
 
-    /// What is at another data centre is decided there, and nothing is recorded of it here.
-    fn requested_not_elsewhere(&self, caller: &Authenticated) -> Result<(), AccessError> {
-        let request = &caller.request.value;
-        self.not_elsewhere(request.requester, request.dataset)
-    }
-
-    /// Another data centre decided it, and has the facts. To whoever may not know of the dataset there is none.
-    pub(crate) fn decided_elsewhere(
-        &self,
-        caller: &Authenticated,
-        before: &DecisionState,
-    ) -> Option<AccessError> {
-        let place = self.elsewhere(caller.request.value.requester, before.dataset)?;
-        Some(if before.request == caller.request.digest() {
-            AccessError::Elsewhere(place)
-        } else {
-            AccessError::Rejected(Rejection::RequestReused)
-        })
-    }
-
     pub(crate) fn decided_before(&self, caller: &Authenticated) -> Option<DecisionState> {
         let request = &caller.request.value;
         self.view(|view| view.state.decision(request.requester, request.id).cloned()).flatten()

@@ -1,9 +1,11 @@
 //! Which data centre a dataset is at. It is told to whoever may know of the dataset, and to nobody else: to others a dataset that
 //! is elsewhere is as little there as one that does not exist.
 
+use secnet_ledger::{DecisionState, Rejection};
 use secnet_types::{Answer, DatasetId, MemberId, Operation, RequestId, SignedCommand};
 
 use crate::AccessError;
+use crate::call::Authenticated;
 use crate::doors::SignedDoor;
 use crate::pdc::Pdc;
 use crate::veil::knows;
@@ -77,6 +79,29 @@ impl Pdc {
         let dataset = self
             .view(|view| view.state.decision(requester, request).map(|decision| decision.dataset));
         dataset.flatten().map_or(Ok(()), |dataset| self.not_elsewhere(requester, dataset))
+    }
+
+    /// What is at another data centre is decided there, and nothing is recorded of it here.
+    pub(crate) fn requested_not_elsewhere(
+        &self,
+        caller: &Authenticated,
+    ) -> Result<(), AccessError> {
+        let request = &caller.request.value;
+        self.not_elsewhere(request.requester, request.dataset)
+    }
+
+    /// Another data centre decided it, and has the facts. To whoever may not know of the dataset there is none.
+    pub(crate) fn decided_elsewhere(
+        &self,
+        caller: &Authenticated,
+        before: &DecisionState,
+    ) -> Option<AccessError> {
+        let place = self.elsewhere(caller.request.value.requester, before.dataset)?;
+        Some(if before.request == caller.request.digest() {
+            AccessError::Elsewhere(place)
+        } else {
+            AccessError::Rejected(Rejection::RequestReused)
+        })
     }
 }
 

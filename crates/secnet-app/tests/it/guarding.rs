@@ -39,10 +39,26 @@ pub(crate) async fn install(
     rule
 }
 
-async fn ask(world: &mut World, purpose: Purpose) -> Outcome {
+pub(crate) async fn ask(world: &mut World, purpose: Purpose) -> Outcome {
     let bo = World::copy(&world.bo);
     let (call, _) = world.call(&bo, purpose, None);
     world.pdc.access(&call).await.unwrap()
+}
+
+/// What becomes of so many requests of Bo's for treatment that are made at once.
+pub(crate) async fn at_once(world: &mut World, count: usize) -> Vec<Outcome> {
+    let bo = World::copy(&world.bo);
+    let calls: Vec<_> = (0..count).map(|_| world.call(&bo, Purpose::Treatment, None).0).collect();
+    let asks = calls.into_iter().map(|call| {
+        let pdc = Arc::clone(&world.pdc);
+        tokio::spawn(async move { pdc.access(&call).await.unwrap() })
+    });
+    let asked: Vec<_> = asks.collect();
+    let mut outcomes = Vec::with_capacity(count);
+    for outcome in asked {
+        outcomes.push(outcome.await.unwrap());
+    }
+    outcomes
 }
 
 async fn newest_facts(world: &World) -> FactsRecord {
@@ -53,18 +69,9 @@ async fn newest_facts(world: &World) -> FactsRecord {
 async fn a_burst_of_requests_at_once_is_stopped_by_the_guard() {
     let mut world = World::new(40).await;
     granted_without_count(&mut world, 0).await;
-    let bo = World::copy(&world.bo);
-    let calls: Vec<_> = (0..80).map(|_| world.call(&bo, Purpose::Treatment, None).0).collect();
-    let calls: Vec<_> = calls
-        .into_iter()
-        .map(|call| {
-            let pdc = Arc::clone(&world.pdc);
-            tokio::spawn(async move { pdc.access(&call).await.unwrap() })
-        })
-        .collect();
     let (mut allowed, mut by_guard) = (0, 0);
-    for call in calls {
-        match call.await.unwrap() {
+    for outcome in at_once(&mut world, 80).await {
+        match outcome {
             Outcome::Released(_) => allowed += 1,
             Outcome::Held(refusal) | Outcome::Denied(refusal) => {
                 assert_eq!(refusal.class, ReasonClass::Guard);

@@ -1,11 +1,9 @@
 //! Rules that slow down: who waits, how long, and what waiting is worth.
 
-use std::sync::Arc;
-
 use secnet_app::*;
 use secnet_types::*;
 
-use crate::guarding::{granted_without_count, install};
+use crate::guarding::{ask, at_once, granted_without_count, install};
 use crate::world::{World, released};
 
 const SECOND: u64 = 1000;
@@ -17,12 +15,6 @@ async fn slowed_down(seed: u64) -> (World, Rule) {
     let treatment = Condition::any_of(Feature::Purpose, &["treatment"]).unwrap();
     let rule = install(&world, RuleAction::Throttle, treatment, false).await;
     (world, rule)
-}
-
-async fn ask(world: &mut World, purpose: Purpose) -> Outcome {
-    let bo = World::copy(&world.bo);
-    let (call, _) = world.call(&bo, purpose, None);
-    world.pdc.access(&call).await.unwrap()
 }
 
 /// Bo asks too early; how long he is told to wait.
@@ -69,18 +61,9 @@ async fn of_many_requests_at_once_after_a_wait_one_gets_through() {
     let (mut world, _) = slowed_down(142).await;
     told_to_wait(&mut world).await;
     world.clock.advance(10 * SECOND);
-    let bo = World::copy(&world.bo);
-    let calls: Vec<_> = (0..8).map(|_| world.call(&bo, Purpose::Treatment, None).0).collect();
-    let calls: Vec<_> = calls
-        .into_iter()
-        .map(|call| {
-            let pdc = Arc::clone(&world.pdc);
-            tokio::spawn(async move { pdc.access(&call).await.unwrap() })
-        })
-        .collect();
     let mut through = 0;
-    for call in calls {
-        match call.await.unwrap() {
+    for outcome in at_once(&mut world, 8).await {
+        match outcome {
             Outcome::Released(_) => through += 1,
             Outcome::Denied(refusal) => assert_eq!(refusal.class, ReasonClass::Throttle),
             other => panic!("{other:?}"),

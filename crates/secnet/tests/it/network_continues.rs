@@ -12,19 +12,6 @@ const PULSE: &str = r#"{"resourceType":"Bundle","type":"collection","entry":[{"r
 "code":"laboratory"}]}]}}]}"#;
 
 impl Net {
-    fn unlocked(&self, args: &[&str]) -> Run {
-        self.run(&[args, &["--passphrase-file", "passphrase"]].concat())
-    }
-
-    fn card(&self, dir: &str, address: &str, more: &[&str]) -> String {
-        let card = ["--dir", dir, "net", "card", "--address", address];
-        let made = self.unlocked(&[&card[..], more].concat()).ok();
-        self.contract.check("net card", &made.json()).unwrap();
-        let file = format!("{dir}.json");
-        std::fs::write(self.path(&file), made.stdout).unwrap();
-        file
-    }
-
     fn genesis(&self, cards: &[&str]) -> Run {
         let to = ["--name", "clinics", "--out", "g.cbor", "--successor-of", "old"];
         self.run(&[&["net", "genesis"], &to[..], cards].concat())

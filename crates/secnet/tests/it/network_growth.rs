@@ -6,11 +6,26 @@ use secnet_types::Receipt;
 use serde_json::{Value, json};
 
 use crate::network::{Net, get, net, text};
-use crate::support::{Running, command, copy_tree};
+use crate::support::{Run, Running, command, copy_tree};
 
 impl Net {
     fn add(&self, more: &[&str]) -> Value {
         self.net("net add", &[&["add"], more].concat())
+    }
+
+    /// With the passphrase in the file `passphrase`.
+    pub(crate) fn unlocked(&self, args: &[&str]) -> Run {
+        self.run(&[args, &["--passphrase-file", "passphrase"]].concat())
+    }
+
+    /// The card of a node's keys in a folder, which are made if there are none; the file it is in.
+    pub(crate) fn card(&self, dir: &str, address: &str, more: &[&str]) -> String {
+        let card = ["--dir", dir, "net", "card", "--address", address];
+        let made = self.unlocked(&[&card[..], more].concat()).ok();
+        self.contract.check("net card", &made.json()).unwrap();
+        let file = format!("{dir}.json");
+        std::fs::write(self.path(&file), made.stdout).unwrap();
+        file
     }
 
     /// Money goes from Dr. Bo to Ada, ordered by whoever agrees now.
@@ -104,15 +119,8 @@ fn several_govern_by_majority_and_let_a_newcomer_in() {
     let net = net();
     std::fs::write(net.path("passphrase"), "correct horse\n").unwrap();
     let ports = free_addresses(6);
-    let run = |args: &[&str]| net.run(&[args, &["--passphrase-file", "passphrase"]].concat());
-    let card = |dir: &str, address: &str, more: &[&str]| {
-        let card = ["--dir", dir, "net", "card", "--address", address];
-        let made = run(&[&card[..], more].concat()).ok();
-        net.contract.check("net card", &made.json()).unwrap();
-        let file = format!("{dir}.json");
-        std::fs::write(net.path(&file), made.stdout).unwrap();
-        file
-    };
+    let run = |args: &[&str]| net.unlocked(args);
+    let card = |dir: &str, address: &str, more: &[&str]| net.card(dir, address, more);
     let founders = [card("a", &ports[0], &["--governs"]), card("b", &ports[1], &["--governs"])];
     let genesis = ["net", "genesis", "--name", "clinics", "--out", "g.cbor"];
     let made = net.run(&[&genesis[..], &[&founders[0], &founders[1]]].concat()).ok().json();
