@@ -78,7 +78,7 @@ impl Pdc {
     /// # Errors
     /// [`AccessError`] if there was no decision, or nothing may be released on it any more. A refusal is no error.
     pub async fn access(&self, call: &AccessCall) -> Result<Outcome, AccessError> {
-        let parsed = call.parse()?; //                                              1  bytes -> request
+        let parsed = call.parse(&self.receiving_keys)?; //                                              1  bytes -> request
         let genuine = parsed.verify()?; //                                          2  signed, and
         let caller = self
             .view(|view| genuine.authenticate(view, self.clock.now())) //            2  -> Authenticated

@@ -1,11 +1,18 @@
 //! Steps 1 and 2: from bytes to a caller who is who it says.
 
-use secnet_crypto::SealPublicKey;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use secnet_crypto::{SealError, SealPublicKey};
 use secnet_types::{AccessRequest, Digest, RequestDetail, Signed, Timestamp, decode, limits};
 
 use crate::AccessError;
 use crate::ports::View;
 use crate::project::fields;
+use crate::recent::Recent;
+
+/// Receiving keys that are kept read, some 6 KiB each.
+const MAX_RECEIVING_KEYS: usize = 1024;
 
 /// A call as a door hands it over: nothing in it is believed yet.
 #[derive(Debug, Clone)]
@@ -70,8 +77,27 @@ pub struct Authenticated {
     pub(crate) own_key: bool,
 }
 
+/// Receiving keys that were read lately: sessions use theirs again, and reading one costs as much as a signature.
+pub(crate) struct ReceivingKeys(Mutex<Recent<SealPublicKey>>);
+
+impl ReceivingKeys {
+    pub(crate) fn new() -> Self {
+        Self(Mutex::new(Recent::new(MAX_RECEIVING_KEYS)))
+    }
+
+    /// The key of these bytes; `digest` is theirs.
+    fn read(&self, digest: Digest, bytes: &[u8]) -> Result<SealPublicKey, SealError> {
+        if let Some(known) = self.0.lock().get(digest) {
+            return Ok(SealPublicKey::clone(&known));
+        }
+        let key = SealPublicKey::from_bytes(bytes)?;
+        self.0.lock().keep(digest, 1, Arc::new(key.clone()));
+        Ok(key)
+    }
+}
+
 impl AccessCall {
-    pub(crate) fn parse(&self) -> Result<Parsed, AccessError> {
+    pub(crate) fn parse(&self, keys: &ReceivingKeys) -> Result<Parsed, AccessError> {
         let malformed = |error: &dyn core::fmt::Display| AccessError::Malformed(error.to_string());
         let request =
             Signed::<AccessRequest>::parse(&self.request).map_err(|error| malformed(&error))?;
@@ -92,13 +118,14 @@ impl AccessCall {
                 "the detail is not the one that the request commits to".into(),
             ));
         }
-        if Digest::of(&self.receiving_key) != request.value.receiving_key {
+        let receiving_digest = Digest::of(&self.receiving_key);
+        if receiving_digest != request.value.receiving_key {
             return Err(AccessError::Malformed(
                 "the receiving key is not the one that the request commits to".into(),
             ));
         }
         let receiving_key =
-            SealPublicKey::from_bytes(&self.receiving_key).map_err(|error| malformed(&error))?;
+            keys.read(receiving_digest, &self.receiving_key).map_err(|error| malformed(&error))?;
         Ok(Parsed { request, detail, receiving_key, door: self.door })
     }
 }

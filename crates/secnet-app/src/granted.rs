@@ -115,7 +115,6 @@ pub struct FieldsGranted {
 
 /// What a decision permits, on a fresh view.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "made and taken apart at once")]
 pub(crate) enum Permission {
     /// The records as they are.
     Whole(Granted),

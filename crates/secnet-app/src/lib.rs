@@ -39,6 +39,7 @@ pub mod ports;
 mod previews;
 mod project;
 mod proof;
+mod recent;
 mod record;
 mod refusals;
 mod relations;

@@ -15,6 +15,7 @@ use secnet_types::{
 };
 
 use crate::AccessError;
+use crate::call::ReceivingKeys;
 use crate::doors::Doors;
 use crate::history::Timeline;
 use crate::learning::Learning;
@@ -56,6 +57,7 @@ pub struct Pdc {
     /// Opens what owners let it open.
     pub(crate) host: Host,
     pub(crate) network: NetworkId,
+    pub(crate) receiving_keys: ReceivingKeys,
     pub(crate) learning: Mutex<Learning>,
     /// Held by whoever keeps what the guard has learnt.
     pub(crate) keeping: futures::lock::Mutex<()>,
@@ -160,6 +162,7 @@ impl Pdc {
             member,
             doors,
             host: Host::new(sealing),
+            receiving_keys: ReceivingKeys::new(),
             learning,
             keeping: futures::lock::Mutex::new(()),
             rules: Mutex::default(),

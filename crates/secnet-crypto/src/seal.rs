@@ -21,6 +21,7 @@ mod session;
 mod tests;
 
 use std::fmt;
+use std::sync::Arc;
 
 use hpke::{Deserializable, Kem as _, Serializable, aead, kdf, kem};
 use sha2::{Digest, Sha256};
@@ -80,30 +81,54 @@ pub enum OpenError {
     Rejected,
 }
 
-/// The public key others seal to.
-#[derive(Clone, PartialEq, Eq)]
-pub struct SealPublicKey(<Kem as hpke::Kem>::PublicKey);
+/// The public key others seal to. The library's form of it has its matrix expanded, some 6 KiB, so copies share it.
+#[derive(Clone)]
+pub struct SealPublicKey(Arc<Expanded>);
+
+struct Expanded {
+    key: <Kem as hpke::Kem>::PublicKey,
+    /// SHA-256 of the bytes.
+    digest: [u8; 32],
+}
 
 impl SealPublicKey {
     /// Reads 1216 bytes.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, SealError> {
-        <Kem as hpke::Kem>::PublicKey::from_bytes(bytes).map(Self).map_err(|_| SealError::PublicKey)
+        let key = <Kem as hpke::Kem>::PublicKey::from_bytes(bytes);
+        key.map(Self::new).map_err(|_| SealError::PublicKey)
+    }
+
+    fn new(key: <Kem as hpke::Kem>::PublicKey) -> Self {
+        let digest = Sha256::digest(key.to_bytes()).into();
+        Self(Arc::new(Expanded { key, digest }))
     }
 
     /// The 1216 bytes.
     #[must_use]
     pub fn to_bytes(&self) -> [u8; SEAL_PUBLIC_KEY_LEN] {
         let mut bytes = [0u8; SEAL_PUBLIC_KEY_LEN];
-        self.0.write_exact(&mut bytes);
+        self.0.key.write_exact(&mut bytes);
         bytes
     }
 
     /// SHA-256 of the 1216 bytes, to name the key where it does not fit.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
-        Sha256::digest(self.to_bytes()).into()
+        self.0.digest
+    }
+
+    fn expanded(&self) -> &<Kem as hpke::Kem>::PublicKey {
+        &self.0.key
     }
 }
+
+impl PartialEq for SealPublicKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.digest == other.0.digest
+    }
+}
+
+impl Eq for SealPublicKey {}
 
 impl fmt::Debug for SealPublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -143,7 +168,7 @@ impl SealSecretKey {
     /// The public half.
     #[must_use]
     pub fn public_key(&self) -> SealPublicKey {
-        SealPublicKey(Kem::sk_to_pk(&self.expanded))
+        SealPublicKey::new(Kem::sk_to_pk(&self.expanded))
     }
 
     fn expand(seed: Zeroizing<[u8; 32]>) -> Self {

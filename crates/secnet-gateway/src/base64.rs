@@ -2,6 +2,7 @@
 //! it, so it is not coded in constant time.
 
 use base64::Engine as _;
+use base64::display::Base64Display;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use utoipa::ToSchema;
@@ -19,7 +20,7 @@ impl From<Vec<u8>> for Base64 {
 
 impl Serialize for Base64 {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&encode(&self.0))
+        to.collect_str(&Base64Display::new(&self.0, &URL_SAFE_NO_PAD))
     }
 }
 

@@ -16,6 +16,7 @@
 //! [`seal_to_vault`] and [`open_from_vault`] join the two with flat memory.
 
 mod archive;
+mod at_hand;
 mod backup;
 mod blocking;
 mod files;

@@ -8,6 +8,8 @@
 //! owner                                               whose all this is, elsewhere than in a data folder
 //! ```
 
+use std::path::{Path as FilePath, PathBuf};
+
 use object_store::path::Path;
 use secnet_crypto::Address;
 
@@ -29,6 +31,12 @@ pub(crate) fn segment(address: Address) -> Path {
     sharded(SEGMENTS, address)
 }
 
+/// The same as a file, of a store that is this folder.
+pub(crate) fn segment_in(folder: &FilePath, address: Address) -> PathBuf {
+    let name = hex(address.as_bytes());
+    folder.join(SEGMENTS).join(name.get(..2).unwrap_or_default()).join(name)
+}
+
 pub(crate) fn outboard(address: Address) -> Path {
     sharded(OUTBOARDS, address)
 }
@@ -44,4 +52,16 @@ pub(crate) fn staging(random: [u8; 16]) -> Path {
 /// The address that a path's last part spells; `None` for foreign files.
 pub(crate) fn address(path: &Path) -> Option<Address> {
     format!("b3:{}", path.filename()?).parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segments_file_is_where_its_name_says() {
+        let address = Address::of(b"a segment");
+        let file = FilePath::new("/vault").join(segment(address).as_ref());
+        assert_eq!(segment_in(FilePath::new("/vault"), address), file);
+    }
 }

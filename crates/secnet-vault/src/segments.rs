@@ -14,7 +14,9 @@ use secnet_app::ports::{SegmentSink, Vault, VaultError};
 use secnet_crypto::{Address, GROUP_LEN, Outboard, OutboardBuilder};
 
 use crate::{
-    SegmentReader, SegmentWriter, paths,
+    SegmentReader, SegmentWriter,
+    at_hand::at_hand,
+    paths,
     stream::{LOCAL_PART_BYTES, REMOTE_PART_BYTES},
 };
 
@@ -89,11 +91,11 @@ fn outboard_bytes(outboard: &Outboard) -> u64 {
     (outboard.content_len() / GROUP_LEN as u64).saturating_mul(32).saturating_add(128)
 }
 
-/// What is known of the store's place: how streamed segments are best written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What is known of the store's place: how segments are best read and written.
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Place {
-    /// A folder, written by whoever calls.
-    Folder,
+    /// This folder, written by whoever calls.
+    Folder(Arc<FilePath>),
     /// Any store; it may need the runtime.
     Elsewhere,
 }
@@ -109,7 +111,7 @@ impl SegmentVault {
             source,
         })?;
         let store = Arc::new(LocalFileSystem::new_with_prefix(folder)?.with_fsync(true));
-        Ok(Self { store, place: Place::Folder, outboards: Arc::default() })
+        Ok(Self { store, place: Place::Folder(folder.into()), outboards: Arc::default() })
     }
 
     /// Segments in memory.
@@ -131,14 +133,14 @@ impl SegmentVault {
     /// Bytes of a streamed segment that the store gets at once.
     pub(crate) const fn part_bytes(&self) -> usize {
         match self.place {
-            Place::Folder => LOCAL_PART_BYTES,
+            Place::Folder(_) => LOCAL_PART_BYTES,
             Place::Elsewhere => REMOTE_PART_BYTES,
         }
     }
 
     /// Can a thread outside the runtime write?
     pub(crate) const fn writes_anywhere(&self) -> bool {
-        matches!(self.place, Place::Folder)
+        matches!(self.place, Place::Folder(_))
     }
 
     /// Starts a segment that comes in pieces; memory stays flat.
@@ -257,6 +259,11 @@ impl SegmentVault {
         address: Address,
         range: Range<u64>,
     ) -> Result<Option<Bytes>, VaultError> {
+        if let Place::Folder(folder) = &self.place
+            && let Some(bytes) = at_hand(&paths::segment_in(folder, address), &range)
+        {
+            return Ok(Some(bytes.into()));
+        }
         let (wanted, end) = (range.end.saturating_sub(range.start), range.end);
         // Of the local disk one range of several is a single piece of blocking work, and one alone is two.
         match self.store.get_ranges(&paths::segment(address), &[range]).await {

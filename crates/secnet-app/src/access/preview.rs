@@ -57,7 +57,7 @@ impl Pdc {
 
     /// Steps 1 and 2.
     pub(crate) fn caller_of(&self, call: &AccessCall) -> Result<Authenticated, AccessError> {
-        let genuine = call.parse()?.verify()?;
+        let genuine = call.parse(&self.receiving_keys)?.verify()?;
         let now = self.clock.now();
         self.view(|view| genuine.authenticate(view, now)).ok_or(AccessError::Unauthenticated)?
     }

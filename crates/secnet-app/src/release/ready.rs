@@ -1,7 +1,6 @@
 //! What a release node keeps ready, because making it anew costs a key encapsulation: opened packets, and the keys agreed
 //! with receivers.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -9,54 +8,14 @@ use secnet_crypto::{CryptoRng, SealPublicKey};
 use secnet_lock::{HeldShares, Recipient, ReleaseError, ReleaseNode, ReleasePacket};
 use secnet_types::Digest;
 
+use crate::recent::Recent;
+
 /// Records whose shares are kept opened, over all packets.
 const MAX_OPENED: usize = 100_000;
 /// Rewritten packets that are remembered.
 const MAX_GONE: usize = 65_536;
 /// Receivers agreed with.
 const MAX_RECIPIENTS: usize = 4096;
-
-/// Values by digest, the newest up to a total weight. What is dropped wipes itself.
-struct Recent<V> {
-    most: usize,
-    weight: usize,
-    values: BTreeMap<Digest, (usize, Arc<V>)>,
-    order: VecDeque<Digest>,
-}
-
-impl<V> Recent<V> {
-    fn new(most: usize) -> Self {
-        Self { most, weight: 0, values: BTreeMap::new(), order: VecDeque::new() }
-    }
-
-    fn get(&self, key: Digest) -> Option<Arc<V>> {
-        self.values.get(&key).map(|(_, value)| Arc::clone(value))
-    }
-
-    fn keep(&mut self, key: Digest, weight: usize, value: Arc<V>) {
-        if weight > self.most || self.values.contains_key(&key) {
-            return;
-        }
-        while self.weight.saturating_add(weight) > self.most {
-            let Some(oldest) = self.order.pop_front() else { break };
-            self.remove(oldest);
-        }
-        self.weight = self.weight.saturating_add(weight);
-        self.values.insert(key, (weight, value));
-        self.order.push_back(key);
-    }
-
-    fn forget(&mut self, key: Digest) {
-        self.order.retain(|kept| *kept != key);
-        self.remove(key);
-    }
-
-    fn remove(&mut self, key: Digest) {
-        if let Some((weight, _)) = self.values.remove(&key) {
-            self.weight = self.weight.saturating_sub(weight);
-        }
-    }
-}
 
 /// The opened packets, and which ones must not be kept any more: who read a packet just before it was rewritten could
 /// otherwise bring back what was erased.
@@ -125,30 +84,5 @@ impl Ready {
         let (digest, mut opened) = (packet.digest(), self.opened.lock());
         opened.held.forget(digest);
         opened.gone.keep(digest, 1, Arc::new(()));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const fn name(n: u8) -> Digest {
-        Digest([n; 32])
-    }
-
-    #[test]
-    fn the_newest_are_kept_up_to_the_weight() {
-        let mut recent = Recent::new(10);
-        for n in 0..4 {
-            recent.keep(name(n), 4, Arc::new(n));
-        }
-        let kept: Vec<_> = (0..4).filter(|n| recent.get(name(*n)).is_some()).collect();
-        assert_eq!(kept, [2, 3]);
-        recent.keep(name(9), 11, Arc::new(9));
-        assert!(recent.get(name(9)).is_none(), "what is heavier than all is not kept");
-        recent.forget(name(2));
-        assert!(recent.get(name(2)).is_none());
-        recent.keep(name(5), 6, Arc::new(5));
-        assert!(recent.get(name(3)).is_some() && recent.get(name(5)).is_some());
     }
 }

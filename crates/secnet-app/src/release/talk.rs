@@ -41,7 +41,6 @@ pub struct PacketPart {
 }
 
 /// What a release node is asked.
-#[expect(clippy::large_enum_variant, reason = "made and taken apart at once")]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum NodeQuestion {
     /// Whose node is it, and what is sealed to it with?
@@ -83,7 +82,6 @@ pub enum NodeQuestion {
 }
 
 /// What it answers.
-#[expect(clippy::large_enum_variant, reason = "made and taken apart at once")]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum NodeAnswer {
     /// Who it is.

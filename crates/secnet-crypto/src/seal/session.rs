@@ -27,7 +27,7 @@ impl SealSession {
     ) -> Result<(Vec<u8>, Self), SealError> {
         let mut rng = rng;
         let (encapsulation, context) =
-            setup_sender_with_rng::<Aead, Kdf, Kem>(&OpModeS::Base, &to.0, info, &mut rng)
+            setup_sender_with_rng::<Aead, Kdf, Kem>(&OpModeS::Base, to.expanded(), info, &mut rng)
                 .map_err(|_| SealError::PublicKey)?;
         let mut opening = Vec::with_capacity(SESSION_OPENING_LEN);
         opening.extend_from_slice(&SEAL_SUITE.to_be_bytes());
