@@ -24,6 +24,7 @@ mod granted;
 mod history;
 mod hosting;
 mod inbox;
+mod incidents;
 mod kept;
 mod learning;
 mod manifest;
@@ -82,6 +83,10 @@ pub use granted::{FieldsGranted, Granted, MAX_VIEW_AGE_MS, Permit, ReleaseAsk};
 pub use history::{Attempt, AttemptVerdict, HistoryPage, MAX_HISTORY_PAGE, Summarised};
 pub use hosting::{ToHost, ToHostPage};
 pub use inbox::{Asked, AskedPage, Inbox, InboxAsk, InboxHold, InboxReview, MAX_INBOX_ENTRIES};
+pub use incidents::{
+    ActRecord, Happened, IncidentAct, IncidentLine, IncidentRecord, IncidentStatus, IncidentsPage,
+    MAX_INCIDENTS_PAGE, Story, TimelineEntry,
+};
 pub use kept::{Amiss, Kept, kept_of_decision, missing_of, must_be_kept, still_listed};
 pub use manifest::{DatasetManifest, MAX_UPLOADS_OF_DATASET};
 pub use models::{KeptModel, LearntRecord, Standing, Unreadable, listed_as};
@@ -103,6 +108,7 @@ pub use release::{
     release_members,
 };
 pub use repeated::{Again, Repeated};
+pub use secnet_guard::incidents::{Alert, AlertKind, HoldEnd, Incident, Subject};
 pub use shred::{Shredded, what_to_shred};
 pub use statement::{Line, MAX_STATEMENT_LINES, Statement};
 pub use upload::{

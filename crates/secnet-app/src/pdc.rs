@@ -18,6 +18,7 @@ use crate::AccessError;
 use crate::call::ReceivingKeys;
 use crate::doors::Doors;
 use crate::history::Timeline;
+use crate::incidents::IncidentsHere;
 use crate::learning::Learning;
 use crate::opening::Openings;
 use crate::ports::{
@@ -66,6 +67,7 @@ pub struct Pdc {
     pub(crate) records: Mutex<RecordsKept>,
     pub(crate) openings: Mutex<Openings>,
     pub(crate) timeline: Mutex<Timeline>,
+    pub(crate) incidents: Mutex<IncidentsHere>,
     /// Held by whoever reads manifests and packets in order to rewrite them: two erasures in one upload would otherwise
     /// each bring back what the other destroyed.
     pub(crate) rewriting: futures::lock::Mutex<()>,
@@ -178,6 +180,7 @@ impl Pdc {
             saying: futures::lock::Mutex::new(()),
             ahead: futures::lock::Mutex::default(),
             timeline: Mutex::default(),
+            incidents: Mutex::default(),
         };
         // What cannot be finished now is finished at another start: nothing meets it until then.
         let _finished = pdc.finish_interrupted().await;

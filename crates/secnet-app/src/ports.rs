@@ -340,6 +340,8 @@ pub enum EntryKind {
     ModelStanding = 23,
     /// What the hospital says of who looks after whom, signed; key: empty.
     Relations = 24,
+    /// What people did about an incident; group: network, key: the incident's number.
+    Incident = 25,
 }
 
 /// Why the archive did not do as asked.

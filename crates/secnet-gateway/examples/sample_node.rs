@@ -18,8 +18,8 @@ use secnet_crypto::SigningKey;
 use secnet_gateway::{Bulletin, Gateway, Limits, router, serve};
 use secnet_types::limits::MAX_COMMAND_LIFETIME_MS;
 use secnet_types::{
-    AccessRequest, Amount, Command, CommandId, DatasetId, Digest, GroupId, Operation, Purpose,
-    Receipt, RuleId, RuleListing, Session, Signed, SignedCommand,
+    AccessRequest, Amount, Command, CommandId, DatasetId, DenialSummary, Digest, GroupId,
+    Operation, Purpose, Receipt, RuleId, RuleListing, Session, Signed, SignedCommand,
 };
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt as _;
@@ -57,6 +57,7 @@ async fn main() {
     world.submit(&world.ada, Operation::PublishRule { listing }).await;
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("checkpoint"), "no network\n").unwrap();
+    let incident = refused_by_the_dozen(&world).await;
     let by_requester = sent_by_requester(&mut world).await;
     let by_owner = sent_by_owner(&mut world).await;
     // Programs that try a node out call it faster than members do.
@@ -77,6 +78,7 @@ async fn main() {
         "grant": grant.to_string(),
         "group": GroupId::derive(world.bo.id, group.value.id).to_string(),
         "rule": rule.to_string(),
+        "incident": incident,
         "people": {
             "ada": { "member": world.ada.id.to_string(), "seed": hex(world.ada.key.seed()), "send": by_owner },
             "bo": { "member": world.bo.id.to_string(), "seed": hex(world.bo.key.seed()), "send": by_requester },
@@ -124,6 +126,21 @@ fn lasting(
         operation,
     };
     SignedCommand::sign(command, who.key.as_ref())
+}
+
+/// So many denials that administrators are told: an incident, by its number.
+async fn refused_by_the_dozen(world: &world::World) -> u64 {
+    let summary = DenialSummary {
+        requester: world.bo.id,
+        from: world.clock_now(),
+        until: world.clock_now(),
+        count: 12,
+        requests: Digest::ZERO,
+        dataset: world.dataset,
+    };
+    let event = world.pdc.view(|view| view.log_size).unwrap();
+    world.submit(&world.node, Operation::SummariseDenials { summary }).await;
+    event
 }
 
 /// What an owner may send where, ready made.

@@ -25,7 +25,7 @@ pub use auth::{Call, CallSignature, sign_call};
 pub use bulletin::Bulletin;
 pub use document::openapi;
 pub use gateway::{Gateway, Limits};
-pub use http::alerts_of;
+pub use http::{IncidentEntry, IncidentStory, alerts_of};
 pub use metrics::Metrics;
 pub use problem::Problem;
 pub use router::{metrics_router, router};

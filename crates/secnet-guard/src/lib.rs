@@ -11,6 +11,8 @@
 //! [`irregular`] looks at the ledger's log instead: at money and grants of all members over weeks. What it finds is for
 //! people, and refuses nothing.
 //!
+//! [`incidents`] groups alerts about decisions, for people too.
+//!
 //! This crate is pure: time comes with the event, there is no randomness, and everything recorded is an integer.
 //! A verdict is a function of the model, the permitted use, the features and the matched rules, so whoever is shown
 //! those can replay it.
@@ -19,6 +21,7 @@ mod event;
 mod explain;
 mod features;
 mod guard;
+pub mod incidents;
 pub mod irregular;
 pub mod learnt;
 mod model;

@@ -21,6 +21,7 @@ mod full;
 mod guarding;
 mod hindsight;
 mod hosted;
+mod incidents;
 mod learnt;
 mod money;
 mod quorum;

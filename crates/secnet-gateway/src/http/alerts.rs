@@ -8,8 +8,8 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use bytes::Bytes;
-use secnet_app::{AccessError, Pdc};
-use secnet_types::{Cause, Effect, Event, MemberId, ReasonClass, Verdict, decode, limits};
+use secnet_app::{AccessError, Alert, AlertKind, Pdc};
+use secnet_types::{Event, MemberId, ReasonClass, decode, limits};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -23,32 +23,34 @@ const MAX_LOOKED_AT: usize = 256;
 
 /// What administrators of this data centre are told of an event: of what it has decided itself, and of whatever is decided on datasets
 /// that are at it. The log of a network has the decisions of all others as well.
-pub fn alerts_of(pdc: &Pdc, index: u64, event: &Event) -> Vec<Value> {
-    let own = matches!(event.cause, Cause::Command { author, .. } if author == pdc.member);
-    let here = |effect: &&Effect| match effect {
-        Effect::Decided { dataset, .. } => own || pdc.keeps(*dataset),
-        _ => false,
-    };
-    let told = event.effects.iter().filter(here);
-    told.filter_map(|effect| alert_of(effect, index, event)).collect()
+///
+/// # Errors
+/// The log cannot be read.
+pub async fn alerts_of(pdc: &Pdc, index: u64, event: &Event) -> Result<Vec<Value>, AccessError> {
+    let alerts = pdc.alerts(index, event).await?;
+    Ok(alerts.iter().map(|(alert, incident)| told(alert, *incident)).collect())
 }
 
-/// What is told of an effect, if anything is: `{event, time, kind, reason, decision, dataset, requester, request, answer_by}`.
-fn alert_of(effect: &Effect, index: u64, event: &Event) -> Option<Value> {
-    let Effect::Decided { decision, dataset, requester, request, verdict } = effect else {
-        return None;
+/// An alert, and the incident that it belongs to.
+fn told(alert: &Alert, incident: Option<u64>) -> Value {
+    let mut told = json!({
+        "event": alert.event, "time": alert.at.to_string(), "kind": alert.kind.as_str(),
+        "dataset": alert.dataset.to_string(), "requester": alert.requester.to_string(),
+    });
+    let answer_by = alert.answer_by.map(|at| at.to_string());
+    let more = match alert.kind {
+        AlertKind::Flood => json!({ "count": alert.requests }),
+        AlertKind::Held | AlertKind::Stopped | AlertKind::Broken => json!({
+            "reason": alert.reason.map(ReasonClass::as_str),
+            "decision": alert.decision.map(|id| id.to_string()),
+            "request": alert.request.map(|id| id.to_string()), "answer_by": answer_by,
+        }),
     };
-    let (kind, reason, answer_by) = match verdict {
-        Verdict::Hold { reason, answer_by } => ("held", *reason, Some(answer_by.to_string())),
-        Verdict::Deny { reason } if reason.is_behaviour() => ("stopped", *reason, None),
-        Verdict::Deny { reason: reason @ ReasonClass::Fault } => ("broken", *reason, None),
-        Verdict::Allow { .. } | Verdict::Deny { .. } => return None,
-    };
-    Some(json!({
-        "event": index, "time": event.time.to_string(), "kind": kind, "reason": reason.as_str(),
-        "decision": decision.to_string(), "dataset": dataset.to_string(),
-        "requester": requester.to_string(), "request": request.to_string(), "answer_by": answer_by,
-    }))
+    if let (Some(told), Value::Object(more)) = (told.as_object_mut(), more) {
+        told.extend(more);
+        told.extend(incident.map(|incident| ("incident".to_owned(), incident.into())));
+    }
+    told
 }
 
 /// One stream.
@@ -71,8 +73,8 @@ struct Feed {
 
 /// What the administrators of this node are told, of its own data centre alone, from now on or from `Last-Event-ID` on; for members that the node's
 /// configuration names. `data` is a JSON object: of a request that is held, that guard or rules have stopped, or that failed
-/// because something is broken, `{event, time, kind, reason, decision, dataset, requester, request, answer_by}`, with the index of
-/// the event in the log as `id`; of the node itself, and of what looks irregular on the ledger, `{alert, time, kind, said, do, finding?}`,
+/// because something is broken, `{event, time, kind, reason, decision, dataset, requester, request, answer_by, incident}`, with the index of
+/// the event in the log as `id`; of refusals that are only counted `{event, time, kind, dataset, requester, count, incident}`; of the node itself, and of what looks irregular on the ledger, `{alert, time, kind, said, do, finding?}`,
 /// without an `id`, those since its start first.
 /// The stream ends with the session or the key that opened it, and when the caller is an administrator no more.
 #[utoipa::path(get, path = "/v1/alerts", tag = "events",
@@ -116,8 +118,8 @@ impl Feed {
             for (index, bytes) in events {
                 let event = decode::<Event>("event", &bytes, limits::MAX_EVENT_BYTES);
                 let event = event.map_err(|error| AccessError::Damaged(error.to_string()))?;
-                let alerts = alerts_of(&self.gateway.pdc, index, &event).into_iter();
-                text.extend(alerts.map(|alert| format!("id: {index}\ndata: {alert}\n\n")));
+                let alerts = alerts_of(&self.gateway.pdc, index, &event).await?;
+                text.extend(alerts.iter().map(|alert| format!("id: {index}\ndata: {alert}\n\n")));
                 self.next = index.saturating_add(1);
             }
             if !text.is_empty() {

@@ -14,6 +14,7 @@ mod feedback;
 mod health;
 mod history;
 mod inbox;
+mod incidents;
 mod manifest;
 mod market;
 mod network;
@@ -33,6 +34,7 @@ mod uploads;
 pub use alerts::alerts_of;
 pub(crate) use authzen::in_a_sentence;
 pub(crate) use events::{MAX_FEEDS, MAX_FEEDS_PER_MEMBER};
+pub use incidents::{IncidentEntry, IncidentStory};
 pub(crate) use place::Whereabouts;
 pub(crate) use query::{Whose, optional};
 pub(crate) use segments::{MAX_INCOMING, MAX_INCOMING_PER_MEMBER};
@@ -84,6 +86,8 @@ pub(crate) fn for_members() -> OpenApiRouter<Arc<Gateway>> {
         .routes(routes!(segments::put))
         .routes(routes!(events::events))
         .routes(routes!(alerts::alerts))
+        .routes(routes!(incidents::incidents))
+        .routes(routes!(incidents::incident))
         .routes(routes!(datasets::dataset))
         .routes(routes!(datasets::records))
         .routes(routes!(place::place))

@@ -31,6 +31,7 @@ KNOWN = {
     "request": SENT.get("request"),
     "event": SENT.get("event"),
     "decision": SENT.get("decision"),
+    "incident": TOLD["incident"],
     "code": "denied",
 }
 STREAMS = ("/v1/events", "/v1/alerts")

@@ -264,9 +264,61 @@ async fn administrators_are_told_of_their_own_data_centre() {
                 verdict: Verdict::Deny { reason: ReasonClass::Guard },
             }],
         };
-        let alerts = secnet_gateway::alerts_of(pdc, 7, &event);
+        let alerts = secnet_gateway::alerts_of(pdc, 7, &event).await.unwrap();
         assert_eq!(alerts.len(), told, "{author} {dataset}");
         assert!(alerts.iter().all(|alert| alert["kind"] == "stopped" && alert["event"] == 7));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn alerts_name_incidents_and_administrators_read_them_and_nobody_else() {
+    let node = Node::start(8).await;
+    let (ada, bo) = (World::copy(&node.world.ada), World::copy(&node.world.bo));
+    node.gateway.administer_by([ada.id]);
+    let mut numbers = Vec::new();
+    for count in [3, 4] {
+        let (now, requester) = (node.now(), bo.id);
+        numbers.push(node.world.pdc.view(|view| view.log_size).unwrap());
+        let summary = DenialSummary {
+            requester,
+            from: now,
+            until: now,
+            count,
+            requests: Digest::ZERO,
+            dataset: node.world.dataset,
+        };
+        node.world.submit(&node.world.node, Operation::SummariseDenials { summary }).await;
+        node.world.clock.advance(25 * HOUR);
+        node.world.tick().await;
+    }
+    let open = node.signed(&ada, "GET", "/v1/alerts", None).header("last-event-id", "0");
+    let mut stream = Stream::of(open).await;
+    let (event, told) = stream.event().await.unwrap();
+    assert_eq!((&told["kind"], &told["count"]), (&json!("flood"), &json!(3)));
+    assert_eq!((event, &told["incident"]), (numbers[0], &json!(numbers[0])));
+    let first = node.get(&ada, "/v1/incidents?limit=1").await;
+    assert_eq!(first.body["before"], numbers[1]);
+    let entry = &first.body["incidents"][0];
+    assert_eq!((&entry["incident"], &entry["status"]), (&json!(numbers[1]), &json!("open")));
+    assert_eq!(entry["subject"], json!({ "kind": "member", "id": bo.id.to_string() }));
+    let rest = node.get(&ada, &format!("/v1/incidents?limit=1&before={}", numbers[1])).await;
+    assert_eq!(rest.body["incidents"][0]["incident"], numbers[0]);
+    assert_eq!(rest.body.get("before"), None);
+    let shown = node.get(&ada, &format!("/v1/incidents/{}", numbers[0])).await;
+    assert_eq!(shown.body["incident"]["requests"], 3, "{}", shown.text);
+    assert_eq!(shown.body["timeline"][0]["what"], "flood");
+    assert_eq!(node.get(&ada, "/v1/incidents?status=closed").await.body["incidents"], json!([]));
+    // One that is none is as one that is not the caller's to see.
+    let none = node.get(&ada, &format!("/v1/incidents/{}", numbers[0] + 1)).await;
+    let hidden = node.get(&bo, &format!("/v1/incidents/{}", numbers[0])).await;
+    assert_eq!((none.status, none.text), (hidden.status, hidden.text));
+    assert_eq!(node.get(&bo, "/v1/incidents").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(node.bare("GET", "/v1/incidents").send().await.unwrap().status(), 401);
+    let huge = "9".repeat(40);
+    let wrong = ["?status=x", "?limit=0", "?limit=1001", "?before=-1", "/x", "/-1", "?after=1"];
+    for wrong in wrong.map(str::to_owned).into_iter().chain([format!("/{huge}")]) {
+        let got = node.get(&ada, &format!("/v1/incidents{wrong}")).await;
+        assert_eq!(got.status, StatusCode::BAD_REQUEST, "{wrong}");
     }
 }
 

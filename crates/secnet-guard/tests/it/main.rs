@@ -8,6 +8,7 @@
 
 mod common;
 mod golden;
+mod incidents;
 mod irregular;
 mod learning;
 mod learnt;

@@ -139,7 +139,8 @@ impl<'a> Address<'a> {
             for (index, bytes) in &events {
                 let event = decode::<Event>("event", bytes, limits::MAX_EVENT_BYTES);
                 let event = event.map_err(|error| failed(&error))?;
-                for alert in alerts_of(&self.node.pdc, *index, &event) {
+                let alerts = alerts_of(&self.node.pdc, *index, &event).await;
+                for alert in alerts.map_err(access_failure)? {
                     self.send(&alert).await?;
                     *wait = FIRST_WAIT;
                 }

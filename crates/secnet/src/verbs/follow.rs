@@ -143,8 +143,22 @@ fn line(told: &Value, names: &Names) -> String {
             by => format!("; the owner answers by {by}"),
         };
         let why = said("reason");
-        return format!("{time}  {kind}  {who} asked for {dataset}: {why}, {decision}{by}");
+        let of = part(told);
+        return format!("{time}  {kind}  {who} asked for {dataset}: {why}, {decision}{by}{of}");
+    }
+    if told.get("kind").is_some() {
+        let (who, dataset, count) = (said("requester"), said("dataset"), said("count"));
+        return format!(
+            "{time}  {kind}  {who} asked for {dataset}: refused {count} times{}",
+            part(told)
+        );
     }
     let effects = entries(told, "effects").map(|told| effect::told(told, names));
     format!("{time}  {}", effects.collect::<Vec<_>>().join("; "))
+}
+
+/// Of which incident it is a part.
+fn part(told: &Value) -> String {
+    let incident = told.get("incident").and_then(Value::as_u64);
+    incident.map(|incident| format!("; incident {incident}")).unwrap_or_default()
 }

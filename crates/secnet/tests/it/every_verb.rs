@@ -291,6 +291,27 @@ fn guard(s: &mut Story, dataset: &str) {
         s.changes(&format!("inbox {answer}"), &["inbox", answer, &decision, "--as", "ada"]);
     }
     s.changes("rules remove", &["rules", "remove", &rule]);
+    incidents(s);
+}
+
+/// What was held above is an incident of dr-bo's.
+fn incidents(s: &mut Story) {
+    let listed = s.tells("guard incidents", &["guard", "incidents", "--status", "open"]);
+    let bo = s.place.json(&["id", "show", "dr-bo"])["card"]["member"].clone();
+    let all = listed["incidents"].as_array().unwrap();
+    let his = all.iter().find(|incident| incident["subject"]["id"] == bo).unwrap();
+    let number = his["incident"].to_string();
+    let shown = s.tells("guard incident", &["guard", "incident", &number]);
+    let happened = |shown: &Value| -> Vec<String> {
+        shown["timeline"].as_array().unwrap().iter().map(|entry| text(&entry["what"])).collect()
+    };
+    for what in ["held", "hold-refused", "hold-released"] {
+        assert!(happened(&shown).iter().any(|known| known == what), "{what}: {shown}");
+    }
+    s.changes("guard acknowledge", &["guard", "acknowledge", &number, "--close"]);
+    s.changes("guard acknowledge", &["guard", "acknowledge", &number, "--undo"]);
+    let shown = s.tells("guard incident", &["guard", "incident", &number]);
+    assert!(happened(&shown).ends_with(&["closed".into(), "reopened".into()]), "{shown}");
 }
 
 /// A hospital of one doctor and one patient.

@@ -4,6 +4,7 @@ mod drift;
 mod explain;
 mod feedback;
 mod hospital;
+mod incidents;
 mod irregularities;
 mod load;
 mod measure;
@@ -88,6 +89,12 @@ enum What {
     Ward(ward::WardArgs),
     /// State who works here, who is on duty, who lies where, and who looks after whom: facts that are features of requests.
     Relations(relations::RelationsArgs),
+    /// List incidents: alerts about decisions that belong together.
+    Incidents(incidents::IncidentsArgs),
+    /// Show an incident with its timeline.
+    Incident(incidents::IncidentArgs),
+    /// Say that an incident was seen, or is closed; a later alert opens it again.
+    Acknowledge(incidents::AcknowledgeArgs),
     /// Show what looks irregular in the ledger's log: circles of money, farmed rewards, emptied grants, sleepers, split amounts.
     Irregularities(irregularities::IrregularitiesArgs),
 }
@@ -107,6 +114,8 @@ impl GuardArgs {
     pub(crate) const fn remote(&self) -> Option<&RemoteArgs> {
         match &self.what {
             What::Feedback(args) => Some(&args.remote),
+            What::Incidents(args) => Some(&args.remote),
+            What::Incident(args) => Some(&args.remote),
             _ => None,
         }
     }
@@ -136,6 +145,9 @@ pub(crate) async fn run_in(
         What::Promote(args) => models::promote(node, globals, out, args).await,
         What::RollBack => models::roll_back(node, globals, out).await,
         What::Relations(args) => relations::run(node, globals, out, &args).await,
+        What::Incidents(args) => incidents::list(node, out, &args).await,
+        What::Incident(args) => incidents::show(node, out, &args).await,
+        What::Acknowledge(args) => incidents::acknowledge(node, globals, out, &args).await,
         What::Irregularities(args) => irregularities::run(node, out, &args).await,
     }
 }
@@ -148,6 +160,8 @@ pub(crate) async fn run_remote(
 ) -> Result<(), Failure> {
     match args.what {
         What::Feedback(args) => feedback::run_remote(globals, out, args).await,
+        What::Incidents(args) => incidents::list_remote(globals, out, &args).await,
+        What::Incident(args) => incidents::show_remote(globals, out, &args).await,
         // They know of no node elsewhere.
         _ => Ok(()),
     }
