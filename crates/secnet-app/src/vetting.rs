@@ -8,8 +8,8 @@ use secnet_policy::{
     decide_all, explain,
 };
 use secnet_types::{
-    Amount, Digest, Feature, FeatureVector, Labels, MemberId, Obligation, ReasonClass, RecordId,
-    RecordMeta, RuleAction,
+    Amount, Digest, Feature, FeatureValue, FeatureVector, Labels, MemberId, Obligation,
+    ReasonClass, RecordId, RecordMeta, RuleAction,
 };
 use std::collections::BTreeSet;
 
@@ -279,7 +279,11 @@ fn judged(
     permitted: Option<&PermittedUse>,
     pdc: MemberId,
 ) -> (Judgement, Option<GuardVerdict>) {
-    let features = guard.features(&event);
+    let mut features = guard.features(&event);
+    let own = FeatureValue::Words(if event.requester == facts.owner { 2 } else { 1 });
+    // INVARIANT: the feature is one word, no or yes. Whose data it is the guard does not know.
+    let known = features.set(Feature::OwnData, own);
+    debug_assert!(known.is_ok());
     let context = event.rule_context(&facts.parties);
     let rules = facts.grounds.as_ref().ok().map(|grounds| &grounds.rules);
     let matched = rules.map(|rules| rules.acting.matches(&features, &context)).unwrap_or_default();

@@ -202,6 +202,7 @@ features! {
     UsesHalfDay = 52 "uses_half_day", COUNT, "uses", "uses in twelve hours", "The requester's uses of the last twelve hours, at most 64.";
     ThrottledInARow = 53 "throttled_in_a_row", COUNT, "requests", "requests throttled in a row", "Requests of this requester for this dataset that a throttle refused one after the other; absent if none did in the last hour.";
     SecondsSinceThrottled = 54 "seconds_since_throttled", COUNT, "seconds", "seconds since the last throttled request", "Time since the last of them; absent if there is none.";
+    OwnData = 62 "own_data", FeatureKind::Word(WordList::YesNo), "", "own data", "Whether the requester owns the dataset.";
 }
 
 impl fmt::Display for Feature {

@@ -165,7 +165,7 @@ fn ordinary(feature: Feature) -> Vec<FeatureValue> {
             .filter(|n| *n != Purpose::Emergency.number())
             .map(|n| FeatureValue::Words(1 << n))
             .collect(),
-        Feature::Emergency => vec![FeatureValue::Words(1)],
+        Feature::Emergency | Feature::OwnData => vec![FeatureValue::Words(1)],
         Feature::Door => {
             ["cli", "http", "fhir"].map(|door| FeatureValue::Text(door.to_owned())).into()
         }

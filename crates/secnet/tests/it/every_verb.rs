@@ -308,10 +308,22 @@ fn incidents(s: &mut Story) {
     for what in ["held", "hold-refused", "hold-released"] {
         assert!(happened(&shown).iter().any(|known| known == what), "{what}: {shown}");
     }
+    let freeze = ["guard", "respond", &number, "--freeze", "--for", "24h"];
+    let frozen = s.changes("guard respond", &freeze);
+    assert!(text(&frozen["undo"]).starts_with("secnet rules remove snrule1"), "{frozen}");
     s.changes("guard acknowledge", &["guard", "acknowledge", &number, "--close"]);
     s.changes("guard acknowledge", &["guard", "acknowledge", &number, "--undo"]);
+    s.changes("rules remove", &["rules", "remove", &text(&frozen["rule"])]);
     let shown = s.tells("guard incident", &["guard", "incident", &number]);
-    assert!(happened(&shown).ends_with(&["closed".into(), "reopened".into()]), "{shown}");
+    assert!(
+        happened(&shown).ends_with(&[
+            "response".into(),
+            "closed".into(),
+            "reopened".into(),
+            "response-removed".into()
+        ]),
+        "{shown}"
+    );
 }
 
 /// A hospital of one doctor and one patient.

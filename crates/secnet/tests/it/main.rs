@@ -48,6 +48,7 @@ mod operations;
 mod readme;
 mod records;
 mod requests;
+mod responding;
 mod restore;
 mod rules;
 mod sent;

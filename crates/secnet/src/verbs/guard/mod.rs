@@ -13,6 +13,7 @@ mod models;
 mod plot;
 mod relations;
 mod replay;
+mod respond;
 mod sets;
 mod status;
 mod streams;
@@ -95,6 +96,8 @@ enum What {
     Incident(incidents::IncidentArgs),
     /// Say that an incident was seen, or is closed; a later alert opens it again.
     Acknowledge(incidents::AcknowledgeArgs),
+    /// Freeze, hold, step up, throttle, or block a source, here, until an end: by a recorded command that another undoes.
+    Respond(respond::RespondArgs),
     /// Show what looks irregular in the ledger's log: circles of money, farmed rewards, emptied grants, sleepers, split amounts.
     Irregularities(irregularities::IrregularitiesArgs),
 }
@@ -148,6 +151,7 @@ pub(crate) async fn run_in(
         What::Incidents(args) => incidents::list(node, out, &args).await,
         What::Incident(args) => incidents::show(node, out, &args).await,
         What::Acknowledge(args) => incidents::acknowledge(node, globals, out, &args).await,
+        What::Respond(args) => respond::run(node, globals, out, &args).await,
         What::Irregularities(args) => irregularities::run(node, out, &args).await,
     }
 }

@@ -101,6 +101,33 @@ async fn own(node: &Node, operation: Operation) -> Result<(), Failure> {
     ordered.map(|_| ()).map_err(crate::node::access_failure)
 }
 
+/// Put a response in force, and note it with the incident that it is about. How many requests of the past it would have met; none in a dry
+/// run, which has been told then.
+pub(crate) async fn respond(
+    node: &Node,
+    globals: &Globals,
+    out: Output,
+    (rule, incident): (&Rule, Option<u64>),
+    would: &str,
+) -> Result<Option<usize>, Failure> {
+    let seen = past::since(node, None).await?;
+    safety::aimed(node, rule, &seen)?;
+    if globals.dry_run {
+        let command = node.pdc.sign(node.pdc.member, publish(rule, None), node.pdc.signer.as_ref());
+        let foreseen = sign::foresee(node, &command, &Enclosures::default());
+        sign::tell(node, out, would, &foreseen, &past::value(node, rule, &seen));
+        return Ok(None);
+    }
+    if let Some(incident) = incident {
+        let noted = node.pdc.respond_to_incident(incident, rule.id()).await;
+        noted.map_err(crate::node::access_failure)?;
+    }
+    let (rule_id, until) = (rule.id(), rule.expires());
+    let install = Operation::InstallRule { rule: rule_id, until, simulate: false };
+    put_in_force(node, rule, None, (node.pdc.member, true), install).await?;
+    Ok(Some(past::met(rule, &seen).len()))
+}
+
 /// Offer a rule of this data centre's own and put it in force, for the demo.
 pub(crate) async fn learnt(node: &Node, rule: &Rule, card: &Card) -> Result<(), Failure> {
     let seen = past::since(node, None).await?;

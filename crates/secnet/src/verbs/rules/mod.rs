@@ -31,7 +31,7 @@ use crate::remote::RemoteArgs;
 use crate::sign;
 
 pub(crate) use elsewhere::run as run_remote;
-pub(crate) use install::{learnt as install_learnt, removed};
+pub(crate) use install::{learnt as install_learnt, removed, respond};
 pub(crate) use learn::{Learnt, Wish, counts, learn, needed};
 pub(crate) use past::{DAY_MS, since as past_since};
 pub(crate) use safety::{stops_everyone, treated};

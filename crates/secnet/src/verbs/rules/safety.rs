@@ -53,6 +53,23 @@ pub(super) fn against(
     stops_everyone(&met, past)
 }
 
+/// A response is aimed at somebody, or at a whole dataset, on purpose and for a while. What the network's safety list says holds for it too, and
+/// it stops neither the data centre nor an owner at her own data.
+pub(super) fn aimed(node: &Node, rule: &Rule, past: &[PastRequest]) -> Result<(), Failure> {
+    let own = node.pdc.member;
+    let parties = BTreeSet::from([Party::Member(own), Party::Organisation(own)]);
+    let list = SafetyList { parties, ..SafetyList::default() };
+    list.check(rule).map_err(|error| unsafe_rule(&error.to_string()))?;
+    let spared =
+        |request: &&PastRequest| request.requester == request.owner || request.requester == own;
+    if past.iter().filter(|request| request.meets(rule)).any(|request| spared(&request)) {
+        return Err(unsafe_rule(
+            "it would have stopped an owner at her own data, or the data centre",
+        ));
+    }
+    Ok(())
+}
+
 /// Would stopping these have stopped every requester that nobody objected to? As a sentence, if so.
 pub(crate) fn stops_everyone(met: &[&PastRequest], past: &[PastRequest]) -> Option<String> {
     let everyone = unobjected_requesters(past.iter());
