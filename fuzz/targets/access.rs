@@ -8,7 +8,7 @@ use secnet_fuzz::{REAL, split};
 
 fuzz_target!(|input: &[u8]| {
     let [request, detail, receiving_key] = split(input).map(<[u8]>::to_vec);
-    let call = AccessCall { request, detail, receiving_key, door: Door::InProcess };
+    let call = AccessCall { request, detail, receiving_key, door: Door::InProcess, source: None };
     let real = &*REAL;
     let is_the_call = call.request == real.call.request
         && call.detail == real.call.detail

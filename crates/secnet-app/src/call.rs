@@ -1,5 +1,6 @@
 //! Steps 1 and 2: from bytes to a caller who is who it says.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -25,6 +26,8 @@ pub struct AccessCall {
     pub receiving_key: Vec<u8>,
     /// Which door it came through.
     pub door: Door,
+    /// The address that it came from, as the door knows it; none for local calls. Personal data: it is for guard and rules alone.
+    pub source: Option<IpAddr>,
 }
 
 /// A protocol front end.
@@ -60,6 +63,7 @@ pub(crate) struct Parsed {
     detail: RequestDetail,
     receiving_key: SealPublicKey,
     door: Door,
+    source: Option<IpAddr>,
 }
 
 /// Half of step 2: the request is signed by the key that it names. Whose key that is, only the ledger knows.
@@ -73,6 +77,7 @@ pub struct Authenticated {
     pub(crate) detail: RequestDetail,
     pub(crate) receiving_key: SealPublicKey,
     pub(crate) door: Door,
+    pub(crate) source: Option<IpAddr>,
     /// By its own current key, and no session's?
     pub(crate) own_key: bool,
 }
@@ -126,7 +131,7 @@ impl AccessCall {
         }
         let receiving_key =
             keys.read(receiving_digest, &self.receiving_key).map_err(|error| malformed(&error))?;
-        Ok(Parsed { request, detail, receiving_key, door: self.door })
+        Ok(Parsed { request, detail, receiving_key, door: self.door, source: self.source })
     }
 }
 
@@ -164,7 +169,7 @@ impl Genuine {
         if member.suspended || !(own_key || by_session()) {
             return Err(AccessError::Unauthenticated);
         }
-        let Parsed { request, detail, receiving_key, door } = parsed;
-        Ok(Authenticated { request, detail, receiving_key, door, own_key })
+        let Parsed { request, detail, receiving_key, door, source } = parsed;
+        Ok(Authenticated { request, detail, receiving_key, door, source, own_key })
     }
 }

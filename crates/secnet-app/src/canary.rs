@@ -91,6 +91,7 @@ impl Pdc {
             detail: encode(&detail),
             receiving_key: receiving,
             door: Door::InProcess,
+            source: None,
         }
     }
 

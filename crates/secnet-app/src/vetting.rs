@@ -176,7 +176,7 @@ impl Pdc {
             emergency: facts.question.purpose == secnet_types::Purpose::Emergency,
             at: self.clock.now(),
             door: caller.door.as_str().to_owned(),
-            source: None,
+            source: caller.source,
             price: permitted.map(Permitted::price),
         }
     }

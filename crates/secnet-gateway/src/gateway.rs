@@ -10,7 +10,7 @@ use secnet_types::{MemberId, Power, Timestamp};
 use tokio::sync::{Semaphore, watch};
 
 use crate::Problem;
-use crate::auth::{Caller, Nonces, Sessions};
+use crate::auth::{Caller, Nonces, Proxies, Sessions};
 use crate::bulletin::Bulletin;
 use crate::deliveries::Deliveries;
 use crate::http::{MAX_FEEDS, MAX_FEEDS_PER_MEMBER, MAX_INCOMING, MAX_INCOMING_PER_MEMBER, Whose};
@@ -66,6 +66,7 @@ pub struct Gateway {
     /// Who is told how the node is, and may read all of its log.
     administrators: watch::Sender<BTreeSet<MemberId>>,
     pub(crate) bulletin: Arc<Bulletin>,
+    pub(crate) proxies: Proxies,
 }
 
 impl Gateway {
@@ -90,6 +91,7 @@ impl Gateway {
             published_log: None,
             administrators: watch::Sender::default(),
             bulletin: Arc::default(),
+            proxies: Proxies::default(),
         }
     }
 
@@ -98,6 +100,13 @@ impl Gateway {
     #[must_use]
     pub fn known_as(mut self, url: impl Into<String>) -> Self {
         self.public_url = Some(url.into());
+        self
+    }
+
+    /// Believe these reverse proxies where calls come from; without any, calls come from the other end of their connection.
+    #[must_use]
+    pub fn behind(mut self, proxies: Proxies) -> Self {
+        self.proxies = proxies;
         self
     }
 

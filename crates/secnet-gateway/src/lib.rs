@@ -21,7 +21,7 @@ mod router;
 mod serve;
 mod stall;
 
-pub use auth::{Call, CallSignature, sign_call};
+pub use auth::{Call, CallSignature, ForwardedBy, Proxies, sign_call};
 pub use bulletin::Bulletin;
 pub use document::openapi;
 pub use gateway::{Gateway, Limits};

@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
@@ -13,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
+use crate::auth::Peer;
 use crate::metrics::{Closed, Metrics};
 use crate::stall::Unstalled;
 
@@ -85,10 +89,10 @@ pub async fn serve_with(
             accepted = accept(&listener, &places) => accepted,
             _ = stop.wait_for(|stop| *stop) => break,
         };
-        let Some((stream, place)) = accepted else { continue };
+        let Some(((stream, peer), place)) = accepted else { continue };
         let (router, serving, stop) = (router.clone(), serving.clone(), stop.clone());
         tokio::spawn(async move {
-            connection(stream, router, serving, stop).await;
+            connection((stream, peer), router, serving, stop).await;
             drop(place);
         });
     }
@@ -103,10 +107,10 @@ pub async fn serve_with(
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
-) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+) -> Option<((TcpStream, Peer), tokio::sync::OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, _)) => Some((stream, place)),
+        Ok((stream, peer)) => Some(((stream, Peer(peer.ip())), place)),
         Err(_) => {
             tokio::time::sleep(PAUSE).await;
             None
@@ -115,7 +119,7 @@ async fn accept(
 }
 
 async fn connection(
-    stream: TcpStream,
+    (stream, peer): (TcpStream, Peer),
     router: Router,
     serving: Serving,
     mut stop: watch::Receiver<bool>,
@@ -131,22 +135,30 @@ async fn connection(
         return serving.metrics.closed(Closed::Silent);
     }
     let metrics = Arc::clone(&serving.metrics);
-    let Some(tls) = &serving.tls else { return calls(stream, router, metrics, stop).await };
+    let Some(tls) = &serving.tls else { return calls((stream, peer), router, metrics, stop).await };
     let config = Arc::clone(&tls.borrow());
     let shaken = tokio::time::timeout(HANDSHAKE_TIME, TlsAcceptor::from(config).accept(stream));
     match shaken.await {
-        Ok(Ok(stream)) => calls(stream, router, metrics, stop).await,
+        Ok(Ok(stream)) => calls((stream, peer), router, metrics, stop).await,
         _ => metrics.closed(Closed::Handshake),
     }
 }
 
 /// The calls of one connection.
-async fn calls<S>(stream: S, router: Router, metrics: Arc<Metrics>, mut stop: watch::Receiver<bool>)
-where
+async fn calls<S>(
+    (stream, peer): (S, Peer),
+    router: Router,
+    metrics: Arc<Metrics>,
+    mut stop: watch::Receiver<bool>,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let io = TokioIo::new(Unstalled::new(stream, WRITE_TIME));
-    let service = TowerToHyperService::new(router);
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        router.call(request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)

@@ -174,6 +174,7 @@ fn open(path: &std::path::Path, requester: &Identity) -> Result<Kept, Failure> {
         detail: sent.detail,
         receiving_key: receiving.public.to_bytes().to_vec(),
         door: Door::Cli,
+        source: None,
     };
     Ok(Kept { call, receiving })
 }

@@ -316,7 +316,13 @@ impl World {
         };
         let request = Signed::sign(request, who.key.as_ref()).to_bytes();
         (
-            AccessCall { request, detail: encode(&detail), receiving_key, door: Door::InProcess },
+            AccessCall {
+                request,
+                detail: encode(&detail),
+                receiving_key,
+                door: Door::InProcess,
+                source: None,
+            },
             receiving,
         )
     }

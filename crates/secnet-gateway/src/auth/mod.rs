@@ -4,6 +4,9 @@ mod nonces;
 mod sessions;
 mod signature;
 mod signing;
+mod source;
+
+use core::net::IpAddr;
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header::AUTHORIZATION;
@@ -18,6 +21,8 @@ pub(crate) use nonces::Nonces;
 pub(crate) use sessions::{Sessions, Token};
 pub(crate) use signature::{MAX_SKEW_MS, SignatureError};
 pub use signing::{Call, CallSignature, sign_call};
+pub(crate) use source::Peer;
+pub use source::{ForwardedBy, Proxies};
 
 use crate::body::Expected;
 use crate::{Gateway, Problem};
@@ -32,6 +37,8 @@ pub(crate) struct Caller {
     pub key: [u8; 32],
     /// The session that the call is made in, by its token's digest; none if this very call has been signed.
     pub session: Option<Digest>,
+    /// Where the call comes from; none if that is not known.
+    pub source: Option<IpAddr>,
 }
 
 impl Caller {
@@ -73,13 +80,13 @@ pub(crate) async fn authenticate(
 }
 
 fn caller(gateway: &Gateway, parts: &mut Parts) -> Result<Caller, Box<Problem>> {
-    let now = gateway.pdc.clock.now();
+    let (now, source) = (gateway.pdc.clock.now(), gateway.proxies.source_of(parts)?);
     if let Some(value) = parts.headers.get(AUTHORIZATION) {
         let token = value.to_str().ok().and_then(Token::from_header);
         let token = token.ok_or_else(Problem::unauthenticated)?;
         let found = gateway.sessions.find(&token, now);
         let (member, key) = found.ok_or_else(Problem::unauthenticated)?;
-        let caller = Caller { member, key, session: Some(token.digest()) };
+        let caller = Caller { member, key, session: Some(token.digest()), source };
         if !gateway.holds(&caller, now) {
             return Err(Problem::unauthenticated());
         }
@@ -97,7 +104,7 @@ fn caller(gateway: &Gateway, parts: &mut Parts) -> Result<Caller, Box<Problem>> 
     })?;
     let key = signed.session_key.or_else(|| gateway.key_of(signed.member));
     let key = key.ok_or_else(Problem::unauthenticated)?;
-    let caller = Caller { member: signed.member, key, session: None };
+    let caller = Caller { member: signed.member, key, session: None, source };
     let genuine = gateway.holds(&caller, now)
         && verify_zip215(&caller.key, signed.base.as_bytes(), &signed.signature);
     if !genuine {

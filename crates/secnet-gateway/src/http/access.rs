@@ -268,6 +268,7 @@ impl AccessBody {
             detail: self.detail.0,
             receiving_key: self.receiving_key.0,
             door: Door::Http,
+            source: caller.source,
         })
     }
 }

@@ -28,6 +28,7 @@ mod published;
 mod serving;
 mod sessions;
 mod signatures;
+mod sources;
 mod stepping_up;
 #[path = "../../../secnet-app/tests/it/switches.rs"]
 #[allow(dead_code, reason = "shared with the flow's tests")]

@@ -48,6 +48,7 @@ impl World {
             detail: secnet_types::encode(&detail),
             receiving_key: key,
             door,
+            source: None,
         };
         Some(Asking {
             call,

@@ -86,6 +86,7 @@ pub(crate) fn request_to(
         detail: encode(&detail),
         receiving_key,
         door: Door::Cli,
+        source: None,
     }
 }
 

@@ -15,12 +15,13 @@ use std::time::Duration;
 
 use clap::Args;
 use secnet_app::DoorUrl;
-use secnet_gateway::Limits;
+use secnet_gateway::{ForwardedBy, Limits, Proxies};
 use secnet_types::MemberId;
 
 use crate::failure::{Exit, Failure};
 use crate::files;
 use crate::vault::Where;
+pub(crate) use table::block;
 use table::{SETTINGS, Setting, peer};
 
 /// Longest configuration file, in bytes.
@@ -97,6 +98,8 @@ pub(crate) struct Settings {
     /// Where others are told that the door is.
     pub door_url: Option<DoorUrl>,
     pub authorities: Vec<String>,
+    /// Reverse proxies that are believed where calls come from.
+    pub proxies: Proxies,
     /// Certificate and key.
     pub tls: Option<(PathBuf, PathBuf)>,
     pub limits: Limits,
@@ -312,6 +315,17 @@ impl Config {
             door: self.one("door") != Some("no"),
             door_url: self.one("door_url").and_then(|text| text.parse().ok()),
             authorities: self.all("authorities").to_vec(),
+            proxies: Proxies {
+                trusted: self
+                    .all("proxies.trusted")
+                    .iter()
+                    .filter_map(|text| block(text))
+                    .collect(),
+                header: match self.one("proxies.header") {
+                    Some("forwarded") => ForwardedBy::Forwarded,
+                    _ => ForwardedBy::XForwardedFor,
+                },
+            },
             tls: path("tls.certificate").zip(path("tls.key")),
             limits,
             log_json: self.one("log.format") == Some("json"),

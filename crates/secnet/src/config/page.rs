@@ -52,7 +52,7 @@ pub(crate) fn page() -> String {
     let mut page = HEAD.to_owned();
     for setting in SETTINGS {
         let wanted = match setting.form {
-            Form::Authorities | Form::Peers | Form::Urls | Form::Members => {
+            Form::Authorities | Form::Peers | Form::Urls | Form::Members | Form::Blocks => {
                 format!("a list: {}", setting.form.wanted())
             }
             form => form.wanted(),

@@ -1,9 +1,9 @@
 //! Every setting of a node: one table, which reads the configuration, checks it and is printed as its reference page.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use secnet_app::DoorUrl;
-use secnet_types::MemberId;
+use secnet_types::{AddressBlock, MemberId};
 
 /// Longest beginning of objects' names: S3 has 1,024 bytes for a whole one.
 const MAX_PREFIX_BYTES: usize = 512;
@@ -35,6 +35,8 @@ pub(crate) enum Form {
     Urls,
     /// Ids of members; several of them.
     Members,
+    /// Addresses, or blocks of them; several of them.
+    Blocks,
     /// A file or folder.
     Path,
     /// A bucket's name.
@@ -75,6 +77,18 @@ pub(crate) const SETTINGS: &[Setting] = &[
         form: Form::Door,
         default: "",
         what: "Where members reach the door: `https://` and a host, or `http://` and a loopback address. The other nodes of a network tell it to whoever asks them for what is here. Default: made of the first of `authorities`, else of the address that is listened on; without TLS of a loopback address only, on a network of one machine; else nothing is told.",
+    },
+    Setting {
+        key: "proxies.trusted",
+        form: Form::Blocks,
+        default: "",
+        what: "Reverse proxies before the node, by their addresses or blocks of them. What such a one says of where a call comes from is believed, and nobody else: rules can ask about that address. Default: none, so that a call comes from the other end of its connection.",
+    },
+    Setting {
+        key: "proxies.header",
+        form: Form::Word(&["x-forwarded-for", "forwarded"]),
+        default: "x-forwarded-for",
+        what: "The header that these proxies write, and overwrite or extend where a caller sent one. The other is not read.",
     },
     Setting {
         key: "tls.certificate",
@@ -246,7 +260,10 @@ impl Setting {
 
     /// May it have several values?
     pub(crate) const fn is_list(&self) -> bool {
-        matches!(self.form, Form::Authorities | Form::Peers | Form::Urls | Form::Members)
+        matches!(
+            self.form,
+            Form::Authorities | Form::Peers | Form::Urls | Form::Members | Form::Blocks
+        )
     }
 }
 
@@ -260,6 +277,8 @@ impl Form {
             Self::Door => text.parse::<DoorUrl>().is_ok(),
             Self::Urls => is_url(text),
             Self::Members => text.parse::<MemberId>().is_ok(),
+            // Whoever trusts everybody believes any caller.
+            Self::Blocks => block(text).is_some_and(|block| block.prefix() > 0),
             Self::Path => !text.is_empty() && !text.contains('\0'),
             Self::Bucket => is_bucket(text),
             Self::Prefix => is_prefix(text),
@@ -284,6 +303,7 @@ impl Form {
             }
             Self::Urls => "an address such as https://alerts.example/secnet".into(),
             Self::Members => "a member's id, such as `secnet id show NAME` prints".into(),
+            Self::Blocks => "an address, or a block such as 10.0.0.0/8".into(),
             Self::Path => "a path".into(),
             Self::Bucket => {
                 "a bucket's name: 3 to 63 lower-case letters, digits, points and hyphens".into()
@@ -307,6 +327,13 @@ fn is_authority(text: &str) -> bool {
         && host.chars().all(sign)
         && (host.starts_with('[') || !host.contains(':'))
         && port.is_none_or(|port| port.parse::<u16>().is_ok())
+}
+
+/// One address, or a block such as `203.0.113.0/24`.
+pub(crate) fn block(text: &str) -> Option<AddressBlock> {
+    let Ok(address) = text.parse::<IpAddr>() else { return text.parse().ok() };
+    let address = address.to_canonical();
+    AddressBlock::new(address, if address.is_ipv4() { 32 } else { 128 }).ok()
 }
 
 /// A validator and its address.

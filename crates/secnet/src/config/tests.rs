@@ -72,6 +72,24 @@ fn a_door_is_told_by_an_address_that_says_only_where_it_is() {
 }
 
 #[test]
+fn proxies_are_addresses_or_blocks_and_never_everybody() {
+    let set = |blocks: &str, header: &str| {
+        let flags = pairs(&[("proxies.trusted", blocks), ("proxies.header", header)]);
+        Config::load(&Sources { flags, ..Sources::default() })
+    };
+    let settings = set("10.0.0.0/8,::1,::ffff:192.0.2.1", "forwarded").unwrap().settings().unwrap();
+    let blocks: Vec<String> = settings.proxies.trusted.iter().map(ToString::to_string).collect();
+    assert_eq!(blocks, ["10.0.0.0/8", "::1/128", "192.0.2.1/32"]);
+    assert_eq!(settings.proxies.header, secnet_gateway::ForwardedBy::Forwarded);
+    for wrong in ["0.0.0.0/0", "::/0", "10.0.0.1/8", "10.0.0.0/33", "localhost", "10.0.0.1:80"] {
+        assert_eq!(set(wrong, "forwarded").unwrap_err().causes.len(), 1, "{wrong}");
+    }
+    assert!(set("10.0.0.1", "x-real-ip").is_err());
+    let none = Config::load(&Sources::default()).unwrap().settings().unwrap();
+    assert!(none.proxies.trusted.is_empty(), "nobody is believed unasked");
+}
+
+#[test]
 fn two_listeners_do_not_share_an_address() {
     let told = |listen: &str, metrics: &str| {
         let flags =

@@ -160,6 +160,7 @@ impl Service {
         let administrators = self.settings.administrators.iter().copied();
         let gateway = Gateway::new(Arc::clone(&node.pdc), self.settings.limits)
             .answering_to(self.authorities())
+            .behind(self.settings.proxies.clone())
             .publishing(node.dir.join("log"))
             .administered_by(administrators, Arc::clone(&alerts.bulletin));
         match &self.settings.door_url {

@@ -253,7 +253,7 @@ impl Question {
                 return Err(Problem::malformed(detail));
             }
         }
-        Ok(AccessCall { request, detail, receiving_key, door })
+        Ok(AccessCall { request, detail, receiving_key, door, source: caller.source })
     }
 }
 

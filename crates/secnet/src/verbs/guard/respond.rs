@@ -1,7 +1,6 @@
 //! `secnet guard respond`: one recorded command that stops, slows down or holds what a member, a dataset or an address does at this data
 //! centre, until an end. It is a rule like any other: installed by a signed command, and undone by `secnet rules remove`.
 
-use std::net::IpAddr;
 use std::str::FromStr;
 
 use clap::{ArgGroup, Args};
@@ -14,6 +13,7 @@ use serde_json::json;
 
 use super::incidents::unknown;
 use crate::cli::Globals;
+use crate::config::block;
 use crate::failure::{Exit, Failure};
 use crate::node::{Node, access_failure};
 use crate::output::Output;
@@ -61,13 +61,10 @@ pub(crate) struct RespondArgs {
 struct Block(AddressBlock);
 
 impl FromStr for Block {
-    type Err = RuleError;
+    type Err = &'static str;
 
-    fn from_str(text: &str) -> Result<Self, RuleError> {
-        let Ok(address) = text.parse::<IpAddr>() else { return text.parse().map(Self) };
-        let address = address.to_canonical();
-        let bits = if address.is_ipv4() { 32 } else { 128 };
-        AddressBlock::new(address, bits).map(Self)
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        block(text).map(Self).ok_or("write an address, or a block such as 203.0.113.0/24")
     }
 }
 
