@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
 use secnet_app::ports::{EntryKind, View};
-use secnet_app::{NodeQuestion, PacketPart};
+use secnet_app::{NodeQuestion, PacketPart, RelationsStatement};
 use secnet_crypto::{
     KeyFileParams, ObjectKey, Outboard, SealSecretKey, keyfile, merkle::note::verifier_key, seal,
     seal_object,
@@ -12,11 +12,15 @@ use secnet_crypto::{
 use secnet_guard::learnt::{
     HeldBack, Input, LearntCard, LearntFrom, LearntParts, Next, Node, OwnPast, Tree,
 };
-use secnet_guard::{Event, Guard, Learnt, Model, Observed};
+use secnet_guard::relations::{
+    CareFact, Home, PatientFact, ShiftFact, StaffFact, StayFact, UnitFact,
+};
+use secnet_guard::{Event, Guard, Learnt, Model, Observed, RelationFacts};
 use secnet_lock::ReleasePacket;
 use secnet_types::{
     Action, Amount, Category, Condition, DatasetId, Digest, Feature, FeatureValue, FeatureVector,
-    Labels, MemberId, Party, Purpose, Rule, RuleAction, RuleScope, Test, Timestamp, encode,
+    Labels, MemberId, Party, Place, Purpose, Rule, RuleAction, RuleScope, Signed, StaffRole, Test,
+    Tie, Timestamp, encode,
 };
 
 use crate::real::LOG;
@@ -47,6 +51,7 @@ pub const TARGETS: &[(&str, fn() -> Vec<Vec<u8>>)] = &[
     ("lock", lock),
     ("note", note),
     ("receipt", || REAL.receipts.clone()),
+    ("relations", relations),
     ("release", release),
     ("rule", || rules().iter().map(encode).collect()),
     ("rule_text", || rules().iter().map(|rule| rule.to_cedar().into_bytes()).collect()),
@@ -171,6 +176,49 @@ fn guard() -> Vec<Vec<u8>> {
     }
     seeds.push(guard.snapshot());
     seeds
+}
+
+/// A statement of the data centre's, and its facts alone.
+fn relations() -> Vec<Vec<u8>> {
+    let said = relations_said();
+    let facts = encode(&said.facts);
+    vec![Signed::sign(said, REAL.pdc.signer.as_ref()).to_bytes(), facts]
+}
+
+/// What the data centre says of a small ward: each kind of fact.
+pub fn relations_said() -> RelationsStatement {
+    const HOUR: u64 = 3_600_000;
+    let at = |hour: u64| Timestamp(1_800_000_000_000 + hour * HOUR);
+    let (doctor, patient) = (MemberId([1; 32]), DatasetId([2; 16]));
+    let home = Some(Home { house: 1, street: 2 });
+    let unit = |name: &str, place| UnitFact { name: name.to_owned(), place };
+    let staff = |member, role, unit| StaffFact { member, role, unit, home };
+    let ended = |hour| if hour > 4 { Timestamp::MAX } else { at(hour) };
+    let care =
+        |tie| CareFact { member: doctor, dataset: patient, tie, from: at(1), until: ended(9) };
+    let facts = RelationFacts {
+        units: vec![unit("ward 1", Place::Ward), unit("ward 2", Place::Clinic)],
+        staff: vec![
+            staff(doctor, StaffRole::ALL[0], Some(0)),
+            staff(MemberId([3; 32]), StaffRole::ALL[1], None),
+        ],
+        patients: vec![
+            PatientFact { dataset: patient, home, prominent: true, staff: None },
+            PatientFact {
+                dataset: DatasetId([4; 16]),
+                home: None,
+                prominent: false,
+                staff: Some(MemberId([3; 32])),
+            },
+        ],
+        shifts: vec![ShiftFact { member: doctor, unit: Some(1), from: at(0), until: at(8) }],
+        stays: vec![
+            StayFact { dataset: patient, unit: 0, from: at(0), until: ended(3) },
+            StayFact { dataset: patient, unit: 1, from: at(3), until: ended(9) },
+        ],
+        care: Tie::ALL.iter().take(4).copied().map(care).collect(),
+    };
+    RelationsStatement { network: REAL.pdc.network(), author: REAL.pdc.member, at: at(0), facts }
 }
 
 /// A model with a number and a word, two trees and every kind of node.
