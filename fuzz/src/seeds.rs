@@ -171,6 +171,7 @@ fn guard() -> Vec<Vec<u8>> {
             door: "cli".to_owned(),
             source: None,
             price: Some(Amount(5)),
+            own_key: minute.is_multiple_of(2),
         };
         guard.observe(&event, if minute % 4 == 0 { Observed::Denied } else { Observed::Allowed });
     }

@@ -65,6 +65,7 @@ fn ask(facts: RelationFacts) {
                 door: "cli".to_owned(),
                 source: None,
                 price: None,
+                own_key: false,
             };
             let features = guard.features(&event);
             let read = decode::<FeatureVector>("features", &encode(&features), 1 << 16);

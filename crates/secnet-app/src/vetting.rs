@@ -178,6 +178,7 @@ impl Pdc {
             door: caller.door.as_str().to_owned(),
             source: caller.source,
             price: permitted.map(Permitted::price),
+            own_key: caller.own_key,
         }
     }
 

@@ -82,6 +82,7 @@ fn event(n: u64) -> Event {
         door: "fhir".to_owned(),
         source: Some([192, 0, 2, 7].into()),
         price: Some(Amount(1000)),
+        own_key: true,
     }
 }
 

@@ -34,6 +34,8 @@ pub struct Event {
     pub source: Option<IpAddr>,
     /// What this use costs, by the grant that permits it; none if nothing does.
     pub price: Option<Amount>,
+    /// Did the requester's own key sign it, and no session's?
+    pub own_key: bool,
 }
 
 impl Event {

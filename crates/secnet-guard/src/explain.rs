@@ -4,6 +4,7 @@ use core::fmt;
 
 use secnet_types::{Feature, FeatureValue, FeatureVector, RuleContext, RuleSet};
 
+use crate::profile::BY_OWN_KEY;
 use crate::{Cause, GuardVerdict, Model, Panel, PermittedUse};
 
 /// One feature with another value.
@@ -107,8 +108,13 @@ fn candidates(
         add(feature, model.safe_value(facts, feature).or_else(ordinary));
     }
     for reason in &verdict.reasons {
-        if let Cause::Signal(signal) = reason.cause {
-            add(signal.feature(), reason.baseline.clone());
+        match reason.cause {
+            Cause::Signal(signal) => add(signal.feature(), reason.baseline.clone()),
+            Cause::Habit(habit) => {
+                add(habit.feature(), reason.baseline.clone());
+                add(Feature::OwnKey, Some(BY_OWN_KEY));
+            }
+            Cause::Rule(_) | Cause::Learnt { .. } | Cause::Share { .. } => {}
         }
     }
     all

@@ -23,6 +23,9 @@ impl Guard {
             self.datasets.value(&event.dataset).map_or(0, |d| d.minute.estimate(at, MINUTE_MS));
         count(&mut facts, Feature::DatasetRequestsLastMinute, crowd.saturating_add(1));
         self.throttling(&mut facts, event);
+        if let Some(profile) = requester.and_then(|requester| requester.profile.as_ref()) {
+            profile.tell(&mut facts, event);
+        }
         self.related(&mut facts, event);
         facts
     }
@@ -93,6 +96,7 @@ fn request(facts: &mut FeatureVector, event: &Event) {
     words(facts, Feature::Purpose, 1 << event.purpose.number());
     words(facts, Feature::Action, 1 << event.action.number());
     words(facts, Feature::Emergency, if event.emergency { 2 } else { 1 });
+    words(facts, Feature::OwnKey, if event.own_key { 2 } else { 1 });
     set(facts, Feature::Door, FeatureValue::Text(event.door.clone()));
     if let Some(source) = event.source {
         set(facts, Feature::Source, FeatureValue::Address(source));

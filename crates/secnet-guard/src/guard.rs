@@ -5,6 +5,7 @@ use std::sync::Arc;
 use minicbor::{Decode, Encode};
 use secnet_types::{DatasetId, MemberId, Purpose, Timestamp};
 
+use crate::profile::Profile;
 use crate::relations::{Looks, Relations};
 use crate::throttle::{MAX_THROTTLED, Throttled};
 use crate::tracked::Tracked;
@@ -38,6 +39,9 @@ pub(crate) struct Requester {
     /// Has anything been allowed yet?
     #[n(7)]
     pub(crate) known: bool,
+    /// Absent until something was allowed.
+    #[n(8)]
+    pub(crate) profile: Option<Profile>,
 }
 
 /// What is known of a requester on one dataset.
@@ -139,8 +143,8 @@ impl Guard {
     /// again and again makes nothing usual.
     pub fn conclude(&mut self, event: &Event, observed: Observed) {
         self.tick = self.tick.saturating_add(1);
-        let (tick, at) = (self.tick, event.at.0);
-        self.requesters.update(event.requester, tick, |r| r.conclude(at, observed));
+        let tick = self.tick;
+        self.requesters.update(event.requester, tick, |r| r.conclude(event, observed));
         if observed == Observed::Allowed {
             let key = (event.requester, event.dataset);
             self.pairs.update(key, tick, |pair| pair.learn(event));
@@ -154,7 +158,7 @@ impl Guard {
         self.tick = self.tick.saturating_add(1);
         self.requesters.update(requester, self.tick, |r| {
             r.arrive(dataset, at.0);
-            r.conclude(at.0, Observed::Denied);
+            r.denials.add(at.0, HOUR_MS);
         });
     }
 }
@@ -167,10 +171,12 @@ impl Requester {
         self.visit(dataset, at);
     }
 
-    fn conclude(&mut self, at: u64, observed: Observed) {
+    fn conclude(&mut self, event: &Event, observed: Observed) {
+        let at = event.at.0;
         match observed {
             Observed::Allowed => {
                 self.known = true;
+                self.profile.get_or_insert_default().learn(event);
                 if let Some(hour) = self.pace.add(at, 0) {
                     self.pace.learn(hour.count.into());
                     self.learn_hour(hour.hour_of_day);

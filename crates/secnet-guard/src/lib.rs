@@ -8,6 +8,8 @@
 //!
 //! [`relations`] are what a hospital says of who looks after whom: features like the others.
 //!
+//! Of each member there is a profile of its habits: what a session key signs and is unlike them is refused until a fresh proof.
+//!
 //! [`irregular`] looks at the ledger's log instead: at money and grants of all members over weeks. What it finds is for
 //! people, and refuses nothing.
 //!
@@ -25,6 +27,7 @@ pub mod incidents;
 pub mod irregular;
 pub mod learnt;
 mod model;
+mod profile;
 pub mod relations;
 mod signal;
 mod snapshot;
@@ -41,6 +44,7 @@ pub use model::{
     Limits, MAX_TRACKED_DATASETS, MAX_TRACKED_PAIRS, MAX_TRACKED_REQUESTERS, Model, ModelError,
     Parameters, Ramp,
 };
+pub use profile::{Habit, LEAST_DAYS, LEAST_HOURS, RARE, SHIFT_HOURS};
 pub use relations::{RelationFacts, Relations, RelationsError};
 pub use signal::{Contribution, Signal};
 pub use snapshot::{MAX_SNAPSHOT_BYTES, SnapshotError};

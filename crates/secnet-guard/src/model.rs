@@ -4,7 +4,7 @@ use minicbor::{Decode, Encode};
 use secnet_types::Digest;
 
 /// Changes whenever the same parameters would give another verdict.
-const CODE_VERSION: &[u8] = b"additive-3";
+const CODE_VERSION: &[u8] = b"additive-4";
 
 /// Why parameters are refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -64,7 +64,7 @@ impl Ramp {
 /// How many of each the guard remembers; beyond, the ones touched longest ago are forgotten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub struct Limits {
-    /// Requesters, about 0.8 KiB each at most.
+    /// Requesters, about 1 KiB each at most.
     #[n(0)]
     pub requesters: u32,
     /// Pairs of requester and dataset, about 0.2 KiB each.

@@ -4,6 +4,7 @@ use minicbor::{Decode, Encode};
 use secnet_types::{DatasetId, DecodeError, MemberId, decode, encode};
 
 use crate::guard::{Dataset, MAX_RECENT_DATASETS, Pair, Requester};
+use crate::profile::Profile;
 use crate::relations::{Pairing, Visits, Work};
 use crate::throttle::Throttled;
 use crate::tracked::Tracked;
@@ -143,6 +144,10 @@ impl Guard {
         }
         if snapshot.requesters.iter().any(|(_, _, r)| r.recent.len() > MAX_RECENT_DATASETS) {
             return Err(SnapshotError::Damaged("too many recent datasets"));
+        }
+        let mut profiles = snapshot.requesters.iter().filter_map(|(_, _, r)| r.profile.as_ref());
+        if !profiles.all(Profile::is_bounded) {
+            return Err(SnapshotError::Damaged("too many habits"));
         }
         self.tick = snapshot.tick;
         fill(&mut self.requesters, snapshot.requesters, snapshot.tick)?;

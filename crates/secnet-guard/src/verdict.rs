@@ -1,19 +1,20 @@
 //! From features and matched rules to a verdict that only narrows what was permitted.
 
+mod reason;
+
 use core::fmt;
 use std::collections::BTreeSet;
 
 use secnet_types::{
-    BasisPoints, Digest, Feature, FeatureValue, FeatureVector, Obligation, ReasonClass, RuleAction,
-    RuleMatch,
+    BasisPoints, Digest, FeatureVector, Obligation, ReasonClass, RuleAction, RuleMatch,
 };
 
-use crate::learnt::{Opinion, SCORE_UNIT};
+use self::reason::reasons;
+pub use self::reason::{Cause, GuardReason};
+use crate::learnt::Opinion;
+use crate::profile::far;
 use crate::throttle::{has_waited, wait_from};
 use crate::{Contribution, Model, Signal};
-
-/// Features that are named as reasons of a learnt model, at most.
-const MAX_SHARES_TOLD: usize = 3;
 
 /// What policy permitted: the only thing the guard can be asked about. A use that policy refused never gets here.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -98,95 +99,6 @@ impl Outcome {
     }
 }
 
-/// Where a reason comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
-    /// The detector.
-    Signal(Signal),
-    /// An installed rule.
-    Rule(RuleMatch),
-    /// A learnt model has the request held, or, if it has no score, cannot be asked.
-    Learnt {
-        /// Which.
-        model: Digest,
-        /// Its score, in [`SCORE_UNIT`]s.
-        score: Option<i64>,
-        /// Is the request to be held for it?
-        holds: bool,
-    },
-    /// What a feature adds to the score of the learnt model that was named before.
-    Share {
-        /// Which.
-        feature: Feature,
-        /// Score units.
-        points: i64,
-    },
-}
-
-/// One reason, for those who may know everything.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GuardReason {
-    /// Where it comes from.
-    pub cause: Cause,
-    /// The value that was seen; none for a rule, which may look at several.
-    pub value: Option<FeatureValue>,
-    /// The nearest ordinary value.
-    pub baseline: Option<FeatureValue>,
-    /// Basis points it adds to the score; none for a rule, which acts by itself.
-    pub contribution: Option<u16>,
-}
-
-impl fmt::Display for GuardReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.cause, &self.value, &self.baseline) {
-            (Cause::Signal(signal), Some(value), Some(baseline)) => {
-                let (feature, points) = (signal.feature(), self.contribution.unwrap_or_default());
-                write!(
-                    f,
-                    "the requester {}: {} is {}, ordinary is {} (adds {points} of 10000)",
-                    signal.phrase(),
-                    feature.phrase(),
-                    value.describe(feature),
-                    baseline.describe(feature),
-                )
-            }
-            (Cause::Signal(signal), ..) => write!(f, "the requester {}", signal.phrase()),
-            (Cause::Rule(matched), ..) => {
-                write!(f, "rule {} says {}", matched.rule, matched.action.as_str())
-            }
-            (Cause::Learnt { model, score: Some(score), .. }, ..) => {
-                write!(f, "the learnt model {model} finds it like misuse (score {})", odds(score))
-            }
-            (Cause::Learnt { model, score: None, holds: true }, ..) => write!(
-                f,
-                "the learnt model {model} is in force and cannot be read: until it can, uses wait for the owner"
-            ),
-            (Cause::Learnt { model, score: None, holds: false }, ..) => write!(
-                f,
-                "the learnt model {model} is in force and cannot be read: it was set that uses go ahead then"
-            ),
-            (Cause::Share { feature, points }, value, ordinary) => {
-                let said = |value: &Option<FeatureValue>| {
-                    value.as_ref().map_or_else(|| "not known".to_owned(), |v| v.describe(feature))
-                };
-                let (value, ordinary, phrase) = (said(value), said(ordinary), feature.phrase());
-                write!(
-                    f,
-                    "of this score: {phrase} is {value}, ordinary is {ordinary} (adds {})",
-                    odds(points)
-                )
-            }
-        }
-    }
-}
-
-/// Score units as log odds with two digits, rounded towards nothing.
-pub(crate) fn odds(points: i64) -> String {
-    let hundredths = points / (SCORE_UNIT / 100);
-    let (sign, size) = (if hundredths < 0 { "-" } else { "" }, hundredths.unsigned_abs());
-    format!("{sign}{}.{:02}", size / 100, size % 100)
-}
-
 /// What a refused or waiting requester can do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Remedy {
@@ -242,7 +154,8 @@ pub struct GuardVerdict {
     /// Something is wrong though the use goes ahead: an emergency, a released hold, a rule that flags, or a learnt model that
     /// cannot be asked.
     pub alarm: bool,
-    /// Why, heaviest first: rules by severity, then learnt models with the features that count most, then signals by weight.
+    /// Why, heaviest first: rules by severity, then learnt models with the features that count most, then signals by
+    /// weight, then broken habits.
     pub reasons: Vec<GuardReason>,
     /// The model that judged.
     pub model: Digest,
@@ -299,6 +212,11 @@ impl Model {
         let holds = learnt.iter().any(|opinion| opinion.holds);
         let by_learnt = if holds { severity::HOLD } else { severity::PASS };
         let unasked = learnt.iter().any(|opinion| opinion.score.is_none());
+        let by_profile = match far(facts).next() {
+            Some(_) if !permitted.proved_anew => severity::STEP_UP,
+            _ => severity::PASS,
+        };
+        let by_rules = by_rules.max(Some(by_profile));
         let wanted = by_score.max(by_rules.unwrap_or(severity::PASS)).max(by_learnt);
         let flagged = wanted > severity::PASS || unasked || !matched.is_empty();
         // What the owner has released was seen by her: she is not overruled by what would only have asked for a proof.
@@ -323,7 +241,7 @@ impl Model {
             }
             Outcome::Allow { obligations }
         });
-        let reasons = reasons(assessment.contributions, matched, learnt);
+        let reasons = reasons(facts, assessment.contributions, matched, learnt);
         GuardVerdict { outcome, score: assessment.score, alarm, reasons, model: self.digest() }
     }
 }
@@ -338,46 +256,6 @@ const fn wanted_by(action: RuleAction, permitted: &PermittedUse, waited: bool) -
         RuleAction::Hold => severity::HOLD,
         RuleAction::Deny => severity::DENY,
     }
-}
-
-fn reasons(
-    contributions: Vec<Contribution>,
-    matched: &[RuleMatch],
-    learnt: &[Opinion],
-) -> Vec<GuardReason> {
-    let mut rules = matched.to_vec();
-    rules.sort_by_key(|m| (core::cmp::Reverse(m.action), m.rule));
-    let rules = rules.into_iter().map(|matched| GuardReason {
-        cause: Cause::Rule(matched),
-        value: None,
-        baseline: None,
-        contribution: None,
-    });
-    let signals = contributions.into_iter().map(|c| GuardReason {
-        cause: Cause::Signal(c.signal),
-        value: Some(c.value),
-        baseline: Some(c.baseline),
-        contribution: Some(c.points),
-    });
-    rules.chain(learnt.iter().flat_map(of_learnt)).chain(signals).collect()
-}
-
-/// Why a learnt model has a request held; nothing if it has not.
-fn of_learnt(opinion: &Opinion) -> Vec<GuardReason> {
-    let Opinion { model, score, holds, shares } = opinion;
-    if !holds && score.is_some() {
-        return Vec::new();
-    }
-    let cause = Cause::Learnt { model: *model, score: *score, holds: *holds };
-    let mut all = vec![GuardReason { cause, value: None, baseline: None, contribution: None }];
-    let raising = shares.iter().filter(|share| share.points() > 0).take(MAX_SHARES_TOLD);
-    all.extend(raising.map(|share| GuardReason {
-        cause: Cause::Share { feature: share.feature, points: share.points() },
-        value: share.value.clone(),
-        baseline: share.ordinary.clone(),
-        contribution: None,
-    }));
-    all
 }
 
 impl GuardVerdict {

@@ -58,6 +58,7 @@ fn event(number: u32) -> Event {
         door: "test".into(),
         source: None,
         price: None,
+        own_key: true,
     }
 }
 

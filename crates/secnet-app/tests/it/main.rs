@@ -24,6 +24,7 @@ mod hosted;
 mod incidents;
 mod learnt;
 mod money;
+mod profiles;
 mod quorum;
 mod refusing;
 mod related;

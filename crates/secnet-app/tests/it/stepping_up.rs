@@ -24,7 +24,7 @@ async fn stepped_up(seed: u64) -> (World, Rule) {
     (world, rule)
 }
 
-async fn access(world: &World, call: &AccessCall) -> Outcome {
+pub(crate) async fn access(world: &World, call: &AccessCall) -> Outcome {
     world.pdc.access(call).await.unwrap()
 }
 
@@ -35,7 +35,7 @@ async fn refused(world: &mut World) -> DecisionId {
     asked_for_proof(access(world, &call).await)
 }
 
-fn asked_for_proof(outcome: Outcome) -> DecisionId {
+pub(crate) fn asked_for_proof(outcome: Outcome) -> DecisionId {
     let Outcome::Denied(refusal) = outcome else { panic!("no denial: {outcome:?}") };
     assert_eq!(refusal.class, ReasonClass::StepUp);
     assert!(refusal.remedy.contains("your own key"), "{}", refusal.remedy);
@@ -43,7 +43,7 @@ fn asked_for_proof(outcome: Outcome) -> DecisionId {
 }
 
 /// A request as the fresh proof that a decision asked for, changed and signed as one likes.
-fn proof_with(
+pub(crate) fn proof_with(
     world: &mut World,
     who: &Person,
     by: &SigningKey,
@@ -62,7 +62,7 @@ fn proof_with(
     call
 }
 
-fn proof(world: &mut World, decision: DecisionId) -> AccessCall {
+pub(crate) fn proof(world: &mut World, decision: DecisionId) -> AccessCall {
     let bo = World::copy(&world.bo);
     proof_with(world, &bo, &bo.key, decision, |_, _| ())
 }

@@ -94,6 +94,7 @@ fn event(who: u8, of: u8, minutes: u64) -> Event {
         door: "fhir".to_owned(),
         source: None,
         price: Some(Amount::ZERO),
+        own_key: true,
     }
 }
 

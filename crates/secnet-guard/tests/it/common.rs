@@ -40,6 +40,7 @@ pub(crate) fn event(requester: u8, dataset: u8, at: u64) -> Event {
         door: "fhir".to_owned(),
         source: None,
         price: Some(Amount::ZERO),
+        own_key: true,
     }
 }
 

@@ -12,6 +12,7 @@ mod incidents;
 mod irregular;
 mod learning;
 mod learnt;
+mod profile;
 mod promises;
 mod state;
 mod throttling;

@@ -202,6 +202,13 @@ features! {
     UsesHalfDay = 52 "uses_half_day", COUNT, "uses", "uses in twelve hours", "The requester's uses of the last twelve hours, at most 64.";
     ThrottledInARow = 53 "throttled_in_a_row", COUNT, "requests", "requests throttled in a row", "Requests of this requester for this dataset that a throttle refused one after the other; absent if none did in the last hour.";
     SecondsSinceThrottled = 54 "seconds_since_throttled", COUNT, "seconds", "seconds since the last throttled request", "Time since the last of them; absent if there is none.";
+    OwnKey = 55 "own_key", FeatureKind::Word(WordList::YesNo), "", "signed by the member's own key", "Whether the requester's own key signed it, and no session's.";
+    ProfileDays = 56 "profile_days", COUNT, "days", "days of the profile", "Different days, UTC, that the requester's profile was learnt on; absent until something was allowed.";
+    HoursSinceNewHour = 57 "hours_since_new_hour", COUNT, "hours", "hours since a new hour was proved", "Hours since the requester's own key last signed a use at an hour unlike its others; absent if it never did. This and all that follow absent until the profile is established.";
+    ProfileDoorShare = 58 "profile_door_share", up_to(10_000), "basis points", "share of the profile through this door", "How much of the requester's profile came through this door.";
+    ProfilePurposeShare = 59 "profile_purpose_share", up_to(10_000), "basis points", "share of the profile with this purpose and action", "How much of it was for this purpose and action.";
+    ProfileHourShare = 60 "profile_hour_share", up_to(10_000), "basis points", "share of the profile at this hour", "How much of it fell on this hour of day or its neighbours.";
+    ProfilePaceShare = 61 "profile_pace_share", up_to(10_000), "basis points", "share of the profile with as much in an hour", "Of its hours those with at least half as many uses as this one has with this request, in powers of two.";
     OwnData = 62 "own_data", FeatureKind::Word(WordList::YesNo), "", "own data", "Whether the requester owns the dataset.";
 }
 

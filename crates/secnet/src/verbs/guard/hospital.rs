@@ -21,8 +21,11 @@ use super::sets::{Loaded, with_column};
 use super::tasks::Figure;
 use super::ward;
 
+mod looks;
 #[cfg(test)]
 mod tests;
+
+pub(super) use self::looks::Look;
 
 /// Kinds of misuse that the days for learning have too, as the made-up log names them.
 const KNOWN: [&str; 6] =
@@ -55,7 +58,7 @@ impl Hospital {
     }
 
     /// The folder's own, or one that is made up by seed from the sample patients in it.
-    fn read(dir: &Path, seed: u64) -> Result<Self, LoadError> {
+    pub(super) fn read(dir: &Path, seed: u64) -> Result<Self, LoadError> {
         match Sheet::read(dir, "accesses.csv") {
             Ok(log) => {
                 let mut hospital = Self::facts_in(dir)?;
@@ -323,8 +326,7 @@ impl Hospital {
         let mut guard = Guard::new(Model::default());
         guard.set_relations(Arc::new(relations));
         let log = self.file("accesses.csv")?;
-        let wanted = ["time_ms", "staff", "patient", "purpose", "records", "categories", "labels"];
-        let lines = Lines::new(log, wanted)?;
+        let lines = Lines::new(log, LOOKED_AT)?;
         let mut columns = vec![Vec::with_capacity(log.rows()); inputs.len()];
         lines.each(|at| {
             let event = event(at, &names)?;
@@ -338,6 +340,10 @@ impl Hospital {
         Ok(columns)
     }
 }
+
+/// The columns of the log that the guard is told of.
+const LOOKED_AT: [&str; 7] =
+    ["time_ms", "staff", "patient", "purpose", "records", "categories", "labels"];
 
 fn event<const N: usize>(at: &Line<'_, '_, N>, names: &Names<'_>) -> Result<Event, LoadError> {
     let purpose: Purpose = at.parsed(3)?;
@@ -358,6 +364,7 @@ fn event<const N: usize>(at: &Line<'_, '_, N>, names: &Names<'_>) -> Result<Even
         door: "fhir".into(),
         source: None,
         price: None,
+        own_key: true,
     })
 }
 

@@ -11,6 +11,7 @@ mod measure;
 mod members;
 mod models;
 mod plot;
+mod proofs;
 mod relations;
 mod replay;
 mod respond;

@@ -14,6 +14,7 @@ use secnet_learn::{Confusion, CurvePoint, Kind, LearnError, Ranked, Table, Value
 
 use super::load::{LoadError, Sheet};
 use super::members;
+use super::proofs;
 use super::tasks::Figure;
 
 /// Share of ordinary events that may raise an alarm.
@@ -65,7 +66,7 @@ impl StreamTask {
 }
 
 /// Every evaluation of this kind.
-pub(crate) fn all() -> [StreamTask; 4] {
+pub(crate) fn all() -> [StreamTask; 5] {
     [
         StreamTask {
             name: "smtp",
@@ -94,6 +95,13 @@ pub(crate) fn all() -> [StreamTask; 4] {
             about: "four members learn rules on their own attacks, the union is measured on all",
             run: members::run,
             bars: &[(Figure::UnionF1, 0.975), (Figure::UnionFalsePositiveRate, 0.02)],
+        },
+        StreamTask {
+            name: "ward-proofs",
+            folder: "ward",
+            about: "how often a hospital's staff, and who has somebody's session, is asked for a proof; made up by seed",
+            run: proofs::run,
+            bars: &[],
         },
     ]
 }
@@ -193,7 +201,7 @@ fn events(table: &Table) -> Vec<Vec<f64>> {
     events
 }
 
-fn tell(at: usize, all: usize, progress: &mut dyn FnMut()) {
+pub(super) fn tell(at: usize, all: usize, progress: &mut dyn FnMut()) {
     if (at + 1).is_multiple_of((all / STEPS).max(1)) {
         progress();
     }

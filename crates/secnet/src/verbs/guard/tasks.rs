@@ -39,6 +39,13 @@ pub(crate) enum Figure {
     UntriedFalsePositiveRate,
     UnionF1,
     UnionFalsePositiveRate,
+    ProofsAMonth,
+    NeverAsked,
+    HonestAsked,
+    LentKeyAsked,
+    TheftFirstAsked,
+    TheftAsked,
+    TheftReadsAsked,
 }
 
 impl Figure {
@@ -71,6 +78,13 @@ impl Figure {
             Self::UntriedFalsePositiveRate => "all rules, untried: pooled FPR",
             Self::UnionF1 => "union of rules: mean F1",
             Self::UnionFalsePositiveRate => "union of rules: pooled FPR",
+            Self::ProofsAMonth => "proofs a month, each of staff",
+            Self::NeverAsked => "staff never asked",
+            Self::HonestAsked => "honest looks asked for a proof",
+            Self::LentKeyAsked => "lent keys: looks asked",
+            Self::TheftFirstAsked => "thefts: first read asked",
+            Self::TheftAsked => "thefts: asked at some read",
+            Self::TheftReadsAsked => "thefts: reads asked",
         }
     }
 
@@ -86,6 +100,8 @@ impl Figure {
                 | Self::FalseDiscoveryRate
                 | Self::UntriedFalsePositiveRate
                 | Self::UnionFalsePositiveRate
+                | Self::ProofsAMonth
+                | Self::HonestAsked
         )
     }
 }

@@ -60,6 +60,7 @@ impl Ward {
             door: "http".into(),
             source: None,
             price: Some(Amount::ZERO),
+            own_key: true,
         };
         let features = self.guard.features(&event);
         self.guard.observe(&event, Observed::Allowed);

@@ -21,7 +21,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use self::dice::Dice;
+pub(super) use self::dice::Dice;
 pub(super) use self::files::File;
 use self::log::Access;
 use self::people::{Patient, Sample, Staff};
