@@ -13,6 +13,7 @@ mod chance;
 mod drift;
 mod features;
 mod imagine;
+mod late;
 mod learner;
 mod metrics;
 mod model;
@@ -27,6 +28,7 @@ pub use boost::{Growth, MAX_LEAVES, MAX_TREES};
 pub use drift::{Drift, drift};
 pub use features::{CategoryUse, MAX_FEATURES};
 pub use imagine::Imagined;
+pub use late::{Late, LateRecipe, LateVerdict, MAX_TOLD};
 pub use learner::{MAX_IMAGINED, MAX_MEMBERS, Recipe, learn};
 pub use metrics::{
     Confusion, CurvePoint, Interval, MetricError, Ranked, Spread, Z95, Z95_ONE_SIDED, wilson,

@@ -10,7 +10,9 @@ use std::time::Instant;
 use secnet_learn::stream::{
     Discoveries, Novelty, NoveltyRecipe, StreamError, Tail, TailRecipe, Verdict,
 };
-use secnet_learn::{Confusion, CurvePoint, Kind, LearnError, Ranked, Table, Values};
+use secnet_learn::{
+    Confusion, CurvePoint, Kind, Late, LateRecipe, LearnError, Ranked, Table, Values,
+};
 
 use super::load::{LoadError, Sheet};
 use super::members;
@@ -22,6 +24,9 @@ const ALARM_RATE: f64 = 1e-3;
 /// Share of discoveries that may be false, and how far above it the realised share may be.
 const FALSE_DISCOVERIES: f64 = 0.1;
 const FALSE_DISCOVERIES_BAR: f64 = 1.2 * FALSE_DISCOVERIES;
+/// Events after which a label is told, and the part of a labelled stream that nothing is judged in.
+const LATE: usize = 250;
+const WARM_PART: usize = 10;
 /// How often progress is told.
 pub(crate) const STEPS: usize = 100;
 /// Events of the stream that is made up, how many of them are odd, and how far from the ordinary.
@@ -66,7 +71,7 @@ impl StreamTask {
 }
 
 /// Every evaluation of this kind.
-pub(crate) fn all() -> [StreamTask; 5] {
+pub(crate) fn all() -> [StreamTask; 7] {
     [
         StreamTask {
             name: "smtp",
@@ -81,6 +86,20 @@ pub(crate) fn all() -> [StreamTask; 5] {
             about: "unlike connections to a web server, a stream without labels",
             run: |dir, seed, progress| novelty(dir, "http.csv", seed, progress),
             bars: &[(Figure::Auc, 0.995)],
+        },
+        StreamTask {
+            name: "cicids2017",
+            folder: "cicids2017-sample",
+            about: "attacks of one kind after the other, each label told 250 events late",
+            run: |dir, seed, progress| late(dir, seed, LATE, progress),
+            bars: &[(Figure::F1, 0.95)],
+        },
+        StreamTask {
+            name: "cicids2017-at-once",
+            folder: "cicids2017-sample",
+            about: "the same, each label told before the next event: what the delay costs",
+            run: |dir, seed, progress| late(dir, seed, 1, progress),
+            bars: &[],
         },
         StreamTask {
             name: "stream-discoveries",
@@ -128,6 +147,48 @@ fn novelty(
     let mut run = StreamRun { seed, seconds, judged: events.len(), ..StreamRun::default() };
     run.figures.insert(Figure::EventsPerSecond, events.len() as f64 / seconds.max(1e-9));
     run.measure_scores(&scores, table.labels())?;
+    Ok(run)
+}
+
+/// A stream whose labels are told so many events late; the first tenth only warms up.
+fn late(
+    dir: &Path,
+    seed: u64,
+    delay: usize,
+    progress: &mut dyn FnMut(),
+) -> Result<StreamRun, LoadError> {
+    let sheet = Sheet::read(dir, "flows.csv")?;
+    let table = sheet.table(("label", "1"), &["seq"], |_| Some(Kind::Numeric))?;
+    table.require_both_classes()?;
+    let (events, labels) = (events(&table), table.labels());
+    let warm = events.len() / WARM_PART;
+    let mut learner = Late::new(table.columns().len(), LateRecipe::default(), seed);
+    let mut judged = Vec::with_capacity(events.len());
+    let begun = Instant::now();
+    for (at, (event, label)) in events.iter().zip(labels).enumerate() {
+        let due = at.checked_sub(delay);
+        if let Some((past, label)) = due.and_then(|due| Some((events.get(due)?, labels.get(due)?)))
+        {
+            learner.tell(past, *label)?;
+        }
+        if at >= warm {
+            judged.push((learner.judge(event)?.is_wrong(), *label));
+        }
+        tell(at, events.len(), progress);
+    }
+    let seconds = begun.elapsed().as_secs_f64();
+    let counts = (events.len(), judged.len());
+    let confusion = Confusion::of(judged);
+    let interval = confusion.false_positive_interval();
+    let mut run =
+        StreamRun { seed, seconds, learnt: counts.0, judged: counts.1, ..StreamRun::default() };
+    run.intervals.insert(Figure::FalsePositiveRate, (interval.low, interval.high));
+    run.figures.extend([
+        (Figure::F1, confusion.f1()),
+        (Figure::FalsePositiveRate, confusion.false_positive_rate()),
+        (Figure::Recall, confusion.recall()),
+        (Figure::EventsPerSecond, events.len() as f64 / seconds.max(1e-9)),
+    ]);
     Ok(run)
 }
 
