@@ -29,6 +29,9 @@ const DICE: u64 = 100;
 /// As the made-up log calls it.
 const LENT_KEY: &str = "lent-key";
 
+#[cfg(test)]
+mod tests;
+
 /// What was asked.
 #[derive(Default)]
 struct Counted {
@@ -54,12 +57,16 @@ pub(super) fn run(
     progress: &mut dyn FnMut(),
 ) -> Result<StreamRun, LoadError> {
     let looks = Hospital::read(dir, seed)?.looks()?;
+    Ok(measured(&looks, seed, THEFTS, progress))
+}
+
+fn measured(looks: &[Look], seed: u64, thefts: u64, progress: &mut dyn FnMut()) -> StreamRun {
     let begun = Instant::now();
     let mut guard = Guard::new(Model::default());
     let mut dice = Dice::new(seed, DICE);
     let mut counted = Counted::default();
     let measured = looks.iter().filter(|look| look.measures);
-    let thefts_in = measured.clone().count() as u64 / THEFTS;
+    let thefts_in = measured.clone().count() as u64 / thefts.max(1);
     counted.from_ms = measured.clone().map(|look| look.event.at.0).min().unwrap_or_default();
     counted.until_ms = measured.map(|look| look.event.at.0).max().unwrap_or_default();
     let mut last = BTreeMap::new();
@@ -76,7 +83,7 @@ pub(super) fn run(
     let seconds = begun.elapsed().as_secs_f64();
     let mut run = StreamRun { seed, seconds, judged, learnt, ..StreamRun::default() };
     counted.told(&mut run);
-    Ok(run)
+    run
 }
 
 /// Is a proof asked for? Nothing else of the guard is looked at.
