@@ -14,7 +14,7 @@ impl Guard {
     pub fn features(&self, event: &Event) -> FeatureVector {
         let mut facts = FeatureVector::new();
         request(&mut facts, event);
-        let requester = self.requesters.value(&event.requester);
+        let requester = self.requesters.value(&event.requester).map(AsRef::as_ref);
         let pair = self.pairs.value(&(event.requester, event.dataset));
         self.pace(&mut facts, event, requester);
         self.habits(&mut facts, event, requester, pair);

@@ -67,7 +67,8 @@ pub(crate) struct Dataset {
 pub struct Guard {
     pub(crate) model: Model,
     pub(crate) tick: u64,
-    pub(crate) requesters: Tracked<MemberId, Requester>,
+    /// Each in a place of its own: a map keeps spare room for entries, and these are large.
+    pub(crate) requesters: Tracked<MemberId, Box<Requester>>,
     pub(crate) pairs: Tracked<(MemberId, DatasetId), Pair>,
     pub(crate) datasets: Tracked<DatasetId, Dataset>,
     pub(crate) throttled: Tracked<(MemberId, DatasetId), Throttled>,
@@ -198,7 +199,17 @@ impl Requester {
         {
             self.recent.swap_remove(oldest.0);
         }
+        // Most ask for one or two: no room is kept for more.
+        self.recent.reserve_exact(1);
         self.recent.push((name, at));
+    }
+
+    /// Give back room that reading it has left.
+    pub(crate) fn shrink(&mut self) {
+        self.recent.shrink_to_fit();
+        if let Some(profile) = &mut self.profile {
+            profile.shrink();
+        }
     }
 
     fn learn_hour(&mut self, hour_of_day: u64) {

@@ -90,6 +90,11 @@ impl Profile {
         self.doors.len() <= MAX_NAMES && self.purposes.len() <= MAX_NAMES
     }
 
+    pub(crate) fn shrink(&mut self) {
+        self.doors.shrink_to_fit();
+        self.purposes.shrink_to_fit();
+    }
+
     /// Say how a request stands to it.
     pub(crate) fn tell(&self, facts: &mut FeatureVector, event: &Event) {
         count(facts, Feature::ProfileDays, self.days.into());
@@ -216,6 +221,7 @@ fn meet(known: &mut Vec<Known>, name: u32, hour: u32, teaching: Teaching) {
             {
                 known.remove(least.0);
             }
+            known.reserve_exact(1);
             known.push(Known { name, count: grown(0, weight), hour });
         }
     }

@@ -40,7 +40,7 @@ struct Snapshot {
     #[n(1)]
     tick: u64,
     #[n(2)]
-    requesters: Vec<(MemberId, u64, Requester)>,
+    requesters: Vec<(MemberId, u64, Box<Requester>)>,
     #[n(3)]
     pairs: Vec<((MemberId, DatasetId), u64, Pair)>,
     #[n(4)]
@@ -138,7 +138,7 @@ impl Guard {
         Ok(true)
     }
 
-    fn take_in(&mut self, snapshot: Snapshot) -> Result<(), SnapshotError> {
+    fn take_in(&mut self, mut snapshot: Snapshot) -> Result<(), SnapshotError> {
         if snapshot.format != FORMAT {
             return Err(SnapshotError::Format(snapshot.format));
         }
@@ -149,6 +149,7 @@ impl Guard {
         if !profiles.all(Profile::is_bounded) {
             return Err(SnapshotError::Damaged("too many habits"));
         }
+        snapshot.requesters.iter_mut().for_each(|(_, _, requester)| requester.shrink());
         self.tick = snapshot.tick;
         fill(&mut self.requesters, snapshot.requesters, snapshot.tick)?;
         fill(&mut self.pairs, snapshot.pairs, snapshot.tick)?;
