@@ -21,6 +21,7 @@ mod facts;
 mod feedback;
 mod forecast;
 mod granted;
+mod handover;
 mod history;
 mod hosting;
 mod inbox;
@@ -80,6 +81,7 @@ pub use feedback::{
     Feedback, FeedbackError, Finding, MAX_FEEDBACK_AT_ONCE, MAX_NOTE_BYTES, feedback_amiss,
 };
 pub use granted::{FieldsGranted, Granted, MAX_VIEW_AGE_MS, Permit, ReleaseAsk};
+pub use handover::HandingOver;
 pub use history::{Attempt, AttemptVerdict, HistoryPage, MAX_HISTORY_PAGE, Summarised};
 pub use hosting::{ToHost, ToHostPage};
 pub use inbox::{Asked, AskedPage, Inbox, InboxAsk, InboxHold, InboxReview, MAX_INBOX_ENTRIES};
@@ -103,9 +105,9 @@ pub use record::FactsRecord;
 pub use refusals::{DenialQuota, QUOTA_WINDOW_MS, SummaryRecord};
 pub use relations::{RelationsFault, RelationsStatement, relations_amiss};
 pub use release::{
-    LocalRelease, Look, MAX_RELEASE_MESSAGE_BYTES, NodeAnswer, NodeCard, NodeQuestion, PacketPart,
-    Refused, Release, ReleaseDesk, ReleaseFailed, SignedNodeCard, Wanted, card_holds,
-    release_members,
+    HandoverFailed, LocalRelease, Look, MAX_RELEASE_MESSAGE_BYTES, NodeAnswer, NodeCard,
+    NodeQuestion, PacketPart, Refused, Release, ReleaseDesk, ReleaseFailed, SignedNodeCard, Wanted,
+    card_holds, release_members,
 };
 pub use repeated::{Again, Repeated};
 pub use secnet_guard::incidents::{Alert, AlertKind, HoldEnd, Incident, Subject};

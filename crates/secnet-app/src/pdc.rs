@@ -71,6 +71,9 @@ pub struct Pdc {
     /// Held by whoever reads manifests and packets in order to rewrite them: two erasures in one upload would otherwise
     /// each bring back what the other destroyed.
     pub(crate) rewriting: futures::lock::Mutex<()>,
+    /// How often something was destroyed since the start: what was read before may hold what is not to come back.
+    pub(crate) destroyed: std::sync::atomic::AtomicU64,
+    pub(crate) handed_over: Mutex<crate::handover::HandedOver>,
     /// Held by whoever brings records in.
     pub(crate) taking_in: futures::lock::Mutex<()>,
     /// Held by whoever hands in what a command commits to.
@@ -172,6 +175,8 @@ impl Pdc {
             records: Mutex::default(),
             openings: Mutex::default(),
             rewriting: futures::lock::Mutex::new(()),
+            destroyed: std::sync::atomic::AtomicU64::new(0),
+            handed_over: Mutex::default(),
             taking_in: futures::lock::Mutex::new(()),
             enclosing: futures::lock::Mutex::new(()),
             refusals: Refusals::default(),
@@ -310,6 +315,16 @@ impl Pdc {
     pub(crate) fn about_to_rewrite(&self, dataset: DatasetId) {
         self.openings.lock().begin_rewriting(dataset);
         self.forget_records(dataset);
+    }
+
+    /// How often something was destroyed. To be read and changed by whoever holds `rewriting`.
+    pub(crate) fn rewrites(&self) -> u64 {
+        self.destroyed.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// Something is about to be destroyed.
+    pub(crate) fn about_to_destroy(&self) {
+        self.destroyed.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     }
 
     /// It has been rewritten.

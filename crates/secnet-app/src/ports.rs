@@ -342,6 +342,9 @@ pub enum EntryKind {
     Relations = 24,
     /// What people did about an incident; group: network, key: the incident's number.
     Incident = 25,
+    /// What a new release node has taken over of a former one, while not all have; group: upload, key: dealer, node's public key
+    /// digest.
+    TakenOver = 26,
 }
 
 /// Why the archive did not do as asked.

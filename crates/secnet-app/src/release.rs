@@ -10,8 +10,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use secnet_crypto::{SealKeyPair, SealPublicKey};
-use secnet_lock::{RecordEntry, ReleasePacket, ReleasedShares, UploadId};
-use secnet_types::{DatasetId, RecordId, RecordMeta};
+use secnet_lock::{
+    HandoverPacket, HandoverProof, HandoverTerms, RecordEntry, ReleasePacket, ReleasedShares,
+    UploadId,
+};
+use secnet_types::{DatasetId, Digest, RecordId, RecordMeta};
 
 use crate::Granted;
 use crate::pdc::Pdc;
@@ -36,7 +39,9 @@ pub struct Wanted {
     pub upload: UploadId,
     /// The records.
     pub records: BTreeSet<RecordId>,
-    /// How many of its release nodes it takes, as the upload was sealed.
+    /// After a handover, the former node whose shares these are; 0 if they are as the owner dealt them.
+    pub dealer: u8,
+    /// How many of its release nodes it takes, as the upload was sealed or handed over.
     pub threshold: u8,
     /// The upload's packets for its release nodes.
     pub packets: Vec<ReleasePacket>,
@@ -76,6 +81,48 @@ pub trait Release: Send + Sync {
         packet: &ReleasePacket,
         records: &BTreeSet<RecordId>,
     ) -> Result<Option<ReleasePacket>, ReleaseFailed>;
+
+    /// Is this the key of a node that hands over to others when the governors say so?
+    fn hands_over(&self, _holder: Digest) -> bool {
+        false
+    }
+
+    /// What the node that these packets are of deals to one of the new ones.
+    ///
+    /// # Errors
+    /// [`HandoverFailed`].
+    async fn deal(
+        &self,
+        _packets: &[ReleasePacket],
+        _terms: &HandoverTerms,
+        _node: u8,
+    ) -> Result<(HandoverPacket, HandoverProof), HandoverFailed> {
+        Err(HandoverFailed::Away("one release node hands over to nobody".into()))
+    }
+
+    /// That one takes it over.
+    ///
+    /// # Errors
+    /// [`HandoverFailed`]; [`HandoverFailed::Misdealt`] if the dealer did not follow the rules.
+    async fn adopt(
+        &self,
+        _packet: &HandoverPacket,
+        _proof: &HandoverProof,
+        _terms: &HandoverTerms,
+    ) -> Result<ReleasePacket, HandoverFailed> {
+        Err(HandoverFailed::Away("one release node takes over from nobody".into()))
+    }
+}
+
+/// Why nothing was dealt or taken over.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HandoverFailed {
+    /// For now.
+    #[error("{0}")]
+    Away(String),
+    /// What was dealt does not fit together.
+    #[error("what was dealt does not fit together")]
+    Misdealt,
 }
 
 /// One release node in this process: n = t = 1.
@@ -152,8 +199,25 @@ impl Pdc {
         }
         let mut wanted = Vec::with_capacity(by_upload.len());
         for (upload, (records, threshold)) in by_upload {
-            let packets = self.packets_of(dataset, upload).await?.release.clone();
-            wanted.push(Wanted { upload, records, threshold, packets });
+            let packets = &self.packets_of(dataset, upload).await?.release;
+            // After a handover each former node's share is put together by itself.
+            let mut by_dealer: BTreeMap<u8, (u8, Vec<ReleasePacket>)> = BTreeMap::new();
+            for packet in packets {
+                let dealt = packet.header.dealt.as_ref();
+                let (dealer, needed) =
+                    dealt.map_or((0, threshold), |dealt| (dealt.dealer, dealt.threshold));
+                by_dealer.entry(dealer).or_insert((needed, Vec::new())).1.push(packet.clone());
+            }
+            if by_dealer.is_empty() {
+                by_dealer.insert(0, (threshold, Vec::new()));
+            }
+            wanted.extend(by_dealer.into_iter().map(|(dealer, (threshold, packets))| Wanted {
+                upload,
+                records: records.clone(),
+                dealer,
+                threshold,
+                packets,
+            }));
         }
         Ok(wanted)
     }

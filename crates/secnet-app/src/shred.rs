@@ -122,6 +122,7 @@ impl Pdc {
         whole: bool,
     ) -> Result<(), AccessError> {
         let rewriting = self.rewriting.lock().await;
+        self.about_to_destroy();
         let changes = self.destruction(dataset, records, whole).await?;
         self.about_to_rewrite(dataset);
         self.archive.write(changes).await?;
@@ -208,6 +209,10 @@ impl Pdc {
         changes: &mut Vec<Change>,
     ) -> Result<(), AccessError> {
         self.forget_hosted(upload, gone, changes).await?;
+        // What is being handed over holds the records too: it begins anew, from what is left.
+        for (name, _) in self.archive.list(EntryKind::TakenOver, upload).await? {
+            changes.push(Change { name, value: None });
+        }
         let mut emptied = false;
         for (name, bytes) in self.archive.list(EntryKind::ReleasePacket, upload).await? {
             let packet = ReleasePacket::from_bytes(&bytes)

@@ -219,6 +219,7 @@ impl Pdc {
         if self.archive.get(&note_name(command)).await?.is_none() {
             return Ok(());
         }
+        self.about_to_destroy();
         let waiting = self.archive.list(EntryKind::Manifest, &command.0).await?;
         let mut changes = vec![Change { name: note_name(command), value: None }];
         changes.extend(self.former_manifests(dataset).await?);
@@ -237,6 +238,9 @@ impl Pdc {
         self.archive.write(changes).await?;
         drop(rewriting);
         self.rewritten(dataset);
+        for upload in &staged.uploads {
+            self.may_need_handing_over(dataset, *upload);
+        }
         if let Some(ahead) = &staged.ahead {
             self.forget_ahead(ahead.author, &ahead.addresses()).await?;
         }
@@ -296,8 +300,12 @@ impl Pdc {
         upload: &[u8],
         changes: &mut Vec<Change>,
     ) -> Result<(), AccessError> {
-        let kinds =
-            [EntryKind::ReleasePacket, EntryKind::CompartmentPacket, EntryKind::HostingPacket];
+        let kinds = [
+            EntryKind::ReleasePacket,
+            EntryKind::CompartmentPacket,
+            EntryKind::HostingPacket,
+            EntryKind::TakenOver,
+        ];
         for kind in kinds {
             for (name, _) in self.archive.list(kind, upload).await? {
                 changes.push(Change { name, value: None });

@@ -4,6 +4,7 @@
 //! The field arithmetic is that of `vsss-rs` (constant time, no tables). Shares are checked against
 //! salted hash commitments rather than Feldman's, which would publish a power of the secret.
 
+mod linear;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,8 @@ use vsss_rs::Gf256;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::{CryptoRng, text::write_hex};
+
+pub use linear::{evaluate, scale_add, weights};
 
 /// Most shares a secret can have: the nonzero elements of the field.
 pub const MAX_SHARES: u8 = 255;

@@ -1,7 +1,7 @@
 //! Which nodes a network has, and from which block on: its epochs. A solo chain has none.
 
 use minicbor::{Decode, Encode};
-use secnet_types::{Effect, Epoch, Genesis, NodeSet, limits};
+use secnet_types::{Effect, Epoch, Genesis, MemberKind, NodeSet, ReleaseMember, limits};
 
 use crate::operations::Context;
 use crate::table::Key;
@@ -51,6 +51,26 @@ impl State {
         (newest.first > height.saturating_add(1)).then(|| newest.first.saturating_sub(1))
     }
 
+    /// The members whose nodes hold shares from the newest epoch on that has begun at this height and names them, and that epoch;
+    /// none if they are still those of the genesis.
+    #[must_use]
+    pub fn release_members(&self, height: u64) -> Option<(u64, &EpochState)> {
+        let begun = self.epochs.iter().filter(|(_, epoch)| epoch.first <= height);
+        let named = begun.filter(|(_, epoch)| epoch.nodes.release.is_some());
+        named.last().map(|(number, epoch)| (*number, epoch))
+    }
+
+    /// Nodes of members hold shares, by the keys that the ledger binds to them.
+    fn may_release(&self, members: &[ReleaseMember]) -> bool {
+        members.iter().all(|named| {
+            self.member(named.member).is_some_and(|member| {
+                member.kind == MemberKind::Node
+                    && !member.suspended
+                    && member.sealing_key == named.sealing_key
+            })
+        })
+    }
+
     pub(crate) fn set_first_epoch(&mut self, genesis: &Genesis) {
         let before: Vec<u64> = self.epochs.iter().map(|(number, _)| *number).collect();
         for number in before {
@@ -73,6 +93,9 @@ impl State {
             return Err(Rejection::NotANetwork);
         };
         nodes.check().map_err(|_| Rejection::BadNodes)?;
+        if !nodes.release.as_deref().is_none_or(|members| self.may_release(members)) {
+            return Err(Rejection::BadNodes);
+        }
         if before.first > context.height {
             return Err(Rejection::NodesChanging);
         }

@@ -20,7 +20,9 @@
 //! 3. the owner wraps the compartments of a grant's scope: [`wrap_for_grantee`], [`compartments_for`];
 //! 4. release nodes answer a decision: [`ReleaseNode::release`];
 //! 5. the grantee opens: [`ReceivedShares`], [`Grantee::unlock`], [`RecordKey`];
-//! 6. [`ShredPlan`] says what has to be destroyed so that nobody can.
+//! 6. when the release nodes change, the former ones share what they hold anew among the new ones
+//!    ([`ReleaseNode::deal`], [`ReleaseNode::adopt`]);
+//! 7. [`ShredPlan`] says what has to be destroyed so that nobody can.
 //!
 //! Where the owner lets a data centre open records, it holds `a` as well ([`host_upload`], [`Host`]), and hands out parts of
 //! records ([`ProjectionSealer`], [`ReceivedProjections`]).
@@ -31,12 +33,14 @@
 mod compartment;
 mod entry;
 mod grant;
+mod handover;
 mod host;
 mod keys;
 mod large;
 pub mod limits;
 mod open;
 mod projected;
+mod regained;
 mod release;
 mod sealed;
 mod shred;
@@ -47,6 +51,7 @@ mod version;
 pub use compartment::{Compartment, CompartmentDirectory, CompartmentId, compartments_for};
 pub use entry::{Location, RecordEntry, UploadId, object_binding};
 pub use grant::{GrantBinding, GrantHeader, GrantWraps, WrapError, wrap_for_grantee};
+pub use handover::{DealError, HandoverHeader, HandoverPacket, HandoverProof, HandoverTerms};
 pub use host::{Host, HostError, HostedHalves, HostingHeader, HostingPacket, host_upload};
 pub use keys::{CompartmentKeys, KeysError};
 pub use large::{LargeEntry, LargeSealer, PartSealer, seal_large};
@@ -56,7 +61,7 @@ pub use projected::{
     ReceivedProjections,
 };
 pub use release::{
-    HeldShares, ReceivedShares, Recipient, ReleaseContext, ReleaseError, ReleaseHeader,
+    Dealt, HeldShares, ReceivedShares, Recipient, ReleaseContext, ReleaseError, ReleaseHeader,
     ReleaseNode, ReleasePacket, ReleasedHeader, ReleasedShares,
 };
 pub use sealed::{Packet, PacketError, PacketHeader};

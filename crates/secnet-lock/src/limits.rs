@@ -18,8 +18,14 @@ pub const MAX_HOSTING_PACKET_BYTES: usize = MAX_UPLOAD_RECORDS * 48 + 4096;
 pub const MAX_RELEASE_PACKET_BYTES: usize = MAX_UPLOAD_RECORDS * 80 + 4096;
 /// Shares in one answer of a release node.
 pub const MAX_RELEASED_SHARES: usize = MAX_UPLOAD_RECORDS;
-/// An answer of a release node, in bytes: 97 for each share, envelope and header.
-pub const MAX_RELEASED_BYTES: usize = MAX_RELEASED_SHARES * 97 + 4096;
+/// An answer of a release node, in bytes: 100 for each share, envelope and header.
+pub const MAX_RELEASED_BYTES: usize = MAX_RELEASED_SHARES * 100 + 4096;
+/// A handover packet, in bytes: 80 for each record, 1,024 of masks, envelope and header.
+pub const MAX_HANDOVER_PACKET_BYTES: usize = MAX_RELEASE_PACKET_BYTES + 1024;
+/// The terms of a handover, in bytes: 34 for each node.
+pub const MAX_HANDOVER_TERMS_BYTES: usize = 4096;
+/// Ways of choosing among answers that are tried, to find those that fit together.
+pub const MAX_CHOICES: usize = 2048;
 /// Projections in one release.
 pub const MAX_PROJECTIONS: usize = 4096;
 /// The keys of the projections in one release, in bytes: 48 for each, envelope and header.

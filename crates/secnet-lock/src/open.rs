@@ -15,6 +15,8 @@ use crate::{
     CompartmentHeader, CompartmentId, CompartmentKeys, CompartmentPacket, GrantBinding, GrantWraps,
     PacketError, PacketHeader, ReceivedShares, RecordEntry, UploadId,
     entry::{object_binding, unwrap_key},
+    regained::{Column, Regained, columns, search},
+    release::Received,
     table::Table,
 };
 
@@ -48,6 +50,14 @@ pub enum UnlockError {
         index: u8,
         /// Digest of the key of the node that sent it.
         node: Digest,
+    },
+    /// When it handed over, a former node dealt another share than its own, and without it there are too few.
+    #[error(
+        "former release node `{dealer}` handed over another share than its own, or too many of those that answered sent something else"
+    )]
+    Misdealt {
+        /// Its index.
+        dealer: u8,
     },
     /// The wrapped key was refused: a half, or something that the entry states, is not what was sealed.
     #[error("the entry of record `{0}` is damaged or belongs to other keys")]
@@ -160,38 +170,106 @@ pub(crate) fn unlock(
     a: &[u8; 32],
     shares: &ReceivedShares,
 ) -> Result<RecordKey, UnlockError> {
-    let (good, faulty) = sift(entry, shares);
+    let received = shares.of(entry.upload(), entry.record());
+    let Sifted { good, mut faulty, mut misdealt, columns } = sift(entry, received);
     let needed = entry.threshold();
-    if good.len() < usize::from(needed) {
-        return Err(match faulty.first() {
-            Some((index, node)) => UnlockError::WrongShare { index: *index, node: *node },
-            None => UnlockError::TooFewShares { got: good.len(), needed },
-        });
-    }
     let refused = UnlockError::Refused(entry.record());
-    let b = combine(needed, &good).map_err(|_| refused.clone())?;
-    let key = unwrap_key(entry, a, &b).ok_or(refused)?;
+    let key = if good.len() >= usize::from(needed) {
+        let b = combine(needed, &good).map_err(|_| refused.clone())?;
+        unwrap_key(entry, a, &b).ok_or(refused)?
+    } else if columns.is_empty() {
+        return Err(too_few((good.len(), needed), &faulty, &misdealt));
+    } else {
+        // After a second handover no commitment says which share is right: only together they open, or do not.
+        let opens = |shares: &[Share]| {
+            let count = u8::try_from(shares.len()).ok()?;
+            let b = combine(count, shares).ok()?;
+            unwrap_key(entry, a, &b)
+        };
+        match search(&columns, opens) {
+            Some(opened) => {
+                faulty.extend(opened.faulty.into_iter().map(|node| (0, node)));
+                misdealt.extend(opened.misdealt);
+                opened.value
+            }
+            None => return Err(none_opens(&columns, &faulty, refused)),
+        }
+    };
     let aad = object_binding(entry.dataset(), entry.upload(), entry.record());
-    Ok(RecordKey { key, aad, faulty: faulty.into_iter().map(|(_, node)| node).collect() })
+    let faulty: BTreeSet<Digest> = faulty.into_iter().map(|(_, node)| node).collect();
+    Ok(RecordKey { key, aad, faulty: faulty.into_iter().collect(), misdealt })
 }
 
-/// Good shares, one for each index, and who sent wrong ones.
-fn sift(entry: &RecordEntry, shares: &ReceivedShares) -> (Vec<Share>, Vec<(u8, Digest)>) {
+/// Why there are too few good shares: somebody is named if somebody sent or dealt something else.
+fn too_few((got, needed): (usize, u8), faulty: &[(u8, Digest)], misdealt: &[u8]) -> UnlockError {
+    match (faulty.first(), misdealt.first()) {
+        (Some((index, node)), _) => UnlockError::WrongShare { index: *index, node: *node },
+        (None, Some(dealer)) => UnlockError::Misdealt { dealer: *dealer },
+        (None, None) => UnlockError::TooFewShares { got, needed },
+    }
+}
+
+fn none_opens(
+    columns: &[Column<'_>],
+    faulty: &[(u8, Digest)],
+    refused: UnlockError,
+) -> UnlockError {
+    let short = columns.iter().find(|column| !column.is_enough());
+    match short {
+        Some(column) => too_few(column.tally(), faulty, &[]),
+        None => refused,
+    }
+}
+
+/// What came for one record.
+struct Sifted<'r> {
+    /// Shares that the entry commits to, one for each index.
+    good: Vec<Share>,
+    /// Who sent wrong ones.
+    faulty: Vec<(u8, Digest)>,
+    /// Former nodes of whose share no answers give what the entry commits to.
+    misdealt: Vec<u8>,
+    /// What no commitment says anything about; or else too few to say.
+    columns: Vec<Column<'r>>,
+}
+
+fn sift<'r>(entry: &RecordEntry, received: &'r [Received]) -> Sifted<'r> {
     let (mut good, mut faulty, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
-    for received in shares.of(entry.upload(), entry.record()) {
-        let index = received.share.index;
-        let commitment =
-            index.checked_sub(1).and_then(|at| entry.binding.commitments.get(usize::from(at)));
-        let right = commitment.is_some_and(|commitment| {
-            verify_share(&received.share, &received.salt, &ShareCommitment(commitment.0)).is_ok()
-        });
-        if !right {
-            faulty.push((index, received.node));
-        } else if seen.insert(index) {
+    for received in received.iter().filter(|received| received.dealt.is_none()) {
+        if !is_committed(entry, &received.share, &received.salt) {
+            faulty.push((received.share.index, received.node));
+        } else if seen.insert(received.share.index) {
             good.push(received.share.clone());
         }
     }
-    (good, faulty)
+    let (columns, others) = columns(received);
+    faulty.extend(others.into_iter().map(|node| (0, node)));
+    let (mut misdealt, mut rest) = (Vec::new(), Vec::new());
+    for column in columns {
+        if column.of > 0 || !column.is_enough() {
+            rest.push(column);
+            continue;
+        }
+        let is_right = |it: &Regained| is_committed(entry, &it.share, &it.salt);
+        match column.regain(is_right) {
+            Some((regained, beside)) => {
+                faulty.extend(beside.into_iter().map(|node| (column.dealer, node)));
+                if seen.insert(column.dealer) {
+                    good.push(regained.share);
+                }
+            }
+            None => misdealt.push(column.dealer),
+        }
+    }
+    Sifted { good, faulty, misdealt, columns: rest }
+}
+
+/// Does the entry commit to this share?
+fn is_committed(entry: &RecordEntry, share: &Share, salt: &[u8; 32]) -> bool {
+    let at = share.index.checked_sub(1).map(usize::from);
+    let commitment = at.and_then(|at| entry.binding.commitments.get(at));
+    commitment
+        .is_some_and(|commitment| verify_share(share, salt, &ShareCommitment(commitment.0)).is_ok())
 }
 
 /// The key of one record, with what its ciphertext is bound to. Wiped when dropped, never printed.
@@ -199,6 +277,7 @@ pub struct RecordKey {
     key: ObjectKey,
     aad: Vec<u8>,
     faulty: Vec<Digest>,
+    misdealt: Vec<u8>,
 }
 
 impl RecordKey {
@@ -233,6 +312,12 @@ impl RecordKey {
     #[must_use]
     pub fn faulty(&self) -> &[Digest] {
         &self.faulty
+    }
+
+    /// Indices of former nodes that, when they handed over, dealt another share than theirs, though enough others dealt right.
+    #[must_use]
+    pub fn misdealt(&self) -> &[u8] {
+        &self.misdealt
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use minicbor::{Decode, Encode};
 use secnet_crypto::{
-    Agreement, CryptoRng, SealError, SealKeyPair, SealPublicKey, Share, Zeroizing,
+    Agreement, CryptoRng, SealError, SealKeyPair, SealPublicKey, SealSecretKey, Share, Zeroizing,
 };
 use secnet_types::{DatasetId, DecisionId, Digest, RecordId, RequestId};
 
@@ -13,7 +13,28 @@ use crate::{
     table::{Rows, Table, cut},
 };
 
-/// What is readable of a [`ReleasePacket`]: `[version, suite, dataset, upload, node, key]`.
+/// How a former node's share came to its new holders, and is put together again.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Dealt {
+    /// The index of the share that was dealt.
+    #[n(0)]
+    pub dealer: u8,
+    /// How many of the new nodes put it together.
+    #[n(1)]
+    pub threshold: u8,
+    /// How many such shares make `b`, if no commitment says which they are; 0 if they are those that the entry commits to.
+    #[n(2)]
+    pub of: u8,
+    /// The epoch that names the new nodes.
+    #[n(3)]
+    pub epoch: u64,
+    /// Digest of the dealer's proof, as the node that keeps the packet has checked it.
+    #[n(4)]
+    pub proof: Digest,
+}
+
+/// What is readable of a [`ReleasePacket`]: `[version, suite, dataset, upload, node, key]`, after a handover
+/// `[version, suite, dataset, upload, node, key, [dealer, threshold, of, epoch, proof]]`.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct ReleaseHeader {
     /// Format version.
@@ -34,6 +55,9 @@ pub struct ReleaseHeader {
     /// Digest of the node's key.
     #[n(5)]
     pub key: Digest,
+    /// Of which former node's shares it has sub-shares, if it came by a handover.
+    #[n(6)]
+    pub dealt: Option<Dealt>,
 }
 
 impl PacketHeader for ReleaseHeader {
@@ -65,7 +89,7 @@ pub struct ReleaseContext {
 pub struct ReleasedHeader {
     /// Format version.
     #[n(0)]
-    pub version: Known<2>,
+    pub version: Known<3>,
     /// HPKE suite: X-Wing.
     #[n(1)]
     pub suite: Known<0x647a>,
@@ -78,29 +102,38 @@ pub struct ReleasedHeader {
     /// Digest of the receiving key.
     #[n(4)]
     pub recipient: Digest,
-    /// Digest of the table's keys in order: `Digest::of_parts("secnet/lock/released-records/v1", keys)`.
+    /// Digest of the table's keys in order: `Digest::of_parts("secnet/lock/released-records/v2", keys)`.
     #[n(5)]
     pub records: Digest,
 }
 
 impl ReleasedHeader {
-    /// Does it say that the answer has shares of exactly these records of these uploads?
+    /// Does it say that the answer has shares of exactly these records of these uploads, and of these former nodes' shares, 0
+    /// for what was not handed over?
     #[must_use]
-    pub fn covers(&self, records: &BTreeSet<(UploadId, RecordId)>) -> bool {
-        let keys: Vec<[u8; 32]> =
-            records.iter().map(|(upload, record)| row_key(*upload, *record)).collect();
+    pub fn covers(&self, records: &BTreeSet<(UploadId, RecordId, u8)>) -> bool {
+        let keys: Vec<[u8; KEY]> = records
+            .iter()
+            .map(|(upload, record, dealer)| row_key(*upload, *record, *dealer))
+            .collect();
         self.records == digest_of_names(keys.iter())
     }
 }
 
+/// A row's key: upload, record, and whose share it is a sub-share of.
+const KEY: usize = 33;
+/// A row's value: index, threshold and kind of a sub-share, share, salt.
+const VALUE: usize = 67;
+
 impl PacketHeader for ReleasedHeader {
-    const INFO: &'static [u8] = b"secnet/lock/released-shares/v2";
+    const INFO: &'static [u8] = b"secnet/lock/released-shares/v3";
     const WHAT: &'static str = "released shares";
     const LIMIT: usize = limits::MAX_RELEASED_BYTES;
     const MAX_ROWS: usize = limits::MAX_RELEASED_SHARES;
 }
 
-/// One node's answer; table: upload (16) | record (16) -> index (1) | share (32) | salt (32).
+/// One node's answer; table: upload (16) | record (16) | dealer (1) -> index (1) | threshold (1) | of (1) | share (32) | salt (32).
+/// Dealer, threshold and of are 0 if the share is as the owner dealt it, else as in [`Dealt`].
 pub type ReleasedShares = Packet<ReleasedHeader>;
 
 /// Why a node released nothing.
@@ -146,9 +179,19 @@ impl HeldShares {
         self.table.len()
     }
 
+    /// Has it a share of this record?
+    pub(crate) fn has(&self, record: RecordId) -> bool {
+        self.table.get(&record.0).is_some()
+    }
+
+    /// Record, and share with salt.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (&[u8; 16], &[u8; 64])> {
+        self.table.iter()
+    }
+
     /// Which of these records it has shares of.
     fn among(&self, records: &BTreeSet<RecordId>) -> BTreeSet<RecordId> {
-        records.iter().copied().filter(|record| self.table.get(&record.0).is_some()).collect()
+        records.iter().copied().filter(|record| self.has(*record)).collect()
     }
 }
 
@@ -190,6 +233,14 @@ impl ReleaseNode {
     #[must_use]
     pub const fn public(&self) -> &SealPublicKey {
         &self.pair.public
+    }
+
+    pub(crate) const fn secret(&self) -> &SealSecretKey {
+        &self.pair.secret
+    }
+
+    pub(crate) fn seed(&self) -> &[u8; 32] {
+        self.pair.secret.seed()
     }
 
     /// Opens a packet of this node.
@@ -245,12 +296,15 @@ impl ReleaseNode {
             let (what, field) = (ReleaseHeader::WHAT, "dataset");
             return Err(PacketError::Elsewhere { what, field }.into());
         }
-        let mut rows: Rows<32, 65> = Rows::new();
+        let mut rows: Rows<KEY, VALUE> = Rows::new();
         for (packet, records) in parts {
             for record in *records {
                 let share = packet.table.get(&record.0).ok_or(ReleaseError::NotHere(*record))?;
-                let key = row_key(packet.header.upload, *record);
-                rows.insert(key, row_value(packet.header.node, share));
+                let dealt = packet.header.dealt.as_ref();
+                let dealer = dealt.map_or(0, |dealt| dealt.dealer);
+                let (threshold, of) = dealt.map_or((0, 0), |dealt| (dealt.threshold, dealt.of));
+                let key = row_key(packet.header.upload, *record, dealer);
+                rows.insert(key, row_value([packet.header.node, threshold, of], share));
             }
         }
         if rows.len() > limits::MAX_RELEASED_SHARES {
@@ -303,6 +357,8 @@ pub(crate) struct Received {
     pub(crate) node: Digest,
     pub(crate) share: Share,
     pub(crate) salt: [u8; 32],
+    /// Of a sub-share: of whose share, how many put that together, and [`Dealt::of`].
+    pub(crate) dealt: Option<(u8, u8, u8)>,
 }
 
 impl ReceivedShares {
@@ -333,7 +389,7 @@ impl ReceivedShares {
         if let Some((field, _)) = fields.iter().find(|(_, same)| !same) {
             return Err(PacketError::Elsewhere { what, field });
         }
-        let table: Table<32, 65> = released.open_agreed(&receiving.secret)?;
+        let table: Table<KEY, VALUE> = released.open_agreed(&receiving.secret)?;
         if names(&table) != header.records {
             return Err(PacketError::Elsewhere { what, field: "list of records" });
         }
@@ -379,26 +435,27 @@ impl ReceivedShares {
     }
 }
 
-fn names(table: &Table<32, 65>) -> Digest {
+fn names(table: &Table<KEY, VALUE>) -> Digest {
     digest_of_names(table.iter().map(|(key, _)| key))
 }
 
-fn digest_of_names<'k>(keys: impl Iterator<Item = &'k [u8; 32]>) -> Digest {
-    let keys: Vec<&[u8]> = keys.map(<[u8; 32]>::as_slice).collect();
-    Digest::of_parts("secnet/lock/released-records/v1", &keys)
+fn digest_of_names<'k>(keys: impl Iterator<Item = &'k [u8; KEY]>) -> Digest {
+    let keys: Vec<&[u8]> = keys.map(<[u8; KEY]>::as_slice).collect();
+    Digest::of_parts("secnet/lock/released-records/v2", &keys)
 }
 
-fn row_key(upload: UploadId, record: RecordId) -> [u8; 32] {
-    let mut key = [0u8; 32];
-    for (to, from) in key.iter_mut().zip(upload.0.iter().chain(&record.0)) {
+fn row_key(upload: UploadId, record: RecordId, dealer: u8) -> [u8; KEY] {
+    let mut key = [0u8; KEY];
+    let parts = upload.0.iter().chain(&record.0).chain(std::iter::once(&dealer));
+    for (to, from) in key.iter_mut().zip(parts) {
         *to = *from;
     }
     key
 }
 
-fn row_value(index: u8, share: &[u8; 64]) -> Zeroizing<[u8; 65]> {
-    let mut value = Zeroizing::new([0u8; 65]);
-    for (to, from) in value.iter_mut().zip(std::iter::once(&index).chain(share)) {
+fn row_value(said: [u8; 3], share: &[u8; 64]) -> Zeroizing<[u8; VALUE]> {
+    let mut value = Zeroizing::new([0u8; VALUE]);
+    for (to, from) in value.iter_mut().zip(said.iter().chain(share)) {
         *to = *from;
     }
     value
@@ -406,14 +463,16 @@ fn row_value(index: u8, share: &[u8; 64]) -> Zeroizing<[u8; 65]> {
 
 fn received(
     node: Digest,
-    key: &[u8; 32],
-    value: &[u8; 65],
+    key: &[u8; KEY],
+    value: &[u8; VALUE],
 ) -> Option<((UploadId, RecordId), Received)> {
-    let (upload, record) = cut::<16>(key)?;
-    let record = record.first_chunk::<16>()?;
-    let ([index], value) = cut::<1>(value)?;
+    let (upload, key) = cut::<16>(key)?;
+    let (record, key) = key.split_first_chunk::<16>()?;
+    let [dealer] = *key.first_chunk::<1>()?;
+    let ([index, threshold, of], value) = cut::<3>(value)?;
     let (share, salt) = cut::<32>(value)?;
     let share = Share { index: *index, value: *share };
     let salt = *salt.first_chunk::<32>()?;
-    Some(((UploadId(*upload), RecordId(*record)), Received { node, share, salt }))
+    let dealt = (dealer != 0).then_some((dealer, *threshold, *of));
+    Some(((UploadId(*upload), RecordId(*record)), Received { node, share, salt, dealt }))
 }

@@ -96,8 +96,26 @@ impl<H: PacketHeader> Packet<H> {
         table: &Table<K, V>,
         rng: &mut (impl CryptoRng + ?Sized),
     ) -> Result<Self, SealError> {
-        let envelope = seal(to, H::INFO, &encode(&header), table.as_bytes(), rng)?;
+        Self::seal_bytes(header, to, table.as_bytes(), rng)
+    }
+
+    /// As [`Self::seal`], of a kind of packet that holds more than a table.
+    pub(crate) fn seal_bytes(
+        header: H,
+        to: &SealPublicKey,
+        content: &[u8],
+        rng: &mut (impl CryptoRng + ?Sized),
+    ) -> Result<Self, SealError> {
+        let envelope = seal(to, H::INFO, &encode(&header), content, rng)?;
         Ok(Self { header, envelope })
+    }
+
+    pub(crate) fn open_bytes(
+        &self,
+        key: &SealSecretKey,
+    ) -> Result<Zeroizing<Vec<u8>>, PacketError> {
+        let opened = open(key, H::INFO, &encode(&self.header), &self.envelope);
+        opened.map_err(|source| PacketError::Envelope { what: H::WHAT, source })
     }
 
     /// As [`Self::seal`], within an agreement with the key's holder under [`PacketHeader::INFO`].

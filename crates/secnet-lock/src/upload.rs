@@ -412,8 +412,16 @@ impl<'a> UploadSealer<'a> {
         let mut release_packets = Vec::new();
         let nodes = self.spec.release_nodes.iter().zip(&self.nodes).zip(&self.shares).zip(1u8..);
         for (((key, digest), rows), node) in nodes {
-            let header =
-                ReleaseHeader { version: Known, suite: Known, dataset, upload, node, key: *digest };
+            let (version, suite, key_digest) = (Known, Known, *digest);
+            let header = ReleaseHeader {
+                version,
+                suite,
+                dataset,
+                upload,
+                node,
+                key: key_digest,
+                dealt: None,
+            };
             release_packets.push(Packet::seal(header, key, &Table::of(rows), rng)?);
         }
         let packets = compartment_packets.iter().map(Packet::digest);

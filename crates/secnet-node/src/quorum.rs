@@ -3,6 +3,7 @@
 
 mod ask;
 mod book;
+mod over;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,15 +14,18 @@ use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use secnet_app::ports::{Archive, Log, View};
 use secnet_app::{
-    Granted, NodeAnswer, NodeQuestion, Release, ReleaseDesk, ReleaseFailed, Wanted, release_members,
+    Granted, HandoverFailed, NodeAnswer, NodeQuestion, Release, ReleaseDesk, ReleaseFailed, Wanted,
 };
 use secnet_crypto::SealPublicKey;
-use secnet_lock::{ReleasePacket, ReleasedShares, UploadId};
+use secnet_lock::limits::MAX_RELEASED_SHARES;
+use secnet_lock::{
+    HandoverPacket, HandoverProof, HandoverTerms, ReleasePacket, ReleasedShares, UploadId,
+};
 use secnet_types::{Digest, RecordId, ValidatorKey, quorum};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use ask::Asked;
-use book::Book;
+use book::{Book, members};
 
 /// How long a node may take to hand out its shares.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -65,7 +69,7 @@ impl core::fmt::Debug for QuorumRelease {
 }
 
 impl QuorumRelease {
-    /// The nodes that the network's genesis names; `desk` is the one in this process, `alone` one that holds uploads which no
+    /// The nodes that the network's ledger names; `desk` is the one in this process, `alone` one that holds uploads which no
     /// other node has shares of. `archive` keeps the others' keys.
     #[must_use]
     pub fn new(
@@ -74,7 +78,7 @@ impl QuorumRelease {
         archive: Arc<dyn Archive>,
         link: Arc<dyn Link>,
     ) -> Self {
-        let book = Book::new(release_members(log.genesis()), desk.public().clone(), archive);
+        let book = Book::new(desk.public().clone(), archive);
         Self { desk, alone, log, link, book }
     }
 
@@ -156,7 +160,7 @@ impl Release for QuorumRelease {
     }
 
     fn threshold(&self) -> u8 {
-        u8::try_from(quorum(self.book.nodes())).unwrap_or(u8::MAX)
+        u8::try_from(quorum(members(&*self.log).len())).unwrap_or(u8::MAX)
     }
 
     fn here(&self) -> SealPublicKey {
@@ -207,6 +211,28 @@ impl Release for QuorumRelease {
             _ => Err(ReleaseFailed(format!("node {node} answered something else"))),
         }
     }
+
+    fn hands_over(&self, holder: Digest) -> bool {
+        holder != Digest(self.alone.public().digest())
+    }
+
+    async fn deal(
+        &self,
+        packets: &[ReleasePacket],
+        terms: &HandoverTerms,
+        node: u8,
+    ) -> Result<(HandoverPacket, HandoverProof), HandoverFailed> {
+        self.dealt(packets, terms, node).await
+    }
+
+    async fn adopt(
+        &self,
+        packet: &HandoverPacket,
+        proof: &HandoverProof,
+        terms: &HandoverTerms,
+    ) -> Result<ReleasePacket, HandoverFailed> {
+        self.adopted(packet, proof, terms).await
+    }
 }
 
 /// What is wanted of whom, by the key of each node.
@@ -222,8 +248,8 @@ fn asks<'w>(wanted: &[&'w Wanted]) -> BTreeMap<Digest, Vec<(&'w ReleasePacket, &
 
 /// What has come, and whether it is enough.
 struct Tally {
-    /// The nodes of each upload that have not answered yet, and how many more of them it takes.
-    missing: BTreeMap<UploadId, (BTreeSet<Digest>, usize)>,
+    /// The nodes of each upload, or of each former node's part of it, that have not answered yet, and how many more of them it takes.
+    missing: BTreeMap<(UploadId, u8), (BTreeSet<Digest>, usize)>,
     shares: Vec<ReleasedShares>,
     failed: Vec<(Digest, ReleaseFailed)>,
 }
@@ -232,7 +258,9 @@ impl Tally {
     fn of(wanted: &[&Wanted]) -> Self {
         let nodes = |of: &Wanted| of.packets.iter().map(|packet| packet.header.key).collect();
         // By the packets that are left it could be too few, and be paid for what does not open.
-        let missing = wanted.iter().map(|of| (of.upload, (nodes(of), usize::from(of.threshold))));
+        let missing = wanted
+            .iter()
+            .map(|of| ((of.upload, of.dealer), (nodes(of), usize::from(of.threshold))));
         Self { missing: missing.collect(), shares: Vec::new(), failed: Vec::new() }
     }
 
@@ -265,18 +293,22 @@ impl Tally {
     }
 }
 
-/// The uploads, as many together as every node keeps ready.
+/// The uploads, as many together as every node keeps ready and one answer has room for.
 fn at_once(wanted: &[Wanted]) -> Vec<Vec<&Wanted>> {
-    let (mut all, mut some, mut weight) = (Vec::new(), Vec::new(), 0_usize);
+    let (mut all, mut some) = (Vec::new(), Vec::new());
+    let (mut weight, mut shares) = (0_usize, 0_usize);
     for of in wanted {
         // What a packet holds is not to be seen, but from its length.
         let rows = of.packets.iter().map(|packet| packet.envelope.len() / MIN_ROW_BYTES).max();
         let rows = rows.unwrap_or(0);
-        if weight.saturating_add(rows) > MAX_ASKED_AT_ONCE && !some.is_empty() {
+        let is_full = weight.saturating_add(rows) > MAX_ASKED_AT_ONCE
+            || shares.saturating_add(of.records.len()) > MAX_RELEASED_SHARES;
+        if is_full && !some.is_empty() {
             all.push(std::mem::take(&mut some));
-            weight = 0;
+            (weight, shares) = (0, 0);
         }
         weight = weight.saturating_add(rows);
+        shares = shares.saturating_add(of.records.len());
         some.push(of);
     }
     all.push(some);
@@ -286,3 +318,28 @@ fn at_once(wanted: &[Wanted]) -> Vec<Vec<&Wanted>> {
 
 /// A row of a release packet: record, share, salt.
 const MIN_ROW_BYTES: usize = 80;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// After a handover an upload has shares of each former node: together they may be more than an answer has room for.
+    #[test]
+    fn no_more_is_asked_at_once_than_an_answer_has_room_for() {
+        let records = |count: usize| {
+            let id = |at: usize| RecordId((at as u128).to_be_bytes());
+            (0..count).map(id).collect::<BTreeSet<RecordId>>()
+        };
+        let of = |dealer: u8| Wanted {
+            upload: UploadId([1; 16]),
+            records: records(MAX_RELEASED_SHARES / 4),
+            dealer,
+            threshold: 3,
+            packets: Vec::new(),
+        };
+        let wanted: Vec<Wanted> = (1..=5).map(of).collect();
+        let asked = at_once(&wanted);
+        let each: Vec<usize> = asked.iter().map(Vec::len).collect();
+        assert_eq!(each, [4, 1]);
+    }
+}

@@ -6,13 +6,14 @@
 
 use core::fmt;
 use core::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::collections::BTreeSet;
 
 use minicbor::{Decode, Decoder, Encode};
 use secnet_crypto::{Hash, VerifyingKey, leaf_hash, verify_inclusion};
 
 use crate::{
-    Certificate, DecodeError, Digest, Effect, Event, Genesis, Header, NetworkId, SIMPLEX_ED25519,
-    SealedHeader, ValidatorKey, decode, finality, limits,
+    Certificate, DecodeError, Digest, Effect, Event, Genesis, Header, MemberId, NetworkId,
+    SIMPLEX_ED25519, SealedHeader, ValidatorKey, decode, finality, limits,
 };
 
 /// A node of a network.
@@ -71,6 +72,22 @@ pub struct NodeSet {
     /// Those that follow and serve without a vote, by key, ascending.
     #[n(1)]
     pub followers: Vec<NetworkNode>,
+    /// The members whose nodes hold the shares of records' keys from then on, by id, ascending; none if they are those of the
+    /// epoch before.
+    #[n(2)]
+    pub release: Option<Vec<ReleaseMember>>,
+}
+
+/// A member whose node holds shares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+#[cbor(map)]
+pub struct ReleaseMember {
+    /// The member.
+    #[n(0)]
+    pub member: MemberId,
+    /// Digest of the X-Wing key that the ledger binds to it.
+    #[n(1)]
+    pub sealing_key: Digest,
 }
 
 impl NodeSet {
@@ -78,7 +95,11 @@ impl NodeSet {
     #[must_use]
     pub fn of(validators: &[ValidatorKey]) -> Self {
         let node = |key: &ValidatorKey| NetworkNode { key: *key, address: None };
-        Self { validators: validators.iter().map(node).collect(), followers: Vec::new() }
+        Self {
+            validators: validators.iter().map(node).collect(),
+            followers: Vec::new(),
+            release: None,
+        }
     }
 
     /// All of them.
@@ -112,6 +133,18 @@ impl NodeSet {
         }
         if self.all().any(|node| VerifyingKey::from_bytes(node.key.0).is_err()) {
             return Err("a node's key is of small order or not canonical");
+        }
+        if let Some(members) = &self.release {
+            if members.is_empty() || members.len() > limits::MAX_RELEASE_MEMBERS {
+                return Err("there are no members that hold shares, or too many");
+            }
+            let keys: BTreeSet<Digest> = members.iter().map(|it| it.sealing_key).collect();
+            let ascending = members.is_sorted_by(|a, b| a.member < b.member);
+            if !ascending || keys.len() != members.len() {
+                return Err(
+                    "members that hold shares are not listed by id in ascending order, each and each key once",
+                );
+            }
         }
         let is_none = |address: SocketAddr| address.port() == 0 || address.ip().is_unspecified();
         if self.all().filter_map(|node| node.address).any(|address| is_none(address.into())) {

@@ -4,8 +4,8 @@ use minicbor::{Decode, Encode};
 use secnet_crypto::VerifyingKey;
 
 use crate::{
-    BasisPoints, Digest, Epochs, MemberId, MemberKind, NetworkId, SealedHeader, Timestamp,
-    ValidatorKey, encode, limits,
+    BasisPoints, Digest, Epochs, MemberId, MemberKind, NetworkId, ReleaseMember, SealedHeader,
+    Timestamp, ValidatorKey, encode, limits,
 };
 
 /// Why a genesis is refused.
@@ -129,6 +129,14 @@ pub struct Genesis {
 }
 
 impl Genesis {
+    /// The members whose nodes hold shares when the network begins, by id.
+    #[must_use]
+    pub fn release_members(&self) -> Vec<ReleaseMember> {
+        let nodes = self.founders.iter().filter(|founder| founder.kind == MemberKind::Node);
+        let of = |it: &Founder| ReleaseMember { member: it.member, sealing_key: it.sealing_key };
+        nodes.map(of).collect()
+    }
+
     /// The only format version.
     pub const VERSION: u8 = 1;
 

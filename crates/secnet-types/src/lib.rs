@@ -40,7 +40,9 @@ pub use cose::{CoseError, Payload, Signed, SignedBytes, Signer};
 pub use decision::{
     Decision, DenialSummary, HoldAnswer, Obligation, ReasonClass, Review, ReviewFinding, Verdict,
 };
-pub use epoch::{Epoch, Epochs, Handover, HandoverError, NetworkNode, NodeAddress, NodeSet};
+pub use epoch::{
+    Epoch, Epochs, Handover, HandoverError, NetworkNode, NodeAddress, NodeSet, ReleaseMember,
+};
 pub use event::{Cause, Effect, Event};
 pub use finality::{SIMPLEX_ED25519, ValidatorKey, engine_namespace, quorum};
 pub use genesis::{Founder, Genesis, GenesisError, Parameters, Predecessor, governors_fit};

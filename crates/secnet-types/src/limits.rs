@@ -74,6 +74,8 @@ pub const MAX_GOVERNORS: usize = 32;
 pub const MAX_VALIDATORS: usize = 100;
 /// Nodes of a network that follow without a vote.
 pub const MAX_FOLLOWERS: usize = 100;
+/// Members whose nodes hold the shares of an upload.
+pub const MAX_RELEASE_MEMBERS: usize = 64;
 /// Changes of a network's nodes: what leads from the genesis to its newest validators stays small enough to be handed out.
 pub const MAX_EPOCHS: usize = 256;
 /// Blocks between the one that sets a network's nodes and the first one that is theirs. Nobody votes for a block so far above

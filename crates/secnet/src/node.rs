@@ -556,6 +556,11 @@ impl NodeKeys {
         Arc::new(desk.telling(doors))
     }
 
+    /// Whose data centre it is.
+    pub(crate) fn data_centre(&self) -> MemberId {
+        MemberId::from_key(&self.pdc.verifying_key())
+    }
+
     /// The data centre's word that this validator is its node.
     pub(crate) fn node_card(&self, network: NetworkId, validator: ValidatorKey) -> SignedNodeCard {
         let member = MemberId::from_key(&self.pdc.verifying_key());

@@ -6,8 +6,8 @@
 use minicbor::{Decode, Encode};
 use secnet_crypto::SealPublicKey;
 use secnet_types::{
-    Digest, Genesis, MemberId, MemberKind, Namespace, NetworkId, Payload, Signed, Signer,
-    ValidatorKey,
+    Digest, Genesis, MemberId, MemberKind, Namespace, NetworkId, Payload, ReleaseMember, Signed,
+    Signer, ValidatorKey,
 };
 
 use crate::ports::View;
@@ -62,14 +62,18 @@ pub fn card_holds(
     let named = said.network == view.network() && said.validator == validator;
     named
         && view.state.member(said.member).is_some_and(|member| {
-            member.key == card.envelope.key && member.sealing_key == Digest(key.digest())
+            member.kind == MemberKind::Node
+                && member.key == card.envelope.key
+                && member.sealing_key == Digest(key.digest())
         })
         && card.verify().is_ok()
 }
 
-/// The members whose nodes hold shares: the nodes that a network begins with, in the order of their ids.
+/// The members whose nodes hold shares of what is uploaded now, by id, and the epoch that named them: what the governors said last and
+/// has begun, or those that the network began with.
 #[must_use]
-pub fn release_members(genesis: &Genesis) -> Vec<MemberId> {
-    let nodes = genesis.founders.iter().filter(|founder| founder.kind == MemberKind::Node);
-    nodes.map(|founder| founder.member).collect()
+pub fn release_members(genesis: &Genesis, view: &View<'_>) -> (u64, Vec<ReleaseMember>) {
+    let named = view.state.release_members(view.height);
+    let named = named.and_then(|(epoch, set)| Some((epoch, set.nodes.release.clone()?)));
+    named.unwrap_or_else(|| (0, genesis.release_members()))
 }

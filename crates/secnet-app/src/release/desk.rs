@@ -4,8 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use secnet_crypto::{SealKeyPair, SealPublicKey};
-use secnet_lock::{HeldShares, ReleaseError, ReleaseNode, ReleasePacket, ReleasedShares};
-use secnet_types::{Digest, RecordId};
+use secnet_ledger::DatasetStatus;
+use secnet_lock::{
+    DealError, HandoverPacket, HandoverProof, HandoverTerms, HeldShares, ReleaseError, ReleaseNode,
+    ReleasePacket, ReleasedShares,
+};
+use secnet_types::{Digest, RecordId, quorum};
 
 use super::card::SignedNodeCard;
 use super::ready::Ready;
@@ -13,9 +17,9 @@ use super::talk::{NodeAnswer, NodeQuestion, PacketPart, Refused};
 use super::{Look, ReleaseFailed};
 use crate::AccessError;
 use crate::doors::Doors;
-use crate::granted::{Permit, ReleaseAsk};
+use crate::granted::{MAX_VIEW_AGE_MS, Permit, ReleaseAsk};
 use crate::pdc::port_rng;
-use crate::ports::{Clock, Entropy};
+use crate::ports::{Clock, Entropy, View};
 
 /// The node that holds one key.
 pub struct ReleaseDesk {
@@ -123,7 +127,69 @@ impl ReleaseDesk {
                 let packet = self.forget(&packet, &records).map_err(not_here)?;
                 Ok(NodeAnswer::Left { packet })
             }
+            NodeQuestion::Deal { packets, terms, node, key } => {
+                let missing =
+                    packets.iter().filter(|packet| self.ready.at_hand(**packet).is_none());
+                let missing: Vec<Digest> = missing.copied().collect();
+                if !missing.is_empty() {
+                    return Ok(NodeAnswer::Missing { packets: missing });
+                }
+                let held = packets.iter().map(|packet| self.ready.at_hand(*packet));
+                let held: Vec<_> = held.collect::<Option<_>>().ok_or(Refused::NotHere)?;
+                let (packet, proof) = self.deal_held(&held, &terms, (node, &key), look)?;
+                Ok(NodeAnswer::Dealt { packet, proof })
+            }
+            NodeQuestion::Adopt { packet, proof, terms } => {
+                Ok(NodeAnswer::Adopted { packet: self.adopt(&packet, &proof, &terms)? })
+            }
         }
+    }
+
+    /// Deals what it holds of an upload to a node that is to hold shares from now on. Whether it is one, this node sees on its own
+    /// ledger: who asks can be anybody.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn deal(
+        &self,
+        packets: &[ReleasePacket],
+        terms: &HandoverTerms,
+        to: (u8, &SealPublicKey),
+        look: Look<'_>,
+    ) -> Result<(HandoverPacket, HandoverProof), Refused> {
+        let held = packets.iter().map(|packet| self.ready.opened(&self.node, packet));
+        let held: Vec<_> = held.collect::<Result<_, _>>().map_err(|_| Refused::NotHere)?;
+        self.deal_held(&held, terms, to, look)
+    }
+
+    fn deal_held(
+        &self,
+        held: &[Arc<HeldShares>],
+        terms: &HandoverTerms,
+        to: (u8, &SealPublicKey),
+        look: Look<'_>,
+    ) -> Result<(HandoverPacket, HandoverProof), Refused> {
+        let mut seen = Err(Refused::Stale);
+        look(&mut |view| seen = may_hand_over(terms, view));
+        seen?;
+        let held: Vec<&HeldShares> = held.iter().map(Arc::as_ref).collect();
+        let dealt = self.node.deal(&held, terms, to, &mut port_rng(self.entropy.as_ref()));
+        dealt.map_err(|error| refused(&error))
+    }
+
+    /// Takes over what a former node dealt, if it fits together.
+    ///
+    /// # Errors
+    /// [`Refused::Misdealt`] says that the dealer did not follow the rules; [`Refused`].
+    pub fn adopt(
+        &self,
+        packet: &HandoverPacket,
+        proof: &HandoverProof,
+        terms: &HandoverTerms,
+    ) -> Result<ReleasePacket, Refused> {
+        let mut rng = port_rng(self.entropy.as_ref());
+        let adopted = self.node.adopt(packet, proof, terms, &mut rng);
+        adopted.map_err(|error| refused(&error))
     }
 
     fn asked(
@@ -176,5 +242,29 @@ impl ReleaseDesk {
         let mut rng = port_rng(self.entropy.as_ref());
         let to = self.ready.recipient(&permit.ask().to, &mut rng)?;
         self.node.release_held(parts, permit.context(), &to, &mut rng)
+    }
+}
+
+/// Does this ledger say that just these nodes hold the shares from now on, with this threshold, and that there is something to be
+/// held?
+fn may_hand_over(terms: &HandoverTerms, view: &View<'_>) -> Result<(), Refused> {
+    if view.age_ms > MAX_VIEW_AGE_MS {
+        return Err(Refused::Stale);
+    }
+    let set = view.state.release_members(view.height).ok_or(Refused::NotPermitted)?;
+    let (epoch, members) = (set.0, set.1.nodes.release.as_deref().unwrap_or_default());
+    let keys = members.iter().map(|member| member.sealing_key);
+    let named = terms.epoch == epoch
+        && keys.eq(terms.nodes.iter().copied())
+        && usize::from(terms.threshold) == quorum(members.len());
+    let dataset = view.state.dataset(terms.dataset);
+    let is_there = dataset.is_some_and(|dataset| dataset.status != DatasetStatus::Erased);
+    if named && is_there { Ok(()) } else { Err(Refused::NotPermitted) }
+}
+
+fn refused(error: &DealError) -> Refused {
+    match error {
+        DealError::Wrong { .. } => Refused::Misdealt,
+        _ => Refused::NotHere,
     }
 }

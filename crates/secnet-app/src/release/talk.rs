@@ -7,16 +7,21 @@
 //!          | [2, [packet]] keep this packet ready
 //!          | [3, [packet, [record, ...]]] give it back without these records
 //!          | [4] which doors do you know
+//!          | [5, [[digest, ...], terms, node, X-Wing key]] deal what these packets hold to that new node
+//!          | [6, [handover packet, proof, terms]] take over what a former node dealt
 //! answer   = [0, [signed node card, X-Wing key]] | [1, [released shares]] | [2, [[digest, ...]]] missing packets
 //!          | [3] kept ready | [4, [packet or null]] what is left | [5, [height]] not there yet | [6, [reason]] refused
-//!          | [7, [[signed door, ...]]]
+//!          | [7, [[signed door, ...]]] | [8, [handover packet, proof]] dealt | [9, [packet]] taken over
 //! ```
 
 use std::collections::BTreeSet;
 
 use minicbor::{Decode, Encode};
 use secnet_crypto::SealPublicKey;
-use secnet_lock::{ReleasePacket, ReleasedShares, limits::MAX_RELEASED_BYTES};
+use secnet_lock::{
+    HandoverPacket, HandoverProof, HandoverTerms, ReleasePacket, ReleasedShares,
+    limits::{MAX_HANDOVER_PACKET_BYTES, MAX_RELEASED_BYTES},
+};
 use secnet_types::{DecodeError, Digest, RecordId, decode, encode};
 
 use super::card::SignedNodeCard;
@@ -27,6 +32,9 @@ use crate::granted::{ReleaseAsk, sealing_key};
 pub const MAX_RELEASE_MESSAGE_BYTES: usize = 2 * 1024 * 1024;
 /// What is around a packet or shares takes less than this.
 const MAX_AROUND_BYTES: usize = 64 * 1024;
+/// A proof and terms take less than this.
+const MAX_PROOF_BYTES: usize = 128 * 1024;
+const _: () = assert!(MAX_HANDOVER_PACKET_BYTES + MAX_PROOF_BYTES <= MAX_RELEASE_MESSAGE_BYTES);
 const _: () = assert!(MAX_RELEASED_BYTES + MAX_AROUND_BYTES <= MAX_RELEASE_MESSAGE_BYTES);
 
 /// Which records of an upload, by the packet that has the node's shares of them.
@@ -79,6 +87,36 @@ pub enum NodeQuestion {
     /// Where are the doors of data centres, as they say themselves?
     #[n(4)]
     Doors,
+    /// Share what these packets hold anew, for a node that is to hold shares from now on.
+    #[n(5)]
+    Deal {
+        /// Digests of the node's own packets of an upload.
+        #[n(0)]
+        packets: Vec<Digest>,
+        /// Among whom.
+        #[n(1)]
+        terms: HandoverTerms,
+        /// For which of them, from 1.
+        #[n(2)]
+        node: u8,
+        /// Its key.
+        #[n(3)]
+        #[cbor(with = "sealing_key")]
+        key: SealPublicKey,
+    },
+    /// Check what a former node dealt, and keep it.
+    #[n(6)]
+    Adopt {
+        /// What it dealt.
+        #[n(0)]
+        packet: HandoverPacket,
+        /// What it showed of all that it dealt.
+        #[n(1)]
+        proof: HandoverProof,
+        /// Among whom.
+        #[n(2)]
+        terms: HandoverTerms,
+    },
 }
 
 /// What it answers.
@@ -140,6 +178,23 @@ pub enum NodeAnswer {
         #[n(0)]
         doors: Vec<SignedDoor>,
     },
+    /// What it deals.
+    #[n(8)]
+    Dealt {
+        /// Sealed to the new node.
+        #[n(0)]
+        packet: HandoverPacket,
+        /// That all new nodes' parts fit together.
+        #[n(1)]
+        proof: HandoverProof,
+    },
+    /// What it has taken over.
+    #[n(9)]
+    Adopted {
+        /// Sealed to itself.
+        #[n(0)]
+        packet: ReleasePacket,
+    },
 }
 
 /// Why a node released nothing. Only a word: what nodes of others say is shown to people.
@@ -162,6 +217,10 @@ pub enum Refused {
     #[n(3)]
     #[error("it does not understand the question")]
     Malformed,
+    /// What a former node dealt to it does not fit together.
+    #[n(4)]
+    #[error("what the former node dealt to it does not fit together")]
+    Misdealt,
 }
 
 impl NodeQuestion {
@@ -212,6 +271,6 @@ mod tests {
         assert_eq!(refused.to_bytes(), [0x82, 6, 0x81, 1]);
         assert_eq!(NodeAnswer::from_bytes(&refused.to_bytes()), Ok(refused));
         assert!(NodeQuestion::from_bytes(&[0x82, 0, 0x80, 0]).is_err());
-        assert!(NodeAnswer::from_bytes(&[0x82, 6, 0x81, 4]).is_err());
+        assert!(NodeAnswer::from_bytes(&[0x82, 6, 0x81, 5]).is_err());
     }
 }

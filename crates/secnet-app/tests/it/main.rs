@@ -19,6 +19,7 @@ mod flow;
 mod foreseen;
 mod full;
 mod guarding;
+mod handing_over;
 mod hindsight;
 mod hosted;
 mod incidents;

@@ -20,7 +20,7 @@ const PRICE: u64 = 1_000_000;
 
 /// How a node of somebody else's behaves.
 #[derive(Clone, Copy, PartialEq)]
-enum Mood {
+pub(crate) enum Mood {
     Well,
     Away,
     /// It does not hear of the network.
@@ -35,20 +35,22 @@ enum Mood {
     Claims,
     /// It can be asked, and never answers.
     Silent,
+    /// What it deals is not what its proof says.
+    Misdeals,
 }
 
-struct Away {
-    desk: ReleaseDesk,
-    card: SignedNodeCard,
+pub(crate) struct Away {
+    pub(crate) desk: ReleaseDesk,
+    pub(crate) card: SignedNodeCard,
     /// That it is the next one's, signed with its own key, and that one's X-Wing key.
     claims: (SignedNodeCard, SealPublicKey),
-    log: Arc<Switched>,
-    mood: Mutex<Mood>,
+    pub(crate) log: Arc<Switched>,
+    pub(crate) mood: Mutex<Mood>,
     asked: Mutex<Vec<NodeQuestion>>,
 }
 
 impl Away {
-    fn answer(&self, question: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn answer(&self, question: &[u8]) -> Option<Vec<u8>> {
         self.asked.lock().push(NodeQuestion::from_bytes(question).unwrap());
         let mood = *self.mood.lock();
         if let Mood::Behind(looks) = mood {
@@ -68,13 +70,13 @@ impl Away {
 }
 
 /// The others, by the keys of their validators.
-struct Nodes {
-    away: BTreeMap<ValidatorKey, Away>,
+pub(crate) struct Nodes {
+    pub(crate) away: BTreeMap<ValidatorKey, Away>,
     last: Mutex<Option<Vec<u8>>>,
 }
 
 impl Nodes {
-    fn set(&self, moods: [Mood; 3]) {
+    pub(crate) fn set<const N: usize>(&self, moods: [Mood; N]) {
         for (node, mood) in self.away.values().zip(moods) {
             *node.mood.lock() = mood;
         }
@@ -107,6 +109,10 @@ impl Link for Nodes {
                 let (card, key) = node.claims.clone();
                 NodeAnswer::Node { card, key }.to_bytes()
             }
+            NodeAnswer::Dealt { mut packet, proof } if mood == Mood::Misdeals => {
+                packet.header.of ^= 1;
+                NodeAnswer::Dealt { packet, proof }.to_bytes()
+            }
             NodeAnswer::Shares { .. } => {
                 *self.last.lock() = Some(answer.clone());
                 answer
@@ -122,12 +128,20 @@ fn validator(at: u8) -> ValidatorKey {
 
 /// This data centre's way to the four nodes, as it is now and as it is after a start, when it has met none; and the others.
 fn four(ground: &Ground<'_>) -> ([Arc<dyn Release>; 2], Arc<Nodes>) {
+    nodes_of(ground, ground.others.iter())
+}
+
+/// This data centre's way to its own node and these, twice.
+pub(crate) fn nodes_of<'p>(
+    ground: &Ground<'_>,
+    others: impl Iterator<Item = &'p Person>,
+) -> ([Arc<dyn Release>; 2], Arc<Nodes>) {
     let desk = |pair: &SealKeyPair| {
         let pair = SealKeyPair::from_seed(*pair.secret.seed());
         ReleaseDesk::new(pair, Arc::clone(&ground.entropy), Arc::clone(ground.clock) as _)
     };
     let network = ground.log.genesis().network();
-    let away = (1..).zip(ground.others).map(|(at, other): (u8, &Person)| {
+    let away = (1..).zip(others).map(|(at, other): (u8, &Person)| {
         let card = NodeCard::sign(network, other.id, validator(at), other.key.as_ref());
         let next = &ground.others[usize::from(at) % ground.others.len()];
         let claims = NodeCard::sign(network, next.id, validator(at), other.key.as_ref());
@@ -358,6 +372,7 @@ async fn packets_that_are_lost_do_not_lower_what_it_takes() {
     let mut wanted = [Wanted {
         upload: entry.upload(),
         records: records.iter().copied().collect(),
+        dealer: 0,
         threshold: entry.threshold(),
         packets: packets.collect(),
     }];

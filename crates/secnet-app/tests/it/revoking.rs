@@ -157,7 +157,7 @@ async fn p4_a_release_node_looks_at_the_ledger_itself() {
         .map(|(_, bytes)| secnet_lock::ReleasePacket::from_bytes(bytes).unwrap())
         .collect();
     let records = delivery.granted.records().iter().copied().collect();
-    let wanted = [Wanted { upload, records, threshold: 1, packets }];
+    let wanted = [Wanted { upload, records, dealer: 0, threshold: 1, packets }];
     world.release.release(&delivery.granted, &wanted).await.unwrap();
     world.submit(&ada, Operation::Revoke { grant, reason: Reason::NoLongerWanted }).await;
     let stopped = world.release.release(&delivery.granted, &wanted).await.unwrap_err();

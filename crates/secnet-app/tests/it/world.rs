@@ -93,6 +93,11 @@ impl World {
 
     /// The same, with these release nodes.
     pub(crate) async fn releasing(seed: u64, now: u64, releases: Releases) -> Self {
+        Self::with(seed, now, releases, false).await
+    }
+
+    /// The same, in a network of one validator.
+    pub(crate) async fn with(seed: u64, now: u64, releases: Releases, network: bool) -> Self {
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
         let clock = Arc::new(ManualClock(AtomicU64::new(now)));
         let mut person = || {
@@ -127,11 +132,14 @@ impl World {
             sequencer: *sequencer.verifying_key().as_bytes(),
             parameters: Parameters::default(),
             predecessor: None,
-            validators: None,
+            validators: network.then(|| vec![ValidatorKey(*sequencer.verifying_key().as_bytes())]),
         };
         let backend = redb::backends::InMemoryBackend::new();
         let store = Store::open_with_backend(backend, store_options(true)).unwrap();
-        let chain = Chain::create(store, genesis, sequencer).unwrap();
+        let chain = match genesis.validators {
+            None => Chain::create(store, genesis, sequencer).unwrap(),
+            Some(_) => Chain::create_agreed(store, genesis).unwrap(),
+        };
         let solo = Solo::start(chain, Arc::clone(&clock) as _).unwrap();
         let log = Arc::new(Switched::new(solo, Arc::clone(&clock)));
         let shares = SealKeyPair::generate(&mut rng);

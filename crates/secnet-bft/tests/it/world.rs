@@ -95,7 +95,8 @@ impl Signer {
             nodes.sort_by_key(|node| node.key);
             nodes
         };
-        let nodes = NodeSet { validators: nodes(validators), followers: nodes(followers) };
+        let nodes =
+            NodeSet { validators: nodes(validators), followers: nodes(followers), release: None };
         self.govern(number, Change::SetNodes { epoch, nodes })
     }
 

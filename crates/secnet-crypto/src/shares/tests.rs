@@ -141,3 +141,40 @@ proptest! {
         prop_assert_eq!(*combine(threshold, &shares).unwrap(), expected);
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whole words at once are the same as byte by byte.
+    #[test]
+    fn rows_are_scaled_and_added(sum: [u8; 32], row: [u8; 32], by: u8) {
+        let mut scaled = sum;
+        scale_add(&mut scaled, &row, by);
+        let expected: Vec<u8> = sum.iter().zip(&row).map(|(sum, row)| sum ^ times(*row, by)).collect();
+        prop_assert_eq!(&scaled[..], &expected[..]);
+    }
+
+    /// Whoever has a share can share it anew: points of the polynomial give every other point, the secret at 0 among them.
+    #[test]
+    fn points_weigh_up_to_every_other_point(
+        coefficients in prop::collection::vec(any::<[u8; 64]>(), 1..6),
+        first in 1u8..=250,
+        at: u8,
+    ) {
+        let coefficients: Vec<&[u8; 64]> = coefficients.iter().collect();
+        let count = u8::try_from(coefficients.len()).unwrap();
+        let indices: Vec<u8> = (first..first + count).collect();
+        let mut sum = [0; 64];
+        for (index, weight) in indices.iter().zip(weights(&indices, at).unwrap()) {
+            scale_add(&mut sum, &evaluate(&coefficients, *index), weight);
+        }
+        prop_assert_eq!(sum, *evaluate(&coefficients, at));
+        prop_assert_eq!(*evaluate(&coefficients, 0), *coefficients[0]);
+    }
+}
+
+#[test]
+fn no_weights_for_points_that_are_none() {
+    assert_eq!(weights(&[1, 2, 1], 0), Err(SharesError::Duplicate(1)));
+    assert_eq!(weights(&[0, 2], 0), Err(SharesError::IndexZero));
+}

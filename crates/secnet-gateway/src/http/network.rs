@@ -6,7 +6,7 @@ use axum::Json as JsonAnswer;
 use axum::extract::State as Shared;
 use secnet_crypto::SealPublicKey;
 use secnet_ledger::State;
-use secnet_types::{Digest, MemberId, NetworkNode, encode};
+use secnet_types::{Digest, Genesis, MemberId, NetworkNode, encode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -41,6 +41,10 @@ pub(crate) struct Network {
     release_nodes: Vec<Base64>,
     /// How many of them a release takes.
     threshold: u8,
+    /// If the governors have said whose they are, since the network began: the receipt of that, CBOR, checked from the genesis
+    /// alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    release_set_by: Option<Base64>,
     /// Number of the epoch whose nodes were set last; absent where one sequencer makes the blocks.
     #[serde(skip_serializing_if = "Option::is_none")]
     epoch: Option<u64>,
@@ -57,8 +61,19 @@ pub(crate) struct Nodes {
     validators: Vec<PeerNode>,
     /// Those that follow and serve without a vote.
     followers: Vec<PeerNode>,
+    /// The members whose nodes hold the shares of what is uploaded from then on.
+    release: Vec<ShareHolder>,
     /// Where members reach data centres, as far as these have said it and this node has heard it lately.
     doors: Vec<KnownDoor>,
+}
+
+/// A member whose node holds shares.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ShareHolder {
+    /// The member.
+    member: String,
+    /// Digest of its X-Wing key.
+    sealing_key: Base64,
 }
 
 /// The door of a data centre.
@@ -81,8 +96,15 @@ pub(crate) struct PeerNode {
 }
 
 impl Nodes {
-    fn newest(state: &State) -> Option<Self> {
+    fn newest(state: &State, genesis: &Genesis) -> Option<Self> {
         let (epoch, set) = state.epochs().last()?;
+        let release =
+            state.release_members(u64::MAX).and_then(|(_, set)| set.nodes.release.clone());
+        let release = release.unwrap_or_else(|| genesis.release_members());
+        let release = release.into_iter().map(|holder| ShareHolder {
+            member: holder.member.to_string(),
+            sealing_key: Base64(holder.sealing_key.0.to_vec()),
+        });
         let list = |nodes: &[NetworkNode]| {
             let node = |node: &NetworkNode| PeerNode {
                 id: MemberId(node.key.0).to_string(),
@@ -91,7 +113,8 @@ impl Nodes {
             nodes.iter().map(node).collect()
         };
         let (validators, followers) = (list(&set.nodes.validators), list(&set.nodes.followers));
-        Some(Self { epoch, first: set.first, validators, followers, doors: Vec::new() })
+        let (release, first) = (release.collect(), set.first);
+        Some(Self { epoch, first, validators, followers, release, doors: Vec::new() })
     }
 }
 
@@ -108,6 +131,14 @@ pub(crate) async fn network(
     let epoch = |state: &State| state.epochs().last().map(|(number, _)| number);
     let seen = pdc.view(|view| (view.height, view.time, view.log_size, epoch(view.state)));
     let (height, time, events, epoch) = seen.ok_or_else(Problem::busy)?;
+    let set_by = |state: &State| state.release_members(height).map(|(_, set)| set.event);
+    let release_set_by = match pdc.view(|view| set_by(view.state)).flatten() {
+        Some(event) => {
+            let receipt = pdc.log.receipt(event).await.map_err(|_| Problem::busy())?;
+            Some(Base64(receipt.to_bytes()))
+        }
+        None => None,
+    };
     let release = &pdc.release;
     let key = |key: &SealPublicKey| Base64(key.to_bytes().to_vec());
     let nodes = release.nodes().await.map_err(secnet_app::AccessError::from)?;
@@ -123,6 +154,7 @@ pub(crate) async fn network(
         hosting_key: key(pdc.hosting_key()),
         release_nodes: nodes.iter().map(key).collect(),
         threshold: release.threshold(),
+        release_set_by,
         epoch,
     }))
 }
@@ -136,7 +168,10 @@ pub(crate) async fn nodes(
     Shared(gateway): Shared<Arc<Gateway>>,
     _caller: Caller,
 ) -> Result<JsonAnswer<Nodes>, Box<Problem>> {
-    let set = gateway.pdc.view(|view| Nodes::newest(view.state)).ok_or_else(Problem::busy)?;
+    let set = gateway
+        .pdc
+        .view(|view| Nodes::newest(view.state, gateway.pdc.log.genesis()))
+        .ok_or_else(Problem::busy)?;
     let doors = gateway.pdc.known_doors().into_iter().map(|door| KnownDoor {
         member: door.value.member.to_string(),
         url: door.value.url.to_string(),

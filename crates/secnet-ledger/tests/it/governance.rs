@@ -89,7 +89,7 @@ fn nodes(validators: &[&str], followers: &[&str]) -> NodeSet {
         nodes.sort_by_key(|node| node.key);
         nodes
     };
-    NodeSet { validators: nodes(validators), followers: nodes(followers) }
+    NodeSet { validators: nodes(validators), followers: nodes(followers), release: None }
 }
 
 #[test]

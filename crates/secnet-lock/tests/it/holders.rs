@@ -179,7 +179,7 @@ fn lying_answer(world: &mut World) -> ReleasedShares {
     let mut row = Vec::new();
     row.extend_from_slice(&world.sealed.upload.0);
     row.extend_from_slice(&[1; 16]);
-    row.push(2);
+    row.extend_from_slice(&[0, 2, 0, 0]);
     row.extend_from_slice(&[0xee; 64]);
     let aad = encode(&honest.header);
     let info = <ReleasedHeader as PacketHeader>::INFO;

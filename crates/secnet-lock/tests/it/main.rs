@@ -15,6 +15,7 @@
 )]
 
 mod formats;
+mod handing_over;
 mod holders;
 mod hosting;
 mod properties;

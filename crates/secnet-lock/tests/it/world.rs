@@ -49,6 +49,7 @@ pub(crate) struct World {
     pub(crate) rng: ChaCha20Rng,
     pub(crate) keys: CompartmentKeys,
     pub(crate) nodes: Vec<ReleaseNode>,
+    pub(crate) seeds: Vec<[u8; 32]>,
     pub(crate) sealed: SealedUpload,
     pub(crate) binding: GrantBinding,
     pub(crate) grantee: SealKeyPair,
@@ -63,8 +64,9 @@ impl World {
         for (meta, _) in records {
             keys.ensure(OWNER, meta.category, meta.labels, &mut rng).unwrap();
         }
-        let nodes: Vec<_> =
-            (0..nodes).map(|_| ReleaseNode::new(SealKeyPair::generate(&mut rng))).collect();
+        let pairs: Vec<_> = (0..nodes).map(|_| SealKeyPair::generate(&mut rng)).collect();
+        let seeds = pairs.iter().map(|pair| *pair.secret.seed()).collect();
+        let nodes: Vec<_> = pairs.into_iter().map(ReleaseNode::new).collect();
         let directory = keys.directory();
         let publics: Vec<SealPublicKey> = nodes.iter().map(|n| n.public().clone()).collect();
         let spec = UploadSpec {
@@ -83,7 +85,7 @@ impl World {
         let scope = Scope { categories: Some([Category::Laboratory].into()), ..Scope::default() };
         let covered = compartments_for(&scope, keys.compartments());
         let wraps = wrap_for_grantee(binding, &covered, &keys, &grantee.public, &mut rng).unwrap();
-        Self { rng, keys, nodes, sealed, binding, grantee, wraps, receiving }
+        Self { rng, keys, nodes, seeds, sealed, binding, grantee, wraps, receiving }
     }
 
     pub(crate) fn labs(threshold: u8, nodes: u8) -> Self {

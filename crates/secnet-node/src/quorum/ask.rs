@@ -82,10 +82,10 @@ impl Asked<'_> {
     /// What is in it only the requester sees. That it says it answers this question is seen here, so that a node that does
     /// not is not counted.
     fn checked(&self, shares: ReleasedShares) -> Result<ReleasedShares, ReleaseFailed> {
-        let named: BTreeSet<(UploadId, RecordId)> = self
+        let named: BTreeSet<(UploadId, RecordId, u8)> = self
             .parts
             .iter()
-            .flat_map(|(_, of)| of.records.iter().map(|record| (of.upload, *record)))
+            .flat_map(|(_, of)| of.records.iter().map(|record| (of.upload, *record, of.dealer)))
             .collect();
         let header = &shares.header;
         let answers = header.context == self.granted.permit().context()

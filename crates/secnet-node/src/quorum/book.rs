@@ -7,15 +7,14 @@ use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use parking_lot::Mutex;
 use secnet_app::ports::{Archive, Change, EntryKind, EntryName, Log};
-use secnet_app::{NodeAnswer, NodeQuestion, ReleaseFailed, card_holds};
+use secnet_app::{NodeAnswer, NodeQuestion, ReleaseFailed, card_holds, release_members};
 use secnet_crypto::SealPublicKey;
-use secnet_types::{Digest, MemberId, ValidatorKey};
+use secnet_types::{Digest, ReleaseMember, ValidatorKey};
 
 use super::Link;
 
 /// What is known of the nodes.
 pub(super) struct Book {
-    members: Vec<MemberId>,
     archive: Arc<dyn Archive>,
     known: Mutex<Known>,
 }
@@ -29,19 +28,10 @@ struct Known {
 }
 
 impl Book {
-    pub(super) fn new(
-        members: Vec<MemberId>,
-        here: SealPublicKey,
-        archive: Arc<dyn Archive>,
-    ) -> Self {
+    pub(super) fn new(here: SealPublicKey, archive: Arc<dyn Archive>) -> Self {
         let keys = BTreeMap::from([(Digest(here.digest()), here)]);
         let known = Mutex::new(Known { keys, peers: BTreeMap::new() });
-        Self { members, archive, known }
-    }
-
-    /// How many nodes there are.
-    pub(super) fn nodes(&self) -> usize {
-        self.members.len()
+        Self { archive, known }
     }
 
     /// Which peer the node with this key is, if it has been met.
@@ -49,11 +39,12 @@ impl Book {
         self.known.lock().peers.get(&node).copied()
     }
 
-    /// The keys of all nodes, in order. What the ledger says of them counts; the keys themselves come from the nodes, and are
-    /// kept once they have come.
+    /// The keys of all nodes that hold shares now, in order. What the ledger says of them counts; the keys themselves come from the
+    /// nodes, and are kept once they have come.
     pub(super) async fn keys(&self, log: &dyn Log) -> Result<Vec<SealPublicKey>, ReleaseFailed> {
-        let mut keys = Vec::with_capacity(self.members.len());
-        for digest in self.digests(log)? {
+        let members = members(log);
+        let mut keys = Vec::with_capacity(members.len());
+        for digest in members.into_iter().map(|member| member.sealing_key) {
             match self.key(digest).await {
                 Some(key) => keys.push(key),
                 None => {
@@ -66,16 +57,8 @@ impl Book {
         Ok(keys)
     }
 
-    fn digests(&self, log: &dyn Log) -> Result<Vec<Digest>, ReleaseFailed> {
-        let mut digests = None;
-        log.read(&mut |view| {
-            let of = |member: &MemberId| view.state.member(*member).map(|it| it.sealing_key);
-            digests = self.members.iter().map(of).collect::<Option<Vec<Digest>>>();
-        });
-        digests.ok_or_else(|| ReleaseFailed("the ledger does not know all nodes".into()))
-    }
-
-    async fn key(&self, digest: Digest) -> Option<SealPublicKey> {
+    /// The key with this digest, if it has come.
+    pub(super) async fn key(&self, digest: Digest) -> Option<SealPublicKey> {
         if let Some(key) = self.known.lock().keys.get(&digest) {
             return Some(key.clone());
         }
@@ -98,10 +81,8 @@ impl Book {
         while let Some(answer) = answers.next().await {
             let Some((peer, NodeAnswer::Node { card, key })) = answer else { continue };
             let mut holds = false;
-            log.read(&mut |view| {
-                holds = self.members.contains(&card.value.member)
-                    && card_holds(&card, &key, peer, view);
-            });
+            // Whoever held shares once may have some to hand over.
+            log.read(&mut |view| holds = card_holds(&card, &key, peer, view));
             if holds {
                 self.keep(peer, key).await;
             }
@@ -120,6 +101,13 @@ impl Book {
         known.keys.insert(digest, key);
         known.peers.insert(digest, peer);
     }
+}
+
+/// Who holds shares of what is uploaded now.
+pub(super) fn members(log: &dyn Log) -> Vec<ReleaseMember> {
+    let mut members = Vec::new();
+    log.read(&mut |view| members = release_members(log.genesis(), view).1);
+    members
 }
 
 fn name(digest: Digest) -> EntryName {

@@ -164,7 +164,7 @@ fn a_set_of_nodes_that_no_network_could_have_is_refused() {
     let keys = keys(6);
     let mut all = nodes(&keys).validators;
     let followers = all.split_off(4);
-    let sound = NodeSet { validators: all, followers };
+    let sound = NodeSet { validators: all, followers, release: None };
     assert_eq!(sound.check(), Ok(()));
     let wrong = |change: &dyn Fn(&mut NodeSet)| {
         let mut nodes = sound.clone();

@@ -145,6 +145,7 @@ drawn! { d;
     Vec<Effect> => d.few(3);
     ValidatorKey => Self(d.bytes());
     Vec<NetworkNode> => d.few(3);
+    Vec<ReleaseMember> => d.few(3);
     Vec<Handover> => vec![d.any()];
     BTreeSet<RecordId> => d.few::<RecordId>(3).into_iter().collect();
     BTreeSet<Purpose> => d.few::<Purpose>(3).into_iter().collect();
@@ -211,7 +212,8 @@ fields! {
     SealedHeader { header, certificate, handovers }
     NetworkNode { key, address }
     NodeAddress { ip, port }
-    NodeSet { validators, followers }
+    NodeSet { validators, followers, release }
+    ReleaseMember { member, sealing_key }
     Handover { event, index, path, header, certificate }
     Receipt { version, command, event, index, path, header }
     Event { height, time, position, cause, effects }

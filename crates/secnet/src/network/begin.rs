@@ -148,6 +148,11 @@ pub(crate) fn card(dir: &Path, address: SocketAddr, passphrase: &str) -> Result<
     })
 }
 
+/// Whose data centre has its keys in this folder.
+pub(crate) fn data_centre(dir: &Path, passphrase: &str) -> Result<MemberId, Failure> {
+    Ok(NodeKeys::load(&dir.join("keys"), passphrase)?.data_centre())
+}
+
 /// The same for a network that has begun without this node.
 pub(crate) fn later_card(
     dir: &Path,

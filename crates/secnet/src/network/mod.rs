@@ -10,7 +10,7 @@ mod local;
 mod part;
 mod parting;
 
-pub(crate) use begin::{Card, Joins, card, genesis, join, later_card, new_keys};
+pub(crate) use begin::{Card, Joins, card, data_centre, genesis, join, later_card, new_keys};
 pub(crate) use continuing::{Past, genesis_after, ledgers_beside, take_keys};
 pub(crate) use local::{How, Local, NodeHere, Wanted, ask_to_end};
 pub(crate) use part::{Part, is_network, take_part};

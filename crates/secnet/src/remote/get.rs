@@ -48,6 +48,8 @@ pub(crate) struct Released {
     pub nodes: usize,
     /// Digests of the keys of those that sent something else than their shares.
     pub faulty: BTreeSet<Digest>,
+    /// Which former nodes handed over another share than their own.
+    pub misdealt: BTreeSet<u8>,
 }
 
 /// Ask, or ask again.
@@ -159,7 +161,7 @@ async fn opened(
     let mut shares = ReceivedShares::new();
     let opened = shares.open_each(&sent.receiving, &context, &released);
     let mut faulty = opened.map_err(|error| does_not_open(&error))?;
-    let mut records = Vec::new();
+    let (mut records, mut misdealt) = (Vec::new(), BTreeSet::new());
     for record in list(answer, "records") {
         let name = text(record, "record")?.to_owned();
         let entry = RecordEntry::from_bytes(&bytes(record, "entry")?).map_err(|e| wrong(&e))?;
@@ -175,13 +177,14 @@ async fn opened(
         };
         let key = grantee.unlock(&entry, &shares).map_err(|error| does_not_open(&error))?;
         faulty.extend(key.faulty());
+        misdealt.extend(key.misdealt());
         let plain = key.open(&sealed).map_err(|error| does_not_open(&error))?;
         let (kind, category) = (text(record, "type")?.to_owned(), text(record, "category")?);
         records.push((name, kind, category.to_owned(), plain));
     }
     let (decision, price) = (decision.to_string(), proof.price()?.to_string());
     let nodes = released.iter().map(|shares| shares.header.node).collect::<BTreeSet<_>>().len();
-    Ok(Released { decision, price, receipt, fields: None, records, nodes, faulty })
+    Ok(Released { decision, price, receipt, fields: None, records, nodes, faulty, misdealt })
 }
 
 /// Fields of the records: projections, sealed to the receiving key.
@@ -210,8 +213,8 @@ fn projected(
     let fields = list(answer, "fields").filter_map(|field| field.as_str().map(str::to_owned));
     let (fields, decision) = (Some(fields.collect()), proof.decision.to_string());
     let price = proof.price()?.to_string();
-    let (nodes, faulty) = (0, BTreeSet::new());
-    Ok(Released { decision, price, receipt, fields, records, nodes, faulty })
+    let (nodes, faulty, misdealt) = (0, BTreeSet::new(), BTreeSet::new());
+    Ok(Released { decision, price, receipt, fields, records, nodes, faulty, misdealt })
 }
 
 /// What the ledger has recorded of this request. What the node says beside it does not count.

@@ -1,11 +1,11 @@
 //! Records for a node elsewhere: sealed here, sent as ciphertext, then registered.
 
 use secnet_app::ports::Clock as _;
-use secnet_app::{Enclosures, TermsDetail, Upload, release_members};
+use secnet_app::{Enclosures, TermsDetail, Upload};
 use secnet_crypto::SealPublicKey;
 use secnet_types::{
-    Command, CommandId, DatasetId, Digest, Genesis, IdError, MemberId, Operation, ServiceLevel,
-    SignedCommand, Terms, encode, quorum,
+    Command, CommandId, DatasetId, Digest, Effect, Genesis, IdError, MemberId, Operation, Receipt,
+    ReleaseMember, ServiceLevel, SignedCommand, Terms, encode, quorum,
 };
 use serde_json::{Value, json};
 
@@ -36,7 +36,12 @@ impl Remote {
         let release = release.map(|node| key(&bytes(&json!({ "key": node }), "key")?));
         let release: Vec<SealPublicKey> = release.collect::<Result<_, Failure>>()?;
         let threshold = u8::try_from(number(&told, "threshold")?).map_err(|error| wrong(&error))?;
-        if !are_the_networks(&self.genesis().await?, &release, threshold) {
+        let genesis = self.genesis().await?;
+        let members = match told.get("release_set_by") {
+            Some(_) => set_by(&genesis, &bytes(&told, "release_set_by")?)?,
+            None => genesis.release_members(),
+        };
+        if genesis.validators.is_some() && !are_of(&members, &release, threshold) {
             return Err(Failure::new(
                 "other-release-nodes",
                 "the node names release nodes that are not those of the network",
@@ -53,17 +58,31 @@ impl Remote {
     }
 }
 
-/// A data centre that could name keys of its own would hold all shares. In a network the genesis says whose they are; a solo
-/// network's only node holds them anyway.
-fn are_the_networks(genesis: &Genesis, release: &[SealPublicKey], threshold: u8) -> bool {
-    if genesis.validators.is_none() {
-        return true;
-    }
-    let members = release_members(genesis);
-    let founders = genesis.founders.iter().filter(|founder| members.contains(&founder.member));
+/// A data centre that could name keys of its own would hold all shares. In a network the genesis says whose they are, or whom its
+/// governors have named since; a solo network's only node holds them anyway.
+fn are_of(members: &[ReleaseMember], release: &[SealPublicKey], threshold: u8) -> bool {
     let keys = release.iter().map(|key| Digest(key.digest()));
-    founders.map(|founder| founder.sealing_key).eq(keys)
+    members.iter().map(|member| member.sealing_key).eq(keys)
         && usize::from(threshold) == quorum(members.len())
+}
+
+/// Whom the governors have named, by the receipt of it.
+fn set_by(genesis: &Genesis, receipt: &[u8]) -> Result<Vec<ReleaseMember>, Failure> {
+    let no_proof = || {
+        Failure::new(
+            "other-release-nodes",
+            "the node does not prove whom the governors named to hold shares",
+        )
+        .hint("nothing was sealed; ask who runs the node")
+        .exit(Exit::Verification)
+    };
+    let receipt = Receipt::parse(receipt).map_err(|error| no_proof().because(&error))?;
+    let verified = receipt.verify(genesis).map_err(|error| no_proof().because(&error))?;
+    let named = verified.event.effects.into_iter().find_map(|effect| match effect {
+        Effect::NodesSet { nodes, .. } => nodes.release,
+        _ => None,
+    });
+    named.ok_or_else(no_proof)
 }
 
 /// What is to become of a dataset.

@@ -32,6 +32,10 @@ pub(crate) enum Kind {
     Certificate,
     /// Something looks irregular on the ledger.
     Irregular,
+    /// A release node handed over shares that do not fit together.
+    Misdealt,
+    /// Too few nodes that hold shares can be reached to hand them over.
+    SharesMissing,
 }
 
 impl Kind {
@@ -46,6 +50,8 @@ impl Kind {
             Self::NoBackup => "no-backup",
             Self::Certificate => "certificate",
             Self::Irregular => "irregular",
+            Self::Misdealt => "misdealt",
+            Self::SharesMissing => "shares-missing",
         }
     }
 
@@ -68,6 +74,12 @@ impl Kind {
             }
             Self::NoBackup => "look at the backup's folder; it is tried again",
             Self::Certificate => "put a new certificate in place; it is read again by itself",
+            Self::Misdealt => {
+                "tell whoever runs it, and the governors; enough others make up for it"
+            }
+            Self::SharesMissing => {
+                "start the nodes that held the shares, or have them let in again; what they do not hand over its owners upload anew"
+            }
             Self::Irregular => {
                 "look at the events with those concerned: nothing was refused, and it may be nothing"
             }

@@ -5,6 +5,7 @@ mod alerts;
 mod chores;
 mod doors;
 mod expiry;
+mod handing;
 mod irregular;
 pub(crate) mod log;
 mod standing;
@@ -130,6 +131,7 @@ impl Service {
                 irregular::run(node, &alerts),
                 house.keep_house(),
                 doors::follow(node),
+                handing::run(node, &alerts),
                 webhooks::run(node, &self.settings.webhooks, &alerts),
                 tls::follow(self.tls),
                 administrators::follow(&told, &self.reread),

@@ -6,6 +6,7 @@ use axum::Router;
 use axum::extract::{RawQuery, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
+use secnet_app::{HandingOver, Pdc};
 use secnet_ledger::State as LedgerState;
 use secnet_types::{MemberId, NetworkNode, NodeSet, ValidatorKey};
 use serde_json::{Value, json};
@@ -16,12 +17,14 @@ use crate::node::Node;
 
 struct Asked {
     ledger: Arc<dyn Ledger>,
+    pdc: Arc<Pdc>,
     part: Option<Part>,
 }
 
 /// `/standing`, and `/standing?height=N` for the header of one block besides.
 pub(super) fn router(node: &Node) -> Router {
-    let asked = Asked { ledger: Arc::clone(&node.ledger), part: node.part.clone() };
+    let (ledger, pdc) = (Arc::clone(&node.ledger), Arc::clone(&node.pdc));
+    let asked = Asked { ledger, pdc, part: node.part.clone() };
     Router::new().route("/standing", get(standing)).with_state(Arc::new(asked))
 }
 
@@ -77,7 +80,17 @@ fn told(asked: &Asked, height: Option<u64>) -> Value {
         "role": role, "epoch": now.as_ref().map(|(epoch, _)| epoch),
         "validators": now.as_ref().map(|(_, nodes)| nodes.validators.len()),
         "followers": now.as_ref().map(|(_, nodes)| nodes.followers.len()),
-        "epoch_ends": coming,
+        "epoch_ends": coming, "handover": handover(&asked.pdc),
+    })
+}
+
+/// How far the shares of keys have been handed over to those that are to hold them.
+fn handover(pdc: &Pdc) -> Value {
+    let HandingOver { epoch, pending, waiting, lost, faulty, why } = pdc.handing_over();
+    let faulty: Vec<String> = faulty.iter().map(ToString::to_string).collect();
+    json!({
+        "epoch": epoch, "pending": pending, "waiting": waiting, "lost": lost.len(),
+        "faulty": faulty, "why": why,
     })
 }
 

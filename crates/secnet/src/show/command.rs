@@ -214,6 +214,9 @@ fn change(change: &Change) -> Value {
         Change::SetNodes { epoch, nodes } => json!({
             "set": "nodes", "epoch": epoch, "validators": nodes_of(&nodes.validators),
             "followers": nodes_of(&nodes.followers),
+            "release": nodes.release.as_ref().map(|all| {
+                all.iter().map(|it| it.member.to_string()).collect::<Vec<_>>()
+            }),
         }),
     }
 }

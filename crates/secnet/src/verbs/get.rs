@@ -350,6 +350,9 @@ fn tell_remote(
     for node in &released.faulty {
         out.say(&format!("release node {node} sent something else than its part: tell the owner and whoever runs it"));
     }
+    for dealer in &released.misdealt {
+        out.say(&format!("former release node {dealer} handed over another share than its own: tell the owner, who knows which one it was"));
+    }
     Ok(())
 }
 

@@ -84,6 +84,9 @@ enum Proposed {
     Dismiss {
         /// The node, by its id.
         node: MemberId,
+        /// Whose data centre it is: its node then holds no shares of keys any more either.
+        #[arg(long, value_name = "MEMBER")]
+        member: Option<MemberId>,
     },
     /// Let a member neither sign nor be granted anything until it is reinstated.
     Suspend {
@@ -182,8 +185,8 @@ async fn changes(by: (&Remote, &Identity), proposed: &Proposed) -> Result<Vec<Ch
         Proposed::Admit { card, follower } => {
             members::admission(by, &read_card(card)?, *follower).await?
         }
-        Proposed::Dismiss { node } => {
-            vec![members::dismissal(by, ValidatorKey(node.0)).await?]
+        Proposed::Dismiss { node, member } => {
+            vec![members::dismissal(by, ValidatorKey(node.0), *member).await?]
         }
         Proposed::Suspend { member } => vec![Change::Suspend(remote.member(member)?)],
         Proposed::Reinstate { member } => vec![Change::Reinstate(remote.member(member)?)],

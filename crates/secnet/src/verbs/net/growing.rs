@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use secnet_types::{Genesis, MemberId, ValidatorKey, limits, quorum};
+use secnet_types::ValidatorKey;
 use serde_json::{Value, json};
 
 use super::members::{Set, governs, let_go, let_in, role};
@@ -10,9 +10,8 @@ use super::running::{LOOK, PATIENCE, begin, my_turn, standing, until_gone, until
 use super::{AddArgs, RemoveArgs};
 use crate::cli::Globals;
 use crate::failure::{Exit, Failure};
-use crate::files;
 use crate::keystore::Identity;
-use crate::network::{How as Ending, Local, NodeHere, later_card, require_feature};
+use crate::network::{How as Ending, Local, NodeHere, data_centre, later_card, require_feature};
 use crate::node::GOVERNOR;
 use crate::output::Output;
 use crate::remote::{How, Remote};
@@ -127,10 +126,14 @@ pub(super) async fn remove(
     let net = Local::open(&globals.dir)?;
     let turn = my_turn(&net).await?;
     let node = net.node(args.node)?;
-    can_go(&net, node)?;
+    can_go(node)?;
+    handed_over(out, &net).await?;
     let (remote, governor) = governing(globals, out, &net)?;
     let key = ValidatorKey(node.validator()?.0);
-    let set = let_go(&remote, &governor, key, (How::Order, out, "")).await?;
+    let passphrase = globals.passphrase_of(&node.dir)?;
+    let member = data_centre(&node.dir, &passphrase)?;
+    let who = (key, Some(member));
+    let set = let_go(&remote, &governor, who, (How::Order, out, "")).await?;
     let set = set.ok_or_else(|| not_set("the governors' word was not ordered"))?;
     out.say("waiting for the others to agree without it ...");
     until_epoch(out, &net, set.epoch).await?;
@@ -152,33 +155,35 @@ pub(super) async fn remove(
 }
 
 /// The others can go on without it.
-fn can_go(net: &Local, node: &NodeHere) -> Result<(), Failure> {
+fn can_go(node: &NodeHere) -> Result<(), Failure> {
     if governs(&node.dir) {
         let said = format!("node {} has the governor's keys", node.number);
         return Err(Failure::new("governs", said).hint("remove another").exit(Exit::Usage));
     }
-    let bytes = files::read(&net.dir.join("genesis.cbor"), limits::MAX_GENESIS_BYTES as u64)?;
-    let founders = Genesis::parse(&bytes).ok().and_then(|genesis| genesis.validators);
-    let founders = founders.unwrap_or_default();
-    let is_founder = |id: MemberId| founders.contains(&ValidatorKey(id.0));
-    if !is_founder(node.validator()?) {
-        return Ok(());
+    Ok(())
+}
+
+/// Wait until nothing is being handed over: whoever left in the middle of it could be one too many.
+async fn handed_over(out: Output, net: &Local) -> Result<(), Failure> {
+    let end = Instant::now() + PATIENCE;
+    for node in net.nodes.iter().filter(|node| node.process().is_some()) {
+        loop {
+            let told = standing(out, node, None).await;
+            let handover = told.as_ref().and_then(|told| told.get("handover"));
+            let number = handover.and_then(|it| it.get("waiting")).and_then(Value::as_u64);
+            let waiting = number.unwrap_or_default();
+            let pending = handover.and_then(|it| it.get("pending")).and_then(Value::as_bool);
+            if waiting == 0 && pending != Some(true) {
+                break;
+            }
+            if Instant::now() > end {
+                let said = format!("node {} is still handing over {waiting} uploads", node.number);
+                return Err(Failure::new("handing-over", said)
+                    .hint("`secnet net status` says how far it is; all nodes must run")
+                    .exit(Exit::Usage));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
     }
-    let mut left = 0;
-    for other in net.nodes.iter().filter(|other| other.number != node.number) {
-        left += usize::from(is_founder(other.validator()?));
-    }
-    if left >= quorum(founders.len()) {
-        return Ok(());
-    }
-    let said = format!(
-        "{left} of {} nodes that hold shares of the keys would be left, and a release takes {}",
-        founders.len(),
-        quorum(founders.len())
-    );
-    Err(Failure::new("too-few-shares", said)
-        .hint(
-            "what was uploaded could be read by nobody; keep the nodes that the network began with",
-        )
-        .exit(Exit::Usage))
+    Ok(())
 }

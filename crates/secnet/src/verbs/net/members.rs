@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use secnet_app::{DoorUrl, Enclosures, MAX_DOORS};
-use secnet_types::{Change, MemberId, NetworkNode, NodeSet, ValidatorKey, limits};
+use secnet_types::{
+    Change, Digest, IdError, MemberId, NetworkNode, NodeSet, ReleaseMember, ValidatorKey, limits,
+    quorum,
+};
 use serde_json::{Value, json};
 
 use super::founding::read_card;
@@ -76,7 +79,8 @@ pub(super) async fn dismiss(
     let (remote, governor, how) = open(&args.remote, globals, out)?;
     let would = format!("dismiss {}", args.node);
     let key = ValidatorKey(args.node.0);
-    if let Some(set) = let_go(&remote, &governor, key, (how, out, &would)).await? {
+    let who = (key, args.member);
+    if let Some(set) = let_go(&remote, &governor, who, (how, out, &would)).await? {
         tell(out, &set, &args.node.to_string(), "stranger");
     }
     Ok(())
@@ -134,10 +138,10 @@ pub(super) async fn let_in(
 pub(super) async fn let_go(
     remote: &Remote,
     governor: &Identity,
-    key: ValidatorKey,
+    (key, member): (ValidatorKey, Option<MemberId>),
     how: (How, Output, &str),
 ) -> Result<Option<Set>, Failure> {
-    let change = dismissal((remote, governor), key).await?;
+    let change = dismissal((remote, governor), key, member).await?;
     order(remote, governor, vec![change], how).await
 }
 
@@ -148,11 +152,18 @@ pub(in crate::verbs) async fn admission(
     follower: bool,
 ) -> Result<Vec<Change>, Failure> {
     let (member, admission) = card.admission(remote.network().await?)?;
+    let admission_of = ReleaseMember { member, sealing_key: admission.value.sealing_key };
     let is_member = is_member(remote, governor, member).await?;
     let mut changes = if is_member { Vec::new() } else { vec![Change::Admit(admission)] };
     let node = card.node()?;
     let Set { epoch, mut nodes, .. } = current(remote, governor).await?;
     forget(&mut nodes, node.key);
+    if follower {
+        nodes.release = None;
+    } else {
+        // What is uploaded from then on is shared with its node, and what was before is handed over to it too.
+        hold(&mut nodes, admission_of)?;
+    }
     let among = if follower { &mut nodes.followers } else { &mut nodes.validators };
     among.push(node);
     among.sort_by_key(|node| node.key);
@@ -173,10 +184,11 @@ async fn is_member(
     }
 }
 
-/// The nodes without this one.
+/// The nodes without this one. If its member is named it holds no shares any more.
 pub(in crate::verbs) async fn dismissal(
     (remote, governor): (&Remote, &Identity),
     key: ValidatorKey,
+    member: Option<MemberId>,
 ) -> Result<Change, Failure> {
     let Set { epoch, mut nodes, .. } = current(remote, governor).await?;
     if !nodes.all().any(|node| node.key == key) {
@@ -186,7 +198,49 @@ pub(in crate::verbs) async fn dismissal(
             .exit(Exit::Usage));
     }
     forget(&mut nodes, key);
+    match member {
+        Some(member) => let_go_of_shares(&mut nodes, member)?,
+        None => nodes.release = None,
+    }
     Ok(Change::SetNodes { epoch: epoch.saturating_add(1), nodes })
+}
+
+/// This member's node holds shares too.
+fn hold(nodes: &mut NodeSet, member: ReleaseMember) -> Result<(), Failure> {
+    let all = nodes.release.get_or_insert_default();
+    all.retain(|other| other.member != member.member);
+    all.push(member);
+    all.sort();
+    if all.len() <= limits::MAX_RELEASE_MEMBERS {
+        return Ok(());
+    }
+    Err(Failure::new(
+        "too-many",
+        format!("at most {} nodes hold shares", limits::MAX_RELEASE_MEMBERS),
+    )
+    .hint("let it in with --follower: it serves, and holds none")
+    .exit(Exit::Usage))
+}
+
+/// This member's node holds no shares any more. As many as a release takes must be left, to hand over.
+fn let_go_of_shares(nodes: &mut NodeSet, member: MemberId) -> Result<(), Failure> {
+    let Some(all) = nodes.release.as_mut() else { return Ok(()) };
+    let before = all.len();
+    all.retain(|other| other.member != member);
+    let left = all.len();
+    if left == before {
+        nodes.release = None;
+    }
+    if left >= quorum(before) {
+        return Ok(());
+    }
+    let said = format!(
+        "{left} of {before} nodes that hold shares of the keys would be left, and a release takes {}",
+        quorum(before)
+    );
+    Err(Failure::new("too-few-shares", said)
+        .hint("what was uploaded could be read by nobody: let another node in first")
+        .exit(Exit::Usage))
 }
 
 fn forget(nodes: &mut NodeSet, key: ValidatorKey) {
@@ -234,7 +288,13 @@ async fn told(
         let listed = nodes_told.get(field).and_then(Value::as_array).into_iter().flatten();
         listed.take(limits::MAX_VALIDATORS.max(limits::MAX_FOLLOWERS)).map(node).collect()
     };
-    let nodes = NodeSet { validators: list("validators")?, followers: list("followers")? };
+    let release = nodes_told.get("release").and_then(Value::as_array).into_iter().flatten();
+    let release = release.take(limits::MAX_RELEASE_MEMBERS).map(holder);
+    let nodes = NodeSet {
+        validators: list("validators")?,
+        followers: list("followers")?,
+        release: Some(release.collect::<Result<_, _>>()?),
+    };
     let doors = nodes_told.get("doors").and_then(Value::as_array).into_iter().flatten();
     let doors = doors.take(MAX_DOORS).map(|door| {
         // Printed, and called by whoever reads it: only what is an address of a door.
@@ -245,6 +305,14 @@ async fn told(
     });
     let doors = doors.collect::<Result<_, Failure>>()?;
     Ok((Set { epoch: number("epoch"), first: number("first"), nodes }, doors))
+}
+
+fn holder(told: &Value) -> Result<ReleaseMember, Failure> {
+    let member = remote::text(told, "member")?;
+    let key = <[u8; 32]>::try_from(remote::bytes(told, "sealing_key")?.as_slice());
+    let key = key.map_err(|error| remote::wrong(&error))?;
+    let member = member.parse().map_err(|error: IdError| remote::wrong(&error))?;
+    Ok(ReleaseMember { member, sealing_key: Digest(key) })
 }
 
 fn node(told: &Value) -> Result<NetworkNode, Failure> {

@@ -129,6 +129,9 @@ pub(super) struct NodesArgs {
 pub(super) struct DismissArgs {
     /// The node, by its id.
     node: MemberId,
+    /// Whose data centre it is: its node then holds no shares of keys any more either.
+    #[arg(long, value_name = "MEMBER")]
+    member: Option<MemberId>,
     #[command(flatten)]
     remote: RemoteArgs,
 }

@@ -47,6 +47,7 @@ pub(super) async fn run(dir: &Path, out: Output) -> Result<(), Failure> {
             "peers": field("/peers"), "apart": field("/apart"),
             "height": field("/standing/height"), "age_ms": field("/standing/age_ms"),
             "fresh": told.as_ref().is_some_and(is_fresh), "trouble": field("/trouble"),
+            "handover": field("/handover"),
         }));
     }
     let agree = seen.windows(2).all(|pair| matches!(pair, [a, b] if a == b));
@@ -62,6 +63,19 @@ pub(super) async fn run(dir: &Path, out: Output) -> Result<(), Failure> {
     Err(Failure::new("fork", "the nodes have different ledgers")
         .hint("keep all folders as they are: two ledgers of one network show that more than a third of the validators voted twice")
         .exit(Exit::Verification))
+}
+
+/// What is still to be handed over to those that hold shares now.
+fn handing_over(node: &Value) -> Option<String> {
+    let number = |path: &str| node.pointer(path).and_then(Value::as_u64).unwrap_or_default();
+    let (waiting, lost) = (number("/handover/waiting"), number("/handover/lost"));
+    if waiting == 0 {
+        return None;
+    }
+    let why = node.pointer("/handover/why").and_then(Value::as_str).unwrap_or_default();
+    let lost =
+        if lost == 0 { String::new() } else { format!(", {lost} of them readable by nobody") };
+    Some(format!("          {waiting} uploads are being handed over{lost}; {why}"))
 }
 
 fn text(value: &Value) -> String {
@@ -97,6 +111,7 @@ fn text(value: &Value) -> String {
         };
         let (number, height, url) = (word(node, "node"), word(node, "height"), word(node, "url"));
         lines.push(format!("node {number:>2}   block {height:>6}  {url:24} {state}"));
+        lines.extend(handing_over(node));
     }
     let all = if value.get("agree") == Some(&Value::Bool(true)) { "agree" } else { "DISAGREE" };
     if let Some(block) = value.get("block").filter(|block| !block.is_null()) {
