@@ -7,6 +7,7 @@ mod storage;
 mod table;
 
 pub(crate) use page::page;
+pub(crate) use table::peer;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -22,7 +23,7 @@ use crate::failure::{Exit, Failure};
 use crate::files;
 use crate::vault::Where;
 pub(crate) use table::block;
-use table::{SETTINGS, Setting, peer};
+use table::{SETTINGS, Setting};
 
 /// Longest configuration file, in bytes.
 const MAX_FILE_BYTES: u64 = 256 * 1024;

@@ -77,7 +77,7 @@ pub(crate) fn ledgers_beside(genesis: &Path) -> PathBuf {
     beside(genesis, "closed")
 }
 
-fn beside(file: &Path, what: &str) -> PathBuf {
+pub(super) fn beside(file: &Path, what: &str) -> PathBuf {
     let mut name = file.file_name().unwrap_or_default().to_owned();
     name.push(".");
     name.push(what);

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! DIR/votes/         what this validator has voted for; a lock, while its node runs
+//! DIR/peers          where the founders are reached, as it came with the genesis
 //! ```
 
 mod begin;
@@ -9,11 +10,13 @@ mod continuing;
 mod local;
 mod part;
 mod parting;
+mod peers;
 
 pub(crate) use begin::{Card, Joins, card, data_centre, genesis, join, later_card, new_keys};
 pub(crate) use continuing::{Past, genesis_after, ledgers_beside, take_keys};
 pub(crate) use local::{How, Local, NodeHere, Wanted, ask_to_end};
 pub(crate) use part::{Part, is_network, take_part};
+pub(crate) use peers::{keep_list, list_beside, write_list};
 
 /// The feature of this program that networks need.
 const FEATURE: &str = "bft";

@@ -11,6 +11,7 @@ use secnet_node::store::Store;
 use secnet_node::stored_genesis;
 use secnet_types::{Genesis, MemberId, ValidatorKey, limits};
 
+use super::peers::kept_list;
 use crate::config::Network;
 use crate::failure::{Exit, Failure};
 use crate::files;
@@ -59,7 +60,7 @@ pub(crate) fn take_part(
     same_genesis(dir, &genesis)?;
     let validators = genesis.validators.clone().unwrap_or_default();
     let me = ValidatorKey(*keys.sequencer().verifying_key().as_bytes());
-    let addresses = addresses(&validators, me, network)?;
+    let addresses = addresses(&validators, me, network, kept_list(dir)?)?;
     let doors = Arc::new(Doors::default());
     let desk = keys.desk(Arc::clone(&doors));
     let part = Part { me: id(me), votes: network.votes, desk: Arc::clone(&desk), doors };
@@ -91,6 +92,7 @@ fn addresses(
     validators: &[ValidatorKey],
     me: ValidatorKey,
     network: &Network,
+    kept: Vec<(MemberId, SocketAddr)>,
 ) -> Result<BTreeMap<ValidatorKey, SocketAddr>, Failure> {
     let wrong = |failure: Failure| {
         failure
@@ -104,6 +106,9 @@ fn addresses(
             let said = format!("{} is in `network.peers` twice", id(peer));
             return Err(wrong(Failure::new("unknown-peer", said)));
         }
+    }
+    for (peer, address) in kept {
+        addresses.entry(ValidatorKey(peer.0)).or_insert(address);
     }
     if !validators.contains(&me) {
         if addresses.len() > 1 {
@@ -207,7 +212,8 @@ mod tests {
     fn each_validator_of_the_genesis_has_one_address() {
         let validators = [key(1), key(2), key(3)];
         let of = |peers: &[(u8, &str)]| {
-            addresses(&validators, key(1), &network(peers)).map_err(|f| f.code.into_owned())
+            addresses(&validators, key(1), &network(peers), Vec::new())
+                .map_err(|f| f.code.into_owned())
         };
         let all = of(&[(2, "127.0.0.1:2"), (3, "127.0.0.1:3")]).unwrap();
         assert_eq!(all.values().map(SocketAddr::port).collect::<Vec<_>>(), [1, 2, 3]);
@@ -219,8 +225,27 @@ mod tests {
         let twice = [(2, "127.0.0.1:2"), (2, "127.0.0.1:5"), (3, "127.0.0.1:3")];
         assert_eq!(of(&twice).unwrap_err(), "unknown-peer");
         // One that the genesis does not name has to know somebody.
-        let other = addresses(&validators, key(9), &network(&[])).unwrap_err();
+        let other = addresses(&validators, key(9), &network(&[]), Vec::new()).unwrap_err();
         assert_eq!(other.code, "missing-peer");
-        assert!(addresses(&validators, key(9), &network(&[(7, "127.0.0.1:7")])).is_ok());
+        let knows = network(&[(7, "127.0.0.1:7")]);
+        assert!(addresses(&validators, key(9), &knows, Vec::new()).is_ok());
+    }
+
+    /// What came with the genesis does for everybody; one's own configuration knows better.
+    #[test]
+    fn the_list_that_came_with_the_genesis_names_whom_the_configuration_does_not() {
+        let validators = [key(1), key(2), key(3)];
+        let came = |port: u16| {
+            let at = |k: u8| (id(key(k)), SocketAddr::from(([127, 0, 0, 1], port + u16::from(k))));
+            vec![at(1), at(2), at(3)]
+        };
+        let own = network(&[(3, "127.0.0.1:3")]);
+        for me in [1, 9] {
+            let all = addresses(&validators, key(me), &own, came(100)).unwrap();
+            assert_eq!(all[&key(2)].port(), 102);
+            assert_eq!(all[&key(3)].port(), 3);
+        }
+        let all = addresses(&validators, key(1), &network(&[]), came(100)).unwrap();
+        assert_eq!(all[&key(1)].port(), 1, "where one listens one knows oneself");
     }
 }

@@ -80,6 +80,7 @@ pub(super) async fn genesis(
             network::genesis_after(from, &passphrase, agreed, &args.out).await?
         }
     };
+    network::write_list(&args.out, &cards)?;
     let closed = args.successor_of.is_some().then(|| network::ledgers_beside(&args.out));
     let peers: Vec<String> =
         cards.iter().map(|card| format!("{}@{}", card.validator, card.address)).collect();
@@ -88,11 +89,11 @@ pub(super) async fn genesis(
         "peers": peers, "closed": closed,
     });
     out.result(&value, |_| {
-        let lines = peers.iter().map(|peer| format!("    \"{peer}\",\n")).collect::<String>();
+        let lines = peers.iter().map(|peer| format!("  {peer}\n")).collect::<String>();
         format!(
             "the network is {}\nits genesis is in {}; each founder compares the network's id and joins with it\n\
-             for the configuration of each:\n\n[network]\npeers = [\n{lines}]",
-            genesis.network(), args.out.display()
+             hand {} round with it: it says where they are\n{lines}",
+            genesis.network(), args.out.display(), network::list_beside(&args.out).display()
         )
     });
     if let Some(closed) = closed {
@@ -125,6 +126,7 @@ pub(super) fn join(globals: &Globals, out: Output, args: &JoinArgs) -> Result<()
         (None, Some(old)) => Past::Folder(old),
         (None, None) => Past::None,
     };
+    let told_where = network::keep_list(&globals.dir, &args.genesis)?;
     network::join(&globals.dir, (&genesis, past), who, &globals.passphrase()?)?;
     let validators = genesis.validators.as_ref().map_or(0, Vec::len);
     let value = json!({
@@ -138,7 +140,11 @@ pub(super) fn join(globals: &Globals, out: Output, args: &JoinArgs) -> Result<()
             genesis.network()
         )
     });
-    out.say("next: `secnet up`, with `network.listen` and `network.peers` in its configuration");
+    out.say(if told_where {
+        "next: `secnet up`, with `network.listen` in its configuration"
+    } else {
+        "next: `secnet up`, with `network.listen` and `network.peers` in its configuration"
+    });
     Ok(())
 }
 
