@@ -14,7 +14,8 @@ pub(crate) fn at_hand(file: &Path, range: &Range<u64>) -> Option<Vec<u8>> {
     use rustix::io::{IoSliceMut, ReadWriteFlags, preadv2};
 
     let length = range.end.checked_sub(range.start).filter(|length| *length <= MAX_AT_HAND)?;
-    let how = OFlags::RDONLY | OFlags::CLOEXEC;
+    // A pipe in the place of a file keeps nobody waiting either: it cannot be read from an offset.
+    let how = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let file = openat2(CWD, file, how, Mode::empty(), ResolveFlags::CACHED).ok()?;
     let mut bytes = vec![0; usize::try_from(length).ok()?];
     let into = &mut [IoSliceMut::new(&mut bytes)];
@@ -46,5 +47,15 @@ mod tests {
         let reversed = 2..1;
         assert_eq!(at_hand(&file, &reversed), None);
         assert_eq!(at_hand(&folder.path().join("none"), &(0..1)), None);
+    }
+
+    #[test]
+    fn a_pipe_in_the_place_of_a_segment_keeps_nobody_waiting() {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("segment");
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        assert_eq!(at_hand(&pipe, &(0..1)), None);
     }
 }
