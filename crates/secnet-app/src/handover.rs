@@ -87,8 +87,8 @@ impl Pdc {
     /// An upload has come whose packets may be for former nodes: its owner asked for the keys before they changed.
     pub(crate) fn may_need_handing_over(&self, dataset: DatasetId, upload: UploadId) {
         let mut handed = self.handed_over.lock();
-        // Else all are looked at.
-        if handed.settled.is_some() {
+        // Also while all are looked at: the list of those was made before. Before nodes have ever changed there is nothing to note.
+        if handed.begun.is_some() {
             handed.fresh.insert((dataset, upload));
         }
     }
