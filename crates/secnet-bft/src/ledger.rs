@@ -7,7 +7,7 @@ use std::time::Instant;
 use parking_lot::Mutex;
 use secnet_app::ports::{Clock, Committed, SubmitError, Unaged, View};
 use secnet_ledger::{Outcome, Verified};
-use secnet_node::{Chain, FinalBlock};
+use secnet_node::{Chain, Cosigned, FinalBlock};
 use secnet_types::{Certificate, Digest, Header, Timestamp};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -17,6 +17,7 @@ use crate::mempool::Mempool;
 
 mod checked;
 mod clients;
+mod cosigned;
 mod judged;
 
 /// Why a node no longer takes part. It has to be started again.
@@ -76,6 +77,8 @@ pub struct Ledger {
     unjudged: Mutex<judged::Unjudged>,
     untold: mpsc::Sender<Vec<u8>>,
     progress: watch::Sender<Progress>,
+    /// The newest log that a quorum has signed, and when it came.
+    cosigned: watch::Sender<Option<(Arc<Cosigned>, Instant)>>,
     /// When a block was applied last since the start, and how old it was then by this machine's clock, in milliseconds.
     applied: Mutex<Option<(Instant, u64)>>,
 }
@@ -104,6 +107,7 @@ impl Ledger {
             unjudged: Mutex::default(),
             untold,
             progress,
+            cosigned: watch::Sender::default(),
             applied: Mutex::default(),
         };
         (Arc::new(ledger), to_tell)

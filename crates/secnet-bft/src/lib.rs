@@ -14,6 +14,7 @@ mod apart;
 mod application;
 mod apply;
 mod block;
+mod cosigning;
 mod epochs;
 mod gossip;
 mod handing;

@@ -73,6 +73,17 @@ pub const MAX_UNASKED: usize = 16;
 /// Pause after one was asked.
 pub const HANDOVERS_PAUSE: Duration = Duration::from_millis(300);
 
+/// What others signed of the log that has not been looked at.
+pub const MAX_UNTAKEN_COSIGNATURES: usize = 256;
+/// How long validators may take to sign the log before they are asked anew.
+pub const COSIGN_TIMEOUT: Duration = Duration::from_secs(1);
+/// How often it is looked whether the log has grown: what it grows by meanwhile is signed together.
+pub const COSIGN_PAUSE: Duration = Duration::from_millis(500);
+/// How long somebody waits for a receipt that a quorum has signed.
+pub const COSIGNED_TIMEOUT: Duration = Duration::from_secs(10);
+/// A log that has grown since the validators signed it is published with what they signed, if that is not older than this.
+pub const MAX_COSIGNED_AGE: Duration = Duration::from_secs(5);
+
 /// How long a leader may take to propose: the heartbeat, and time for the way.
 pub const LEADER_TIMEOUT: Duration = Duration::from_millis(HEARTBEAT_MS + 1000);
 /// How long a view may take until it is given up.
@@ -90,5 +101,7 @@ pub const FETCH_RETRY: Duration = Duration::from_millis(100);
 /// certificates, proposed blocks, questions for final blocks, commands, questions to release nodes, questions for what leads to
 /// later validators. The engine reserves memory for so many of each peer.
 pub const MESSAGES_PER_SECOND: [u32; 8] = [1024, 1024, 512, 512, 2048, 512, 2048, 4];
+/// The same on channel 9: questions for signatures under the log, and answers.
+pub const COSIGNATURES_PER_SECOND: u32 = 16;
 /// Messages that wait inside of the node.
 pub const MAILBOX: usize = 1024;

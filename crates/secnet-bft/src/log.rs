@@ -222,6 +222,15 @@ impl Bft {
         self.ledger.chain()
     }
 
+    /// The newest certified log as a C2SP checkpoint, with its size, and with the validators' own signatures as soon as a quorum
+    /// has signed it.
+    ///
+    /// # Errors
+    /// A block is damaged, or there is none that is certified.
+    pub fn checkpoint(&self) -> Result<(u64, String), ChainError> {
+        self.ledger.checkpoint()
+    }
+
     /// The validators that this node was connected to within the last second or two, and did not keep apart from, ascending.
     #[must_use]
     pub fn peers(&self) -> Vec<ValidatorKey> {
@@ -361,6 +370,7 @@ impl Engine {
             commands: apart.around(net.register(5, quota(5))),
             questions: apart.around(net.register(6, quota(6))),
             handovers: apart.around(net.register(7, quota(7))),
+            cosignatures: apart.around(net.register(9, quota(9))),
         };
         net.start();
         if let Some(file) = told {
@@ -381,6 +391,7 @@ impl Engine {
             untold,
             counter,
             me: key.public_key(),
+            key: Arc::new(settings.key),
             epochs,
             peers: oracle.clone(),
             blocker: oracle,
@@ -436,10 +447,14 @@ impl Log for Bft {
     }
 
     async fn cose_receipt(&self, event: u64) -> Result<Vec<u8>, LogError> {
+        // Waits until the event is covered.
         self.receipt(event).await?;
-        Err(LogError::Unavailable(
-            "a network gives no COSE receipts, since nobody signs for all validators; ask for the receipt".into(),
-        ))
+        let cosigned = self.ledger.cosigned_with(event).await.ok_or_else(|| {
+            LogError::Unavailable(
+                "no quorum of the validators has signed the log since; ask again, or for the receipt in SecNet's own form".into(),
+            )
+        })?;
+        self.chain().cose_receipts(event, &cosigned).map_err(LogError::from)
     }
 
     async fn events(&self, first: u64, limit: usize) -> Result<Vec<(u64, Vec<u8>)>, LogError> {

@@ -16,6 +16,7 @@ use commonware_runtime::{
 };
 use commonware_utils::{NZU16, NZUsize};
 use rand_core::CryptoRng;
+use secnet_crypto::SigningKey;
 use secnet_types::limits::MAX_VALIDATORS;
 use tokio::sync::mpsc;
 
@@ -23,9 +24,9 @@ use crate::application::LedgerApplication;
 use crate::block::{BlockLimits, NetworkBlock};
 use crate::epochs::KnownEpochs;
 use crate::ledger::Ledger;
-use crate::limits::MESSAGES_PER_SECOND;
+use crate::limits::{COSIGNATURES_PER_SECOND, MESSAGES_PER_SECOND};
 use crate::questions::{self, Counter};
-use crate::{apply, gossip, handing};
+use crate::{apply, cosigning, gossip, handing};
 
 mod config;
 mod turns;
@@ -56,15 +57,22 @@ pub struct Channels<S, R> {
     pub questions: Channel<S, R>,
     /// 7: questions for what leads to later validators.
     pub handovers: Channel<S, R>,
+    /// 9: questions for signatures under the log.
+    pub cosignatures: Channel<S, R>,
 }
 
-/// How many channels there are.
-pub const CHANNELS: u64 = 8;
+/// The numbers of the channels.
+pub const CHANNELS: [u64; 9] = [0, 1, 2, 3, 4, 5, 6, 7, COSIGNATURES];
+/// That of questions for signatures under the log.
+const COSIGNATURES: u64 = 9;
 
 /// How many messages a second this channel takes from each peer.
 #[must_use]
 pub fn quota(channel: usize) -> Quota {
-    let limit = MESSAGES_PER_SECOND.get(channel).copied().unwrap_or_default();
+    let limit = match channel as u64 {
+        COSIGNATURES => COSIGNATURES_PER_SECOND,
+        _ => MESSAGES_PER_SECOND.get(channel).copied().unwrap_or_default(),
+    };
     // INVARIANT: there is such a channel, and the limit is not zero.
     Quota::per_second(NonZeroU32::new(limit).unwrap_or(NonZeroU32::MIN))
 }
@@ -80,6 +88,7 @@ pub fn max_payload_bytes(blocks: &BlockLimits) -> usize {
         .max(gossip::MAX_MESSAGE_BYTES)
         .max(questions::MAX_MESSAGE_BYTES)
         .max(handing::MAX_MESSAGE_BYTES)
+        .max(cosigning::MAX_MESSAGE_BYTES)
 }
 
 /// The engine's files cannot be read.
@@ -100,6 +109,8 @@ pub struct Parts<P, B> {
     pub counter: Counter,
     /// Its key on the network.
     pub me: PublicKey,
+    /// The same, to sign the log with for others.
+    pub key: Arc<SigningKey>,
     /// The epochs, and whether it votes in them.
     pub epochs: KnownEpochs,
     /// Who can be asked.
@@ -126,7 +137,7 @@ where
     S: Sender<PublicKey = PublicKey>,
     R: Receiver<PublicKey = PublicKey>,
 {
-    let Parts { ledger, untold, counter, me, epochs, peers, blocker, partition } = parts;
+    let Parts { ledger, untold, counter, me, key, epochs, peers, blocker, partition } = parts;
     let limits = BlockLimits { network: ledger.chain().genesis().network() };
     let genesis = NetworkBlock::genesis(limits.network);
     let cache = CacheRef::new(NZU16!(16_384), NZUsize!(2_000));
@@ -179,6 +190,7 @@ where
     runtime.child("tell").spawn(move |runtime| gossip::tell(runtime, untold, tellers));
     runtime.child("hear").spawn(move |runtime| gossip::hear(runtime, hearing, hearers));
     questions::serve(&runtime, &ledger, counter, channels.questions);
+    cosigning::serve(&runtime, (Arc::clone(&ledger), key), channels.cosignatures);
     let checking = Arc::clone(&ledger);
     runtime
         .child("check")

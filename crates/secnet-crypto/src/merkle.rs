@@ -7,6 +7,7 @@
 //! - [`Checkpoint`] and [`SignedNote`] are the C2SP `tlog-checkpoint` and `signed-note` texts.
 
 pub mod checkpoint;
+pub mod cosignature;
 mod frontier;
 pub mod note;
 mod proof;

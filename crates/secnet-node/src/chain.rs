@@ -20,7 +20,7 @@ use secnet_types::{
 use crate::chain_error::ChainError;
 use crate::check::Closed;
 use crate::checkpoint::{by_sequencer, by_validators, origin};
-use crate::cose_receipt::cose_receipt;
+use crate::cose_receipt;
 use crate::recent::{RecentBlock, RecentBlocks};
 use crate::store::{BlockRecord, Commit, EntryKey, Leaf, Options, Store, StoreError, proof};
 use crate::tried::TriedBlocks;
@@ -328,7 +328,7 @@ impl Chain {
     }
 
     /// A stored block, taken apart once for all that it holds.
-    fn recent(&self, height: u64) -> Result<Option<Arc<RecentBlock>>, ChainError> {
+    pub(crate) fn recent(&self, height: u64) -> Result<Option<Arc<RecentBlock>>, ChainError> {
         if let Some(block) = self.recent.lock().find(height) {
             return Ok(Some(block));
         }
@@ -397,7 +397,7 @@ impl Chain {
     /// As [`Self::receipt`]; [`ChainError::ReadOnly`].
     pub fn cose_receipt(&self, index: u64) -> Result<Vec<u8>, ChainError> {
         let key = self.key.as_ref().ok_or(ChainError::ReadOnly)?;
-        Ok(cose_receipt(&self.receipt(index)?, &origin(&self.genesis), key))
+        Ok(cose_receipt::by_sequencer(&self.receipt(index)?, &origin(&self.genesis), key))
     }
 
     /// An event, as bytes and parsed.
@@ -443,7 +443,7 @@ impl Chain {
             None if self.genesis.validators.is_some() => {
                 let (block, certificate) = self.certified(height)?.ok_or(ChainError::Empty)?;
                 let sealed = self.sealed(block.header.clone(), certificate)?;
-                (block.header.log_size, by_validators(&self.genesis, &sealed))
+                (block.header.log_size, by_validators(&self.genesis, &sealed, std::iter::empty()))
             }
             None => return Err(ChainError::ReadOnly),
         };
@@ -452,7 +452,7 @@ impl Chain {
     }
 
     /// The last block up to this height that has a certificate of its own, if it is not far below.
-    fn certified(
+    pub(crate) fn certified(
         &self,
         height: u64,
     ) -> Result<Option<(Arc<RecentBlock>, Certificate)>, ChainError> {

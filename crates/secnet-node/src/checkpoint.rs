@@ -1,10 +1,15 @@
 //! Checkpoints: how large a network's log is and what root it has, as C2SP notes that are checked from the genesis alone.
 //! A sequencer signs one. What validators have signed is a header, so theirs has that header with its certificate where a
-//! signature would be (`docs/spec/receipts.md`, section 3).
+//! signature would be, and for programs that do not know that form the validators' own signatures (`docs/spec/receipts.md`,
+//! section 3).
 
 use secnet_crypto::merkle::note::{SignedNote, other_key_id};
-use secnet_crypto::{Checkpoint, CheckpointError, Hash, NoteError, SigningKey, VerifyingKey};
-use secnet_types::{Genesis, Header, SealedHeader, decode, encode, limits};
+use secnet_crypto::{
+    Checkpoint, CheckpointError, Hash, NoteError, Signature, SigningKey, VerifyingKey,
+};
+use secnet_types::{Genesis, Header, SealedHeader, ValidatorKey, decode, encode, limits};
+
+use crate::cosigned::{Cosignature, cosigner_name};
 
 /// What a validator set's keys are called in notes.
 const BY_VALIDATORS: &str = "secnet/simplex-ed25519/v1/";
@@ -25,14 +30,19 @@ pub(crate) fn by_sequencer(
     Ok(checkpoint.sign(checkpoint.origin(), key)?.to_text())
 }
 
-/// The log of this header, which a quorum of validators has signed.
-pub(crate) fn by_validators(
+/// The log of this header, which a quorum of validators has signed; and what each of these signed of the log itself.
+pub(crate) fn by_validators<'a>(
     genesis: &Genesis,
     sealed: &SealedHeader,
+    cosignatures: impl Iterator<Item = (&'a ValidatorKey, &'a Cosignature)>,
 ) -> Result<String, CheckpointError> {
     let checkpoint = of(genesis, &sealed.header)?;
     let (text, id) = (checkpoint.to_string(), validators_id(genesis, checkpoint.origin())?);
-    let note = SignedNote::with_other(text, checkpoint.origin(), id, encode(sealed))?;
+    let mut note = SignedNote::with_other(text, checkpoint.origin(), id, encode(sealed))?;
+    for (key, cosignature) in cosignatures {
+        let signed = (cosignature.seconds, &Signature(cosignature.note));
+        note.add_cosignature(&cosigner_name(genesis, key), &key.0, signed)?;
+    }
     Ok(note.to_text())
 }
 

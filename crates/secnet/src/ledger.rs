@@ -3,13 +3,19 @@
 use std::sync::Arc;
 
 use secnet_app::ports::Log;
-use secnet_node::{Chain, Link, Room, Solo};
+use secnet_node::{Chain, ChainError, Link, Room, Solo};
 use secnet_types::ValidatorKey;
 
 /// The ledger of a folder.
 pub(crate) trait Ledger: Log {
     /// The chain beneath.
     fn chain(&self) -> &Chain;
+
+    /// The newest certified log as a C2SP checkpoint, with its size.
+    ///
+    /// # Errors
+    /// Read-only, damage, or an empty chain.
+    fn checkpoint(&self) -> Result<(u64, String), ChainError>;
 
     /// Go on in this room, with its reserve.
     fn move_to(&self, room: Box<dyn Room>);
@@ -27,6 +33,10 @@ pub(crate) trait Ledger: Log {
 impl Ledger for Solo {
     fn chain(&self) -> &Chain {
         self.chain()
+    }
+
+    fn checkpoint(&self) -> Result<(u64, String), ChainError> {
+        self.chain().checkpoint()
     }
 
     fn move_to(&self, room: Box<dyn Room>) {
@@ -51,6 +61,10 @@ impl Ledger for Solo {
 impl Ledger for secnet_bft::Bft {
     fn chain(&self) -> &Chain {
         self.chain()
+    }
+
+    fn checkpoint(&self) -> Result<(u64, String), ChainError> {
+        self.checkpoint()
     }
 
     fn move_to(&self, _: Box<dyn Room>) {}

@@ -384,7 +384,7 @@ pub(crate) fn publish(ledger: &dyn Ledger, dir: &Path) -> Result<(), Failure> {
     static ONE: Mutex<()> = Mutex::new(());
     let _one = ONE.lock();
     let chain = ledger.chain();
-    let Ok((size, checkpoint)) = chain.checkpoint() else { return Ok(()) };
+    let Ok((size, checkpoint)) = ledger.checkpoint() else { return Ok(()) };
     // A validator that lost blocks gets them from the others: meanwhile what it had published stands.
     let published = evidence::published(dir).ok();
     let published = published.and_then(|note| open_checkpoint(chain.genesis(), &note).ok());

@@ -1,11 +1,14 @@
 //! The validators change while commands are under way, and whoever missed it finds out.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use commonware_runtime::Clock as _;
 use futures::future::join_all;
 use secnet_app::ports::Committed;
 use secnet_crypto::SigningKey;
+use secnet_node::Cosigned;
 use secnet_types::limits::EPOCH_DELAY;
 
 use crate::simulated::{Network, VALIDATORS, link, machines_and_guests, near, simulate_with};
@@ -61,6 +64,17 @@ impl Network {
         ledger.chain().block(height).unwrap().unwrap().0.header.epoch
     }
 
+    /// Until a quorum has signed a log with this event, as far as this node knows.
+    async fn until_cosigned(&self, index: usize, event: u64) -> Arc<Cosigned> {
+        loop {
+            let cosigned = self.running[index].as_ref().unwrap().ledger.cosigned();
+            if let Some(cosigned) = cosigned.filter(|signed| signed.statement().size > event) {
+                return cosigned;
+            }
+            self.runtime.sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     async fn until_height(&self, index: usize, height: u64) {
         while self.height_at(index) < height {
             let trouble = self.running[index].as_ref().unwrap().ledger.trouble();
@@ -107,6 +121,22 @@ fn another_validator_takes_over_from_one_and_receipts_hold_from_the_genesis() {
             bare.header.handovers = None;
             bare.verify(&net.genesis).unwrap_err();
             let (_, note) = chain.checkpoint().unwrap();
+            secnet_node::open_checkpoint(&net.genesis, &note).unwrap();
+        }
+        // The new validators sign the log too, and what they sign says who they are by the old ones.
+        let newest = *seen.last().unwrap();
+        for index in [1, 2, 4] {
+            let cosigned = net.until_cosigned(index, newest).await;
+            assert_eq!(cosigned.statement().epoch, 1);
+            let signers: Vec<_> = cosigned.cosignatures().map(|(key, _)| key.0).collect();
+            let three = [1, 2, 4].map(|at: usize| *net.machines[at].key.verifying_key().as_bytes());
+            assert_eq!(signers, BTreeSet::from(three).into_iter().collect::<Vec<_>>());
+            let chain = net.running[index].as_ref().unwrap().ledger.chain();
+            let receipts = chain.cose_receipts(newest, &cosigned).unwrap();
+            let brings =
+                |what: &[u8]| receipts.windows(what.len()).filter(|at| *at == what).count();
+            assert_eq!(brings(b"secnet/handovers/v1"), 1, "the first of them leads there");
+            let (_, note) = chain.cosigned_checkpoint(&cosigned).unwrap();
             secnet_node::open_checkpoint(&net.genesis, &note).unwrap();
         }
     });
@@ -163,7 +193,12 @@ fn one_that_has_nothing_catches_up_across_two_changes() {
         net.check(&seen);
         let handovers = |index: usize| {
             let ledger = &net.running[index].as_ref().unwrap().ledger;
-            ledger.chain().handovers_from(0).unwrap()
+            let handovers = ledger.chain().handovers_from(0).unwrap();
+            // Different validators may have signed what each of them has.
+            handovers
+                .into_iter()
+                .map(|handover| (handover.event, handover.header))
+                .collect::<Vec<_>>()
         };
         assert_eq!(handovers(6).len(), 2);
         // What they were told on the way they do not keep.

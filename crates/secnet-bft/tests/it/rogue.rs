@@ -98,6 +98,7 @@ impl Network {
                 channels.commands,
                 channels.questions,
                 channels.handovers,
+                channels.cosignatures,
             ];
             return self.babble(all, index as u64);
         }
@@ -166,6 +167,7 @@ impl Network {
             whole.commands,
             whole.questions,
             whole.handovers,
+            whole.cosignatures,
         ];
         for (sender, receiver) in whole {
             let to_left = left.to_vec();
@@ -190,7 +192,7 @@ impl Network {
         }
     }
 
-    fn babble(&self, channels: [Both; 8], seed: u64) {
+    fn babble(&self, channels: [Both; 9], seed: u64) {
         let mut senders: Vec<_> = channels.iter().map(|(sender, _)| sender.clone()).collect();
         let (heard, mut to_repeat) = tokio::sync::mpsc::channel(64);
         for (_, mut receiver) in channels {
@@ -240,6 +242,7 @@ fn in_order(channels: Vec<Both>) -> Channels<Unruly, simulated::Receiver<PublicK
         commands: next(),
         questions: next(),
         handovers: next(),
+        cosignatures: next(),
     }
 }
 

@@ -335,6 +335,35 @@ fn a_slow_validator_holds_up_nobody_for_long() {
     });
 }
 
+#[test]
+fn the_log_is_signed_by_all_who_are_there_and_by_too_few_it_is_not() {
+    simulate((24, &near()), async |mut network, signer| {
+        network.begin(&signer, None).await;
+        network.crash(3);
+        let paid = network.live()[0].submit(signer.pay(1, "ada", "bo", 1)).await.unwrap();
+        let event = paid.expect("three go on").event;
+        let signed = |network: &Network, index: usize| {
+            network.live()[index].cosigned().filter(|signed| signed.statement().size > event)
+        };
+        while (0..3).any(|index| signed(&network, index).is_none()) {
+            network.runtime.sleep(Duration::from_millis(50)).await;
+        }
+        let statements = (0..3).map(|index| signed(&network, index).unwrap());
+        for cosigned in statements {
+            assert_eq!(cosigned.cosignatures().count(), 3, "the quorum that there is");
+            let chain = network.live()[0].chain();
+            let own = chain.log_statement(cosigned.statement().height).unwrap();
+            assert_eq!(own.as_ref(), Some(cosigned.statement()));
+        }
+        // What is final when only two hear each other is signed by nobody else.
+        network.part(&[0], &near()).await;
+        let before = network.live()[0].cosigned();
+        drop(network.live()[0].submit(signer.pay(2, "ada", "bo", 1)).now_or_never());
+        network.runtime.sleep(Duration::from_secs(10)).await;
+        assert_eq!(network.live()[0].cosigned(), before);
+    });
+}
+
 fn with_a_rogue(first_seed: u64, rogues: &[Rogue]) {
     for (seed, rogue) in (first_seed..).zip(rogues) {
         let rogue = Some((seed as usize % VALIDATORS, *rogue));

@@ -241,6 +241,7 @@ impl Network {
             commands: self.channel(me, 5, to).await,
             questions: self.channel(me, 6, to).await,
             handovers: self.channel(me, 7, to).await,
+            cosignatures: self.channel(me, 9, to).await,
         }
     }
 
@@ -287,6 +288,7 @@ impl Network {
             untold,
             counter: Counter::closed(),
             me: me.clone(),
+            key: Arc::new(SigningKey::from_seed(*machine.key.seed())),
             epochs: epochs.clone(),
             peers: self.oracle.manager(),
             blocker: self.oracle.control(me),

@@ -64,7 +64,7 @@ fn is_let_in(network: &Network, key: &SigningKey, says: &[(u64, Vec<u8>)]) -> bo
         let (mut net, mut oracle) = lookup::Network::new(runtime.child("network"), config);
         let addresses = addresses.into_iter().map(|(id, address)| (id, address.into()));
         oracle.track(0, Map::from_iter_dedup(addresses));
-        let numbers = (0..CHANNELS).chain(says.iter().map(|(number, _)| *number));
+        let numbers = CHANNELS.into_iter().chain(says.iter().map(|(number, _)| *number));
         let numbers: BTreeSet<u64> = numbers.collect();
         let mut channels: BTreeMap<u64, _> =
             numbers.into_iter().map(|number| (number, net.register(number, quota(0)))).collect();
@@ -121,7 +121,7 @@ fn nobody_else_is_let_in_and_nothing_that_is_sent_stops_a_node() {
     let fourth = validators(VALIDATORS).swap_remove(3);
     assert!(is_let_in(&network, &fourth, &[(99, vec![1; 10])]), "else this test shows nothing");
     is_let_in(&network, &fourth, &[(5, vec![1; TOO_LONG])]);
-    let nonsense: Vec<_> = (0..CHANNELS).map(|channel| (channel, vec![0xff; 1000])).collect();
+    let nonsense: Vec<_> = CHANNELS.map(|channel| (channel, vec![0xff; 1000])).into();
     is_let_in(&network, &fourth, &nonsense);
     goes_on(&network, &nodes, 100);
     for node in &nodes {

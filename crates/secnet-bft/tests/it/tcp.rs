@@ -8,8 +8,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use secnet_app::ports::{Clock, Log as _};
 use secnet_bft::{Bft, Settings, StartError, begin_to_vote};
+use secnet_crypto::SignedNote;
 use secnet_node::store::Store;
-use secnet_node::{Chain, ChainError, store_options};
+use secnet_node::{Chain, ChainError, cosigner_name, open_checkpoint, store_options};
 use secnet_types::{Genesis, MemberId, Timestamp, ValidatorKey};
 
 use crate::world::{Signer, genesis, key, validators};
@@ -113,6 +114,23 @@ fn four_nodes_do_what_every_ledger_does_and_one_may_be_away() {
     let keys = network.genesis.validators.clone().unwrap();
     let others = |node: &Bft| node.peers().iter().filter(|peer| keys.contains(peer)).count();
     until("each has met the others", || nodes.iter().all(|node| others(node) == VALIDATORS - 1));
+
+    // Each has what a quorum signed of the log, for programs that do not know the engine.
+    let event = wait(nodes[2].submit(network.signer().pay(900, "ada", "cy", 1))).unwrap().event;
+    for node in &nodes {
+        let receipts = wait(node.cose_receipt(event)).unwrap();
+        // An array of three or four, each in a byte string with the tag of COSE_Sign1.
+        assert!([0x83, 0x84].contains(&receipts[0]), "{:x}", receipts[0]);
+        until("the checkpoint has it", || {
+            let (size, note) = node.checkpoint().unwrap();
+            let signed = |key: &&ValidatorKey| {
+                let name = cosigner_name(&network.genesis, key);
+                SignedNote::parse(&note).unwrap().cosigned_at(&name, &key.0).is_ok()
+            };
+            open_checkpoint(&network.genesis, &note).unwrap();
+            size > event && keys.iter().filter(signed).count() >= VALIDATORS - 1
+        });
+    }
 
     // One goes away; the others go on without it.
     drop(nodes.pop());

@@ -6,8 +6,8 @@
 //! <em dash, U+2014> <key name> <base64: key id (4) | signature>
 //! ```
 //!
-//! Source: <https://c2sp.org/signed-note>. Only Ed25519 (type 0x01) is signed and checked here;
-//! signatures of other keys are kept as they are, as the specification asks, and can be put in and taken out.
+//! Source: <https://c2sp.org/signed-note>. Only Ed25519 (type 0x01) is signed and checked here, and cosignatures (0x04) in
+//! [`super::cosignature`]; signatures of other keys are kept as they are, as the specification asks, and can be put in and taken out.
 
 use base64ct::{Base64, Encoding};
 use sha2::{Digest, Sha256};
@@ -17,8 +17,8 @@ use crate::{Signature, SigningKey, VerifyingKey};
 /// Longest note, in bytes.
 pub const MAX_NOTE_LEN: usize = 8 * 1024 * 1024;
 
-/// Most signature lines.
-pub const MAX_NOTE_SIGNATURES: usize = 64;
+/// Most signature lines: a log's own, and one of each of a hundred validators.
+pub const MAX_NOTE_SIGNATURES: usize = 128;
 
 /// Longest signature of a key of another type, in bytes; ML-DSA-87 has 4627.
 pub const MAX_NOTE_SIGNATURE_LEN: usize = 4 * 1024 * 1024;
@@ -109,6 +109,10 @@ impl SignedNote {
         let signature = key.sign(self.text.as_bytes()).0.to_vec();
         self.signatures.push(NoteSignature { name: name.to_owned(), key_id, signature });
         Ok(())
+    }
+
+    pub(super) fn push(&mut self, line: NoteSignature) {
+        self.signatures.push(line);
     }
 
     /// Reads a note without judging its signatures.
@@ -210,7 +214,7 @@ pub fn other_key_id(name: &str, kind: &str, key: &[u8]) -> Result<[u8; 4], NoteE
     typed_key_id(name, TYPE_OTHER, &[kind.as_bytes(), key])
 }
 
-fn typed_key_id(name: &str, of_type: u8, key: &[&[u8]]) -> Result<[u8; 4], NoteError> {
+pub(super) fn typed_key_id(name: &str, of_type: u8, key: &[&[u8]]) -> Result<[u8; 4], NoteError> {
     if !is_key_name(name) {
         return Err(NoteError::KeyName(name.chars().take(128).collect()));
     }

@@ -14,12 +14,14 @@ use crate::auth::Caller;
 use crate::http::query::{At, Query};
 use crate::{Gateway, Problem};
 
+const COSE_SIGN1: &str = "application/cose; cose-type=\"cose-sign1\"";
+
 /// In which form.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Form {
-    /// `scitt` for a COSE Receipt (RFC 9942); absent for SecNet's own form, which proves more.
+    /// `scitt` for a COSE Receipt (RFC 9942), in a network one by each validator of a quorum; absent for SecNet's own form, which proves more.
     #[param(inline)]
     format: Option<Format>,
 }
@@ -36,7 +38,7 @@ pub(crate) enum Format {
 #[utoipa::path(get, path = "/v1/receipts/{event}", tag = "receipts",
     params(("event" = u64, Path, description = "Index of the event in the log."), Form),
     responses(
-        (status = 200, description = "The receipt, as `docs/spec/receipts.md` says; with `format=scitt` as `application/cose`.",
+        (status = 200, description = "The receipt, as `docs/spec/receipts.md` says; with `format=scitt` as `application/cose`, or in a network as an array of these.",
             content((Vec<u8> = "application/cbor"), (Vec<u8> = "application/cose"))),
         (status = 404, description = "There is none that the caller may see.", body = Problem, content_type = "application/problem+json"),
     ))]
@@ -80,7 +82,10 @@ pub(crate) async fn receipt(
         }
         Some(Format::Scitt) => {
             let receipt = pdc.log.cose_receipt(event).await.map_err(AccessError::from)?;
-            ("application/cose; cose-type=\"cose-sign1\"", receipt)
+            // One of a sequencer, or several of validators in an array.
+            let one = pdc.log.genesis().validators.is_none();
+            let kind = if one { COSE_SIGN1 } else { "application/cbor" };
+            (kind, receipt)
         }
     };
     Ok(([(CONTENT_TYPE, kind)], receipt).into_response())

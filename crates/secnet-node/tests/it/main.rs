@@ -13,6 +13,7 @@ mod agreed;
 mod basics;
 mod check;
 mod contract;
+mod cosigned;
 mod crash;
 mod export;
 mod flip;

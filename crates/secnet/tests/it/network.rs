@@ -176,6 +176,19 @@ fn four_validators_tell_one_story_while_they_come_and_go() {
     net.contract.check("witness", &seen).unwrap();
     let events = seen["places"][0]["events"].as_u64().unwrap();
     assert!(events > event.parse().unwrap(), "{seen}");
+    // And whoever knows C2SP notes alone, by the validators' own lines.
+    let begun = Instant::now();
+    loop {
+        let note = std::fs::read_to_string(net.path("n/node-1/log/checkpoint")).unwrap();
+        let lines =
+            note.lines().filter(|line| line.starts_with("\u{2014} secnet.example/")).count();
+        if lines >= 4 {
+            break;
+        }
+        // It was published before they had signed: the next one has them.
+        assert!(begun.elapsed() < PATIENCE, "{note}");
+        get(&net, &first, "dr-bo", &dataset, &[]).ok();
+    }
     front.stop();
     let status = net.status();
     assert!(status["nodes"].as_array().unwrap().iter().all(|node| node["process"].is_null()));
