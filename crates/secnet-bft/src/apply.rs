@@ -25,8 +25,10 @@ pub(crate) async fn check_ahead(
     checked: Sender<Final>,
 ) {
     while let Some(delivered) = finals.recv().await {
-        // A block that does not hold is found out when it is applied.
-        drop(ledger.check(delivered.0.inner()));
+        // A block that does not hold is found out when it is applied; one that is durable is left alone.
+        if delivered.0.inner().header().height > ledger.tip().0 {
+            drop(ledger.check(delivered.0.inner()));
+        }
         if checked.send(delivered).await.is_err() {
             return;
         }

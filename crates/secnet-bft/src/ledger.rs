@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use parking_lot::Mutex;
@@ -79,6 +80,10 @@ pub struct Ledger {
     progress: watch::Sender<Progress>,
     /// The newest log that a quorum has signed, and when it came.
     cosigned: watch::Sender<Option<(Arc<Cosigned>, Instant)>>,
+    /// Height of the ledger that was taken over from another node since the start; 0 if none was.
+    arrived: AtomicU64,
+    /// From which height on the engine has blocks for others.
+    blocks_from: AtomicU64,
     /// When a block was applied last since the start, and how old it was then by this machine's clock, in milliseconds.
     applied: Mutex<Option<(Instant, u64)>>,
 }
@@ -108,6 +113,8 @@ impl Ledger {
             untold,
             progress,
             cosigned: watch::Sender::default(),
+            arrived: AtomicU64::new(0),
+            blocks_from: AtomicU64::new(0),
             applied: Mutex::default(),
         };
         (Arc::new(ledger), to_tell)
@@ -220,6 +227,10 @@ impl Ledger {
     /// Apply final blocks, one on the other, make them durable together, and answer whoever waits for their commands.
     pub(crate) fn apply(&self, blocks: &[FinalisedBlock]) -> Result<(), Trouble> {
         let trouble = |height, why: String| Trouble { height, why };
+        let durable = self.tip().0;
+        let first = blocks.partition_point(|(block, _)| block.header().height <= durable);
+        // Those that were durable before are left alone.
+        let (last, blocks) = (blocks.last(), blocks.get(first..).unwrap_or_default());
         let mut checked = Vec::with_capacity(blocks.len());
         for (block, _) in blocks {
             let commands = self.check(block).ok_or_else(|| {
@@ -235,9 +246,7 @@ impl Ledger {
             .chain
             .append_all(finals.collect())
             .map_err(|error| trouble(self.tip().0.saturating_add(1), error.to_string()))?;
-        // Those that were durable before come first, and were answered before.
-        let before = blocks.len().saturating_sub(appended.len());
-        for (commands, processed) in checked.iter().skip(before).zip(appended) {
+        for (commands, processed) in checked.iter().zip(appended) {
             for (command, outcome) in commands.iter().zip(processed.outcomes) {
                 let (digest, height) = (command.digest(), processed.height);
                 self.pool.lock().remove(&digest);
@@ -246,7 +255,7 @@ impl Ledger {
                 }
             }
         }
-        if let Some((block, _)) = blocks.last() {
+        if let Some((block, _)) = last {
             self.go_on_after(block.header());
         }
         Ok(())
@@ -265,6 +274,28 @@ impl Ledger {
         };
         *self.applied.lock() = Some((Instant::now(), age_ms));
         let height = self.tip().0;
+        self.progress.send_modify(|progress| progress.height = height);
+    }
+
+    /// Height of the ledger that this node took over from another since its start.
+    #[must_use]
+    pub fn arrived_at(&self) -> Option<u64> {
+        Some(self.arrived.load(Ordering::Acquire)).filter(|height| *height > 0)
+    }
+
+    /// From which height on the engine can hand out blocks one by one; taken for all before it runs.
+    pub(crate) fn blocks_from(&self) -> u64 {
+        self.blocks_from.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn has_blocks_from(&self, height: u64) {
+        self.blocks_from.store(height, Ordering::Release);
+    }
+
+    /// The ledger of another node has taken the place of this one's.
+    pub(crate) fn arrived(&self) {
+        let height = self.tip().0;
+        self.arrived.store(height, Ordering::Release);
         self.progress.send_modify(|progress| progress.height = height);
     }
 

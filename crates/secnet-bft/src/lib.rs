@@ -8,7 +8,7 @@
 //! [`node::start`] is one node, over any runtime and network of the engine: the tests run four of them in one
 //! deterministic simulation. [`Bft`] is the same node over TCP, behind the flow's `Log` port.
 //!
-//! Not built: closing a network, pruning, catching up by snapshot, a store without room.
+//! Not built: closing a network, pruning, a store without room.
 
 mod apart;
 mod application;
@@ -27,6 +27,7 @@ pub mod node;
 mod path;
 mod peers;
 mod questions;
+mod snapshots;
 #[cfg(test)]
 mod testing;
 mod votes;
@@ -37,4 +38,5 @@ pub use ledger::{Ledger, Trouble};
 pub use log::{Address, Bft, Settings, StartError};
 pub use mempool::{Mempool, PoolError};
 pub use questions::{Counter, Desk, Questions};
+pub use snapshots::Behind;
 pub use votes::begin as begin_to_vote;

@@ -84,6 +84,35 @@ pub const COSIGNED_TIMEOUT: Duration = Duration::from_secs(10);
 /// A log that has grown since the validators signed it is published with what they signed, if that is not older than this.
 pub const MAX_COSIGNED_AGE: Duration = Duration::from_secs(5);
 
+/// A node whose last block is older than this by its clock asks at its start how far the others are.
+pub const MIN_AWAY_MS: u64 = 10_000;
+/// Events, or blocks, that another one must have more for its ledger to be taken over: with fewer, blocks are quicker.
+pub const MIN_BEHIND_EVENTS: u64 = 10_000;
+/// See [`MIN_BEHIND_EVENTS`].
+pub const MIN_BEHIND_BLOCKS: u64 = 4096;
+/// How long others may take to say how far they are. Then the engine starts, and gets blocks when there is somebody.
+pub const FAR_TIMEOUT: Duration = Duration::from_secs(6);
+/// How often they are asked meanwhile.
+pub const FAR_PAUSE: Duration = Duration::from_millis(500);
+/// How old a snapshot may be.
+pub const MAX_OFFER_AGE_MS: u64 = 60 * 60 * 1000;
+/// A snapshot that so many blocks have followed is made anew when somebody asks.
+pub const MAX_SNAPSHOT_BLOCKS: u64 = 2048;
+/// How often a snapshot is asked for that is being made, and the pause between.
+pub const MAX_WAITS: usize = 40;
+/// See [`MAX_WAITS`].
+pub const OFFER_PAUSE: Duration = Duration::from_millis(250);
+/// How often a peer is asked for the same that does not answer.
+pub const MAX_TRIES: usize = 3;
+/// How long it may take to answer: to a question for a snapshot, it may have to write down its state first.
+pub const HAND_OUT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Questions for parts of the ledger, or answers, that wait.
+pub const MAX_UNHANDED: usize = 256;
+/// Longest answer: a snapshot's offer, or a block with what stands around it.
+pub const MAX_SNAPSHOT_MESSAGE_BYTES: usize = 4608 * 1024;
+/// Blocks that the engine delivers in any case, though they are durable already.
+pub const MAX_REDELIVERED: u64 = 64;
+
 /// How long a leader may take to propose: the heartbeat, and time for the way.
 pub const LEADER_TIMEOUT: Duration = Duration::from_millis(HEARTBEAT_MS + 1000);
 /// How long a view may take until it is given up.
@@ -103,5 +132,7 @@ pub const FETCH_RETRY: Duration = Duration::from_millis(100);
 pub const MESSAGES_PER_SECOND: [u32; 8] = [1024, 1024, 512, 512, 2048, 512, 2048, 4];
 /// The same on channel 9: questions for signatures under the log, and answers.
 pub const COSIGNATURES_PER_SECOND: u32 = 16;
+/// The same on channel 10: questions for parts of a ledger, and answers.
+pub const SNAPSHOTS_PER_SECOND: u32 = 256;
 /// Messages that wait inside of the node.
 pub const MAILBOX: usize = 1024;

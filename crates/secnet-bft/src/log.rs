@@ -43,6 +43,7 @@ use crate::meet::Meeting;
 use crate::node::{self, Channels, Parts, quota};
 use crate::peers;
 use crate::questions::{Counter, Desk, Questions, questions};
+use crate::snapshots::Behind;
 use crate::votes;
 
 /// Threads of the engine's runtime.
@@ -231,6 +232,12 @@ impl Bft {
         self.ledger.checkpoint()
     }
 
+    /// Height of the ledger that this node took over from another since its start.
+    #[must_use]
+    pub fn arrived_at(&self) -> Option<u64> {
+        self.ledger.arrived_at()
+    }
+
     /// The validators that this node was connected to within the last second or two, and did not keep apart from, ascending.
     #[must_use]
     pub fn peers(&self) -> Vec<ValidatorKey> {
@@ -311,16 +318,22 @@ impl Engine {
             .with_worker_threads(ENGINE_THREADS);
         let ledger = Arc::clone(&self.ledger);
         engine_runtime::Runner::new(config).start(|runtime| async move {
-            let running = match self.connect(runtime).await {
-                Ok(running) => running,
-                Err(why) => return ledger.stop(why),
+            // To get the ledger of another node can take a while: it may be stopped meanwhile.
+            let running = async move {
+                match self.connect(runtime).await {
+                    Ok(running) => {
+                        drop(running.await);
+                        "the engine has stopped; see the log, and start the node again".to_owned()
+                    }
+                    Err(why) => why,
+                }
             };
             let stopped = std::pin::pin!(stopped);
             let running = std::pin::pin!(running);
-            if let futures::future::Either::Right(_) =
+            if let futures::future::Either::Right((why, _)) =
                 futures::future::select(stopped, running).await
             {
-                ledger.stop("the engine has stopped; see the log, and start the node again".into());
+                ledger.stop(why);
             }
         });
     }
@@ -371,6 +384,7 @@ impl Engine {
             questions: apart.around(net.register(6, quota(6))),
             handovers: apart.around(net.register(7, quota(7))),
             cosignatures: apart.around(net.register(9, quota(9))),
+            snapshots: apart.around(net.register(10, quota(10))),
         };
         net.start();
         if let Some(file) = told {
@@ -393,6 +407,7 @@ impl Engine {
             me: key.public_key(),
             key: Arc::new(settings.key),
             epochs,
+            behind: Behind::default(),
             peers: oracle.clone(),
             blocker: oracle,
             partition: "engine".into(),

@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use commonware_broadcast::buffered;
+use commonware_codec::{Copying, Decode as _};
 use commonware_consensus::marshal::{
     self, core::Actor, resolver::p2p as backfill, standard::Inline,
 };
@@ -14,6 +15,7 @@ use commonware_p2p::{Blocker, Provider, Receiver, Sender, utils::mux};
 use commonware_runtime::{
     Clock, Handle, Metrics, Quota, Spawner, Storage, buffer::paged::CacheRef,
 };
+use commonware_storage::archive::{Archive, immutable};
 use commonware_utils::{NZU16, NZUsize};
 use rand_core::CryptoRng;
 use secnet_crypto::SigningKey;
@@ -24,8 +26,12 @@ use crate::application::LedgerApplication;
 use crate::block::{BlockLimits, NetworkBlock};
 use crate::epochs::KnownEpochs;
 use crate::ledger::Ledger;
-use crate::limits::{COSIGNATURES_PER_SECOND, MESSAGES_PER_SECOND};
+use crate::limits::{
+    COSIGNATURES_PER_SECOND, MAX_REDELIVERED, MAX_SNAPSHOT_MESSAGE_BYTES, MESSAGES_PER_SECOND,
+    SNAPSHOTS_PER_SECOND,
+};
 use crate::questions::{self, Counter};
+use crate::snapshots::{self, Behind};
 use crate::{apply, cosigning, gossip, handing};
 
 mod config;
@@ -59,18 +65,23 @@ pub struct Channels<S, R> {
     pub handovers: Channel<S, R>,
     /// 9: questions for signatures under the log.
     pub cosignatures: Channel<S, R>,
+    /// 10: questions for parts of a ledger.
+    pub snapshots: Channel<S, R>,
 }
 
 /// The numbers of the channels.
-pub const CHANNELS: [u64; 9] = [0, 1, 2, 3, 4, 5, 6, 7, COSIGNATURES];
+pub const CHANNELS: [u64; 10] = [0, 1, 2, 3, 4, 5, 6, 7, COSIGNATURES, SNAPSHOTS];
 /// That of questions for signatures under the log.
 const COSIGNATURES: u64 = 9;
+/// That of questions for parts of a ledger.
+const SNAPSHOTS: u64 = 10;
 
 /// How many messages a second this channel takes from each peer.
 #[must_use]
 pub fn quota(channel: usize) -> Quota {
     let limit = match channel as u64 {
         COSIGNATURES => COSIGNATURES_PER_SECOND,
+        SNAPSHOTS => SNAPSHOTS_PER_SECOND,
         _ => MESSAGES_PER_SECOND.get(channel).copied().unwrap_or_default(),
     };
     // INVARIANT: there is such a channel, and the limit is not zero.
@@ -89,6 +100,7 @@ pub fn max_payload_bytes(blocks: &BlockLimits) -> usize {
         .max(questions::MAX_MESSAGE_BYTES)
         .max(handing::MAX_MESSAGE_BYTES)
         .max(cosigning::MAX_MESSAGE_BYTES)
+        .max(MAX_SNAPSHOT_MESSAGE_BYTES)
 }
 
 /// The engine's files cannot be read.
@@ -113,6 +125,8 @@ pub struct Parts<P, B> {
     pub key: Arc<SigningKey>,
     /// The epochs, and whether it votes in them.
     pub epochs: KnownEpochs,
+    /// When it takes over the ledger of another.
+    pub behind: Behind,
     /// Who can be asked.
     pub peers: P,
     /// Where those are reported that send what no honest node would.
@@ -137,7 +151,10 @@ where
     S: Sender<PublicKey = PublicKey>,
     R: Receiver<PublicKey = PublicKey>,
 {
-    let Parts { ledger, untold, counter, me, key, epochs, peers, blocker, partition } = parts;
+    let Parts { ledger, untold, counter, me, key, epochs, behind, peers, blocker, partition } =
+        parts;
+    let mut asker = snapshots::serve(&runtime, &ledger, channels.snapshots);
+    snapshots::catch_up(&runtime, (&ledger, &epochs), behind, &mut asker).await;
     let limits = BlockLimits { network: ledger.chain().genesis().network() };
     let genesis = NetworkBlock::genesis(limits.network);
     let cache = CacheRef::new(NZU16!(16_384), NZUsize!(2_000));
@@ -150,21 +167,10 @@ where
         backfill_config(me, peers, blocker.clone()),
         channels.backfill,
     );
-    let finalizations = archive::<E, Finalization<Scheme, sha256::Digest>>(
-        runtime.child("finalizations"),
-        &format!("{partition}-finalizations"),
-        &cache,
-        Scheme::certificate_codec_config_unbounded(),
-    )
-    .await?;
-    let blocks = archive::<E, Arc<NetworkBlock>>(
-        runtime.child("blocks"),
-        &format!("{partition}-blocks"),
-        &cache,
-        limits.clone(),
-    )
-    .await?;
-    let (actor, marshal, _floor) = Actor::init(
+    let (finalizations, blocks) = archives(&runtime, &partition, &cache, &limits).await?;
+    // What follows on the genesis, or on the block that the engine began with.
+    let first = Archive::ranges_from(&blocks, 0).last().map_or(0, |(first, _)| first);
+    let (actor, marshal, floor) = Actor::init(
         runtime.child("marshal"),
         finalizations,
         blocks,
@@ -198,10 +204,62 @@ where
         .spawn(move |_| apply::check_ahead(checking, to_check, checked));
     // Waits for the disk, so it has a thread of its own.
     let applying = (Arc::clone(&ledger), epochs.clone());
+    let delivered = floor.processed().map_or(0, |processed| processed.height().get());
+    let above = above(&ledger, delivered);
+    ledger.has_blocks_from(above.as_ref().map_or(first, |(height, _)| *height));
+    let floor = marshal.clone();
     runtime.child("apply").dedicated().spawn(move |_| apply::run(applying, to_apply, marshal));
     buffer.start(channels.blocks);
     actor.start(application, buffered, resolver);
+    if let Some((_, finalization)) = above {
+        floor.set_floor(finalization);
+    }
     let turns = turns::Turns { ledger, epochs, wrapped, blocker, cache, partition, ahead };
     let channels = (channels.votes, channels.certificates, channels.resolver);
     Ok(runtime.child("turns").spawn(move |runtime| turns.run(runtime, channels)))
+}
+
+/// Where the engine is to go on if the ledger is far above what the engine has delivered: at the newest certified block that is
+/// durable. Its files were lost, or the ledger was another node's.
+fn above(ledger: &Ledger, delivered: u64) -> Option<(u64, Finalization<Scheme, sha256::Digest>)> {
+    let newest = ledger.chain().newest_certificate().unwrap_or_else(|error| {
+        tracing::error!(%error, "the newest certified block cannot be read");
+        None
+    });
+    let (height, certificate) = newest?;
+    let most = if ledger.arrived_at().is_some() { 0 } else { MAX_REDELIVERED };
+    if height.saturating_sub(delivered) <= most {
+        return None;
+    }
+    let limit = Scheme::certificate_codec_config_unbounded();
+    Some((height, Finalization::decode_cfg(Copying(certificate.as_slice()), &limit).ok()?))
+}
+
+/// The engine's own copies of certificates and of blocks.
+type Archives<E> = (
+    immutable::Archive<E, sha256::Digest, Finalization<Scheme, sha256::Digest>>,
+    immutable::Archive<E, sha256::Digest, Arc<NetworkBlock>>,
+);
+
+async fn archives<E: Storage + Clock + Metrics>(
+    runtime: &E,
+    partition: &str,
+    cache: &CacheRef,
+    limits: &BlockLimits,
+) -> Result<Archives<E>, EngineFiles> {
+    let finalizations = archive::<E, Finalization<Scheme, sha256::Digest>>(
+        runtime.child("finalizations"),
+        &format!("{partition}-finalizations"),
+        cache,
+        Scheme::certificate_codec_config_unbounded(),
+    )
+    .await?;
+    let blocks = archive::<E, Arc<NetworkBlock>>(
+        runtime.child("blocks"),
+        &format!("{partition}-blocks"),
+        cache,
+        limits.clone(),
+    )
+    .await?;
+    Ok((finalizations, blocks))
 }

@@ -26,9 +26,9 @@ use crate::store::{BlockRecord, Commit, EntryKey, Leaf, Options, Store, StoreErr
 use crate::tried::TriedBlocks;
 
 /// Meta value: the genesis, canonically encoded.
-const META_GENESIS: &str = "genesis";
+pub(crate) const META_GENESIS: &str = "genesis";
 /// Meta value: where the chain stands ([`Resume`]).
-const META_POSITION: &str = "position";
+pub(crate) const META_POSITION: &str = "position";
 /// Longest position: a few ids and at most 64 peaks.
 const MAX_POSITION_BYTES: usize = 8192;
 
@@ -50,7 +50,7 @@ pub struct Chain {
     pub(crate) executor: RwLock<Executor>,
     pub(crate) store: Store,
     key: Option<Arc<SigningKey>>,
-    recent: Mutex<RecentBlocks>,
+    pub(crate) recent: Mutex<RecentBlocks>,
     /// Proofs of the changes of validators that were asked for.
     pub(crate) handovers: Mutex<Vec<Handover>>,
     /// Blocks of a network that are not durable. Whoever locks it has the executor.
@@ -451,6 +451,18 @@ impl Chain {
         note.map(|note| (size, note)).map_err(|_| ChainError::Empty)
     }
 
+    /// The newest certificate of a network, and the height of its header; none if there is none, or not near the end.
+    ///
+    /// # Errors
+    /// A block is damaged.
+    pub fn newest_certificate(&self) -> Result<Option<(u64, Vec<u8>)>, ChainError> {
+        let height = self.executor().height();
+        Ok(match self.certified(height)? {
+            Some((block, Certificate::Quorum { bytes, .. })) => Some((block.header.height, bytes)),
+            _ => None,
+        })
+    }
+
     /// The last block up to this height that has a certificate of its own, if it is not far below.
     pub(crate) fn certified(
         &self,
@@ -527,8 +539,11 @@ pub fn stored_genesis(store: &Store) -> Result<Genesis, ChainError> {
 }
 
 pub(crate) fn stored_position(store: &Store) -> Result<Resume, ChainError> {
-    let bytes = store.meta(META_POSITION)?.ok_or(ChainError::Empty)?;
-    decode("position", &bytes, MAX_POSITION_BYTES)
+    parse_position(&store.meta(META_POSITION)?.ok_or(ChainError::Empty)?)
+}
+
+pub(crate) fn parse_position(bytes: &[u8]) -> Result<Resume, ChainError> {
+    decode("position", bytes, MAX_POSITION_BYTES)
         .map_err(|source| ChainError::Decode { what: "the chain's position".into(), source })
 }
 

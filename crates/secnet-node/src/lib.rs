@@ -20,6 +20,7 @@
 //! ```
 
 mod agreed;
+mod arriving;
 mod chain;
 mod chain_error;
 mod check;
@@ -33,12 +34,14 @@ mod kept;
 mod quorum;
 mod recent;
 mod room;
+mod snapshot;
 mod solo;
 mod steady;
 pub mod store;
 mod tried;
 
 pub use agreed::FinalBlock;
+pub use arriving::{Arriving, NotArrived, Wrong};
 pub use chain::{Chain, Processed, store_options, stored_genesis};
 pub use chain_error::ChainError;
 pub use check::{Closed, NotClosed, check_chain, check_chain_from};
@@ -48,6 +51,10 @@ pub use doors::learn_doors;
 pub use kept::{Against, Disagreement, agrees};
 pub use quorum::{Link, QuorumRelease};
 pub use room::{LOW_BYTES, RESERVE_FILE, Reserve, Room, Unwatched, free_bytes};
+pub use snapshot::{
+    Drawn, HISTORY_BYTES, HandedBlock, MAX_OFFER_BYTES, MAX_SNAPSHOT_CHUNKS, Offer,
+    SNAPSHOT_CHUNK_BYTES, Snapshot,
+};
 pub use solo::Solo;
 pub use tried::Tried;
 

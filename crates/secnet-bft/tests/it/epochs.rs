@@ -16,7 +16,7 @@ use crate::world::{PAYERS, Signer};
 
 impl Network {
     /// All of the genesis' validators, and money for everybody.
-    async fn found(&mut self, signer: &Signer) {
+    pub(crate) async fn found(&mut self, signer: &Signer) {
         for index in 0..VALIDATORS {
             assert!(self.start(index).await);
         }
@@ -26,13 +26,18 @@ impl Network {
     }
 
     /// What this node is given is applied.
-    async fn order(&self, index: usize, command: Vec<u8>) -> Committed {
+    pub(crate) async fn order(&self, index: usize, command: Vec<u8>) -> Committed {
         let ledger = &self.running[index].as_ref().unwrap().ledger;
         ledger.submit(command).await.unwrap().expect("it is applied")
     }
 
     /// Each of these nodes is given some payments at once; all are applied.
-    async fn pay_at(&self, nodes: &[usize], signer: &Signer, first: u64) -> Vec<Committed> {
+    pub(crate) async fn pay_at(
+        &self,
+        nodes: &[usize],
+        signer: &Signer,
+        first: u64,
+    ) -> Vec<Committed> {
         let paid = (first..first + 12).zip(nodes.iter().cycle()).map(|(number, node)| {
             let from = PAYERS[number as usize % 4];
             self.order(*node, signer.pay(number, from, PAYERS[(number as usize + 1) % 4], 1))
@@ -41,7 +46,7 @@ impl Network {
     }
 
     /// These machines are the validators, and these follow. The height of the last block before.
-    async fn set_nodes(
+    pub(crate) async fn set_nodes(
         &self,
         at: usize,
         signer: &Signer,
@@ -55,7 +60,7 @@ impl Network {
         self.order(at, command).await.height + EPOCH_DELAY
     }
 
-    fn height_at(&self, index: usize) -> u64 {
+    pub(crate) fn height_at(&self, index: usize) -> u64 {
         self.running[index].as_ref().unwrap().ledger.chain().executor().height()
     }
 
@@ -75,7 +80,7 @@ impl Network {
         }
     }
 
-    async fn until_height(&self, index: usize, height: u64) {
+    pub(crate) async fn until_height(&self, index: usize, height: u64) {
         while self.height_at(index) < height {
             let trouble = self.running[index].as_ref().unwrap().ledger.trouble();
             assert_eq!(trouble, None);
@@ -84,7 +89,7 @@ impl Network {
     }
 }
 
-fn events(committed: &[Committed]) -> Vec<u64> {
+pub(crate) fn events(committed: &[Committed]) -> Vec<u64> {
     committed.iter().map(|committed| committed.event).collect()
 }
 

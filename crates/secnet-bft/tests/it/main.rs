@@ -16,6 +16,7 @@ mod life;
 mod rogue;
 mod scenes;
 mod simulated;
+mod snapshots;
 mod strangers;
 mod tcp;
 mod unruly;

@@ -99,6 +99,7 @@ impl Network {
                 channels.questions,
                 channels.handovers,
                 channels.cosignatures,
+                channels.snapshots,
             ];
             return self.babble(all, index as u64);
         }
@@ -168,6 +169,7 @@ impl Network {
             whole.questions,
             whole.handovers,
             whole.cosignatures,
+            whole.snapshots,
         ];
         for (sender, receiver) in whole {
             let to_left = left.to_vec();
@@ -192,7 +194,7 @@ impl Network {
         }
     }
 
-    fn babble(&self, channels: [Both; 9], seed: u64) {
+    fn babble(&self, channels: [Both; 10], seed: u64) {
         let mut senders: Vec<_> = channels.iter().map(|(sender, _)| sender.clone()).collect();
         let (heard, mut to_repeat) = tokio::sync::mpsc::channel(64);
         for (_, mut receiver) in channels {
@@ -243,6 +245,7 @@ fn in_order(channels: Vec<Both>) -> Channels<Unruly, simulated::Receiver<PublicK
         questions: next(),
         handovers: next(),
         cosignatures: next(),
+        snapshots: next(),
     }
 }
 

@@ -23,7 +23,7 @@ use commonware_runtime::{
 use commonware_utils::{NZUsize, Probability, ordered::Set};
 use secnet_app::ports::Clock;
 use secnet_bft::node::{self, Channels, Parts, quota};
-use secnet_bft::{BlockLimits, Counter, KnownEpochs, Ledger};
+use secnet_bft::{Behind, BlockLimits, Counter, KnownEpochs, Ledger};
 use secnet_crypto::SigningKey;
 use secnet_node::faults::{FaultyDisk, Plan};
 use secnet_node::store::{Options, Store};
@@ -67,12 +67,23 @@ pub(crate) struct Machine {
     pub(crate) votes: bool,
     /// How often it has lost the engine's files.
     lost: u64,
+    /// Where its store is, if on a disk of this machine that fails never.
+    folder: Option<tempfile::TempDir>,
 }
 
 impl Machine {
     fn new(key: SigningKey) -> Self {
         let (disk, ahead_ms) = (FaultyDisk::new(Plan::default()), Arc::default());
-        Self { key, disk, ahead_ms, fresh: true, votes: true, lost: 0 }
+        Self { key, disk, ahead_ms, fresh: true, votes: true, lost: 0, folder: None }
+    }
+
+    /// With its store in a folder, as ledgers are taken over there alone.
+    pub(crate) fn in_folder(self) -> Self {
+        Self { folder: Some(tempfile::tempdir().unwrap()), ..self }
+    }
+
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.as_ref().unwrap().path()
     }
 
     /// A power cut: what is found afterwards, on a disk that will behave like this.
@@ -81,6 +92,7 @@ impl Machine {
     }
 
     pub(crate) fn lose_store(&mut self) {
+        self.folder = self.folder.take().map(|_| tempfile::tempdir().unwrap());
         self.disk = FaultyDisk::new(Plan::default());
         self.fresh = true;
     }
@@ -98,7 +110,10 @@ impl Machine {
     /// Its chain, unless its disk fails meanwhile.
     fn chain(&mut self, genesis: &Genesis) -> Option<Chain> {
         let options = Options { cache_bytes: 16 << 20, ..store_options(self.fresh) };
-        let store = Store::open_with_backend(self.disk.clone(), options);
+        let store = match &self.folder {
+            Some(folder) => Store::open(folder.path(), options),
+            None => Store::open_with_backend(self.disk.clone(), options),
+        };
         if !self.fresh {
             return Chain::open_agreed(store.ok()?).ok();
         }
@@ -140,6 +155,8 @@ pub(crate) struct Network {
     pub(crate) machines: Vec<Machine>,
     pub(crate) running: Vec<Option<Running>>,
     pub(crate) post: Post,
+    /// When a node takes over the ledger of another.
+    pub(crate) behind: Behind,
     starts: u64,
     /// Which of them reach which.
     links: BTreeSet<(usize, usize)>,
@@ -182,8 +199,9 @@ impl Network {
         network.start();
         let running = machines.iter().map(|_| None).collect();
         let post = Post::new(&runtime, seed);
-        let (starts, links) = (0, BTreeSet::new());
-        let mut network = Self { runtime, oracle, genesis, machines, running, post, starts, links };
+        let (starts, links, behind) = (0, BTreeSet::new(), Behind::default());
+        let mut network =
+            Self { runtime, oracle, genesis, machines, running, post, behind, starts, links };
         network.oracle.manager().track(0, network.ids());
         network.link_all(between).await;
         network
@@ -242,6 +260,7 @@ impl Network {
             questions: self.channel(me, 6, to).await,
             handovers: self.channel(me, 7, to).await,
             cosignatures: self.channel(me, 9, to).await,
+            snapshots: self.channel(me, 10, to).await,
         }
     }
 
@@ -290,6 +309,7 @@ impl Network {
             me: me.clone(),
             key: Arc::new(SigningKey::from_seed(*machine.key.seed())),
             epochs: epochs.clone(),
+            behind: self.behind,
             peers: self.oracle.manager(),
             blocker: self.oracle.control(me),
             partition,

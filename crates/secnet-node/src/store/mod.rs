@@ -12,7 +12,7 @@ mod backup;
 mod commit;
 mod error;
 mod export;
-mod files;
+pub(crate) mod files;
 mod fsck;
 mod head;
 mod merge;

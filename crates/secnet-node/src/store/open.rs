@@ -3,7 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -81,6 +81,8 @@ pub struct Store {
     pub(crate) writer: Mutex<Writer>,
     pub(crate) poisoned: AtomicBool,
     note: Option<HeadFile>,
+    /// The folder, if it is in one and can be written.
+    dir: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for Store {
@@ -124,12 +126,13 @@ impl Store {
             create(dir, &path, &options)?;
         }
         let (failures, dir) = (Arc::new(Failures::default()), dir.to_path_buf());
-        let watch = Arc::clone(&failures);
+        let (watch, folder) = (Arc::clone(&failures), dir.clone());
         let opening = move |options: &Options| {
             let backend = Watched::new(file_backend(&path, false)?, Arc::clone(&watch));
             open_database(backend, options, &dir)
         };
-        Self::start(Box::new(opening), failures, options, Some(note))
+        let store = Self::start(Box::new(opening), failures, options, Some(note))?;
+        Ok(Self { dir: Some(folder), ..store })
     }
 
     /// Opens the store in `dir` for looking at it, damaged or not, and changes nothing in the folder: repairs of the
@@ -202,7 +205,47 @@ impl Store {
             writer: Mutex::new(writer),
             poisoned: AtomicBool::new(false),
             note,
+            dir: None,
         })
+    }
+
+    /// The folder that it is in, if it is in one and can be written.
+    pub(crate) fn dir(&self) -> Option<&Path> {
+        self.dir.as_deref()
+    }
+
+    /// Lets the database of another store, in a folder on the same file system, take the place of this one's: before the
+    /// rename nothing has changed, after it everything. Readers that are under way get an error.
+    pub(crate) fn take_over(&self, other: Self) -> Result<(), StoreError> {
+        let (Some(dir), Some(from)) = (&self.dir, other.dir.clone()) else {
+            return Err(StoreError::Poisoned);
+        };
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        // The note beside the database names a commit that it must not fall behind.
+        other.skip_commits(writer.head.commit)?;
+        drop(other);
+        let mut db = self.db.write().unwrap_or_else(PoisonError::into_inner);
+        self.opened.fetch_add(1, Ordering::AcqRel);
+        *db = None;
+        let path = dir.join(STORE_FILE);
+        fs::rename(from.join(STORE_FILE), &path)
+            .map_err(files::failed("rename a new file to", &path))?;
+        files::sync_dir(dir)?;
+        let (fresh, tree, head) =
+            contained(|| begin((self.opening)(&self.options)?, self.note.as_ref()))?;
+        *self.tree.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(tree);
+        *db = Some(Arc::new(fresh));
+        *writer = head;
+        Ok(())
+    }
+
+    /// Commits nothing, under a number above this one.
+    fn skip_commits(&self, above: u64) -> Result<(), StoreError> {
+        {
+            let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+            writer.head.commit = writer.head.commit.max(above);
+        }
+        self.commit(super::Commit::default())
     }
 
     /// Goes on after a commit that found no room: the database is opened anew, and holds either that whole commit or

@@ -115,19 +115,23 @@ impl Store {
         Ok(Entries { chunks: txn.open_table(STATE)?, merged: Merged::new(&runs) })
     }
 
+    /// All state entries, and a small named value of the same moment.
+    pub(crate) fn entries_with(
+        &self,
+        name: &str,
+    ) -> Result<(Option<Vec<u8>>, Entries), StoreError> {
+        let txn = self.snapshot()?;
+        let value = meta_in(&txn, name)?;
+        let runs = head_in(&txn)?.runs;
+        Ok((value, Entries { chunks: txn.open_table(STATE)?, merged: Merged::new(&runs) }))
+    }
+
     /// A small named value, `None` if it was never written.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] or an error of the engine.
     pub fn meta(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        let txn = self.snapshot()?;
-        let row = txn.open_table(META)?.get(name)?;
-        row.map(|row| {
-            row::open(Kind::Meta, name.as_bytes(), row.value())
-                .map(<[u8]>::to_vec)
-                .map_err(|problem| StoreError::corrupt(row::meta_name(name), problem))
-        })
-        .transpose()
+        meta_in(&self.snapshot()?, name)
     }
 
     pub(crate) fn head(&self) -> Result<Head, StoreError> {
@@ -275,6 +279,16 @@ fn event_in(txn: &ReadTransaction, index: u64) -> Result<Vec<u8>, StoreError> {
             Err(StoreError::OutOfRange { what: row::event_name(index), size })
         }
     }
+}
+
+fn meta_in(txn: &ReadTransaction, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+    let row = txn.open_table(META)?.get(name)?;
+    row.map(|row| {
+        row::open(Kind::Meta, name.as_bytes(), row.value())
+            .map(<[u8]>::to_vec)
+            .map_err(|problem| StoreError::corrupt(row::meta_name(name), problem))
+    })
+    .transpose()
 }
 
 /// The part of `wanted` that lies in `there`.

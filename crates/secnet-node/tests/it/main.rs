@@ -10,6 +10,7 @@
 )]
 
 mod agreed;
+mod arriving;
 mod basics;
 mod check;
 mod contract;

@@ -91,6 +91,8 @@ struct CaughtUp {
     took: Duration,
     /// Until it had met the others.
     met: Duration,
+    /// Height of the ledger that it took over, if it did.
+    arrived: Option<u64>,
     /// What the others committed meanwhile.
     served: Vec<Load>,
 }
@@ -105,7 +107,8 @@ fn follow(fleet: &mut Fleet, goal: u64) -> Result<CaughtUp, Failure> {
     loop {
         let follower: Seen = parse(fleet.tell(LOST, Order::Look)?)?;
         if follower.height >= goal {
-            return Ok(CaughtUp { took: start.elapsed(), met, served });
+            let arrived = follower.arrived;
+            return Ok(CaughtUp { took: start.elapsed(), met, arrived, served });
         }
         let pace = Pace::Open { rate: SERVED };
         served.push(fleet.send(&others, Kind::Grant, SERVED_AT_ONCE, pace)?);
@@ -135,6 +138,10 @@ impl CaughtUp {
             figure(self.met.as_secs_f64()),
             figure(MILLION / rate)
         ))
+        .detail(match self.arrived {
+            Some(height) => format!("the ledger of another was taken over up to block {height}, the rest executed"),
+            None => "all blocks were executed: it was not far enough behind".to_owned(),
+        })
         .detail(format!(
             "grants meanwhile: the slowest {} ms, {refused} refused",
             figure(ms(worst.unwrap_or(Duration::ZERO)))

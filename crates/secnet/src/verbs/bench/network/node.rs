@@ -199,6 +199,7 @@ impl Node {
             busy_s,
             sent_bytes: self.ledger.sent_bytes(),
             written_bytes: machine::written(),
+            arrived: self.ledger.arrived_at(),
         }
     }
 }

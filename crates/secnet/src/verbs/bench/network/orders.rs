@@ -85,4 +85,6 @@ pub(super) struct Seen {
     pub sent_bytes: u64,
     /// To the disk, as the system counts them.
     pub written_bytes: u64,
+    /// Height of the ledger that it took over from another node, if it did.
+    pub arrived: Option<u64>,
 }
