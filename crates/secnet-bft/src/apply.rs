@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use commonware_codec::Encode as _;
-use commonware_consensus::marshal::{Identifier, core::Mailbox, standard::Standard};
+use commonware_consensus::marshal::{core::Mailbox, standard::Standard};
 use commonware_consensus::simplex::scheme::ed25519::Scheme;
 use commonware_consensus::types::Height;
 use commonware_cryptography::Digested;
+use commonware_utils::Acknowledgement;
 use secnet_types::{Certificate, SIMPLEX_ED25519};
 use tokio::sync::mpsc::{Receiver, Sender, UnboundedReceiver};
 
@@ -25,8 +26,8 @@ pub(crate) async fn check_ahead(
     checked: Sender<Final>,
 ) {
     while let Some(delivered) = finals.recv().await {
-        // A block that does not hold is found out when it is applied; one that is durable is left alone.
-        if delivered.0.inner().header().height > ledger.tip().0 {
+        // A block that does not hold is found out when it is applied; one that is durable was checked before it was.
+        if delivered.0.inner().header().height > ledger.durable() {
             drop(ledger.check(delivered.0.inner()));
         }
         if checked.send(delivered).await.is_err() {
@@ -35,8 +36,8 @@ pub(crate) async fn check_ahead(
     }
 }
 
-/// Apply what the engine delivers, in order and at least once, until it ends or something fails. What has been delivered
-/// meanwhile becomes durable together. After a failure nothing is acknowledged any more, so that the engine stops and
+/// Apply what the engine delivers, in order and at least once, until it ends or something fails. What is durable already is
+/// acknowledged again and left alone; what has been delivered meanwhile becomes durable together. After a failure nothing is acknowledged any more, so that the engine stops and
 /// delivers again after a restart.
 pub(crate) async fn run(
     (ledger, epochs): (Arc<Ledger>, KnownEpochs),
@@ -44,6 +45,10 @@ pub(crate) async fn run(
     marshal: Marshal,
 ) {
     while let Some((block, done)) = finals.recv().await {
+        if block.inner().header().height <= ledger.durable() {
+            done.acknowledge();
+            continue;
+        }
         let mut bytes = size_of(block.inner());
         let (mut blocks, mut acknowledgements) = (vec![block], vec![done]);
         while bytes < MAX_APPLIED_BYTES && blocks.len() < MAX_APPLIED_AT_ONCE {
@@ -52,12 +57,12 @@ pub(crate) async fn run(
             blocks.push(block);
             acknowledgements.push(done);
         }
-        if let Err(trouble) = apply_up_to((&ledger, &epochs), blocks, &marshal).await {
+        if let Err(trouble) = apply_all((&ledger, &epochs), blocks, &marshal).await {
             tracing::error!(%trouble, "the ledger stops");
             ledger.fail(trouble);
             return;
         }
-        acknowledgements.into_iter().for_each(commonware_utils::Acknowledgement::acknowledge);
+        acknowledgements.into_iter().for_each(Acknowledgement::acknowledge);
     }
 }
 
@@ -65,36 +70,16 @@ fn size_of(block: &NetworkBlock) -> usize {
     block.commands().iter().map(bytes::Bytes::len).sum()
 }
 
-/// Blocks that the engine delivered to a store which has been lost since come from the engine's own archive.
-async fn apply_up_to(
+async fn apply_all(
     (ledger, epochs): (&Ledger, &KnownEpochs),
     blocks: Vec<Digested<NetworkBlock>>,
     marshal: &Marshal,
 ) -> Result<(), Trouble> {
-    let first = blocks.first().map_or(0, |block| block.inner().header().height);
-    loop {
-        let next = ledger.tip().0.saturating_add(1);
-        if next >= first {
-            break;
-        }
-        let missing = marshal.get_block(Identifier::Height(Height::new(next))).await;
-        let missing = missing.ok_or_else(|| Trouble {
-            height: next,
-            why: "neither the store nor the engine's archive holds it; empty the engine's folder"
-                .into(),
-        })?;
-        ledger.apply(&[certified(missing.inner(), epochs, marshal).await])?;
-        follow(ledger, epochs)?;
-    }
     let mut finals = Vec::with_capacity(blocks.len());
     for block in &blocks {
         finals.push(certified(block.inner(), epochs, marshal).await);
     }
     ledger.apply(&finals)?;
-    follow(ledger, epochs)
-}
-
-fn follow(ledger: &Ledger, epochs: &KnownEpochs) -> Result<(), Trouble> {
     let height = ledger.tip().0;
     epochs.follow(ledger.chain()).map_err(|error| Trouble { height, why: error.to_string() })
 }

@@ -50,6 +50,7 @@ struct Client {
     replies: Vec<oneshot::Sender<Answer>>,
     /// Height when it came, or when it was looked at last.
     since: u64,
+    came: Timestamp,
     expires: Timestamp,
 }
 
@@ -82,10 +83,10 @@ pub struct Ledger {
     cosigned: watch::Sender<Option<(Arc<Cosigned>, Instant)>>,
     /// Height of the ledger that was taken over from another node since the start; 0 if none was.
     arrived: AtomicU64,
-    /// From which height on the engine has blocks for others.
-    blocks_from: AtomicU64,
     /// When a block was applied last since the start, and how old it was then by this machine's clock, in milliseconds.
     applied: Mutex<Option<(Instant, u64)>>,
+    /// When a block was applied last, by the clock.
+    heard: Mutex<Timestamp>,
 }
 
 impl core::fmt::Debug for Ledger {
@@ -114,8 +115,8 @@ impl Ledger {
             progress,
             cosigned: watch::Sender::default(),
             arrived: AtomicU64::new(0),
-            blocks_from: AtomicU64::new(0),
             applied: Mutex::default(),
+            heard: Mutex::new(Timestamp(0)),
         };
         (Arc::new(ledger), to_tell)
     }
@@ -183,6 +184,11 @@ impl Ledger {
     pub(crate) fn tip(&self) -> (u64, Digest) {
         let position = self.chain.executor().position();
         (position.height, position.parent)
+    }
+
+    /// Height of the last durable block, as everybody has been told.
+    pub(crate) fn durable(&self) -> u64 {
+        self.progress.borrow().height
     }
 
     /// Is this the durable block at its height?
@@ -273,6 +279,7 @@ impl Ledger {
             _ => now.since_ms(header.time),
         };
         *self.applied.lock() = Some((Instant::now(), age_ms));
+        *self.heard.lock() = now;
         let height = self.tip().0;
         self.progress.send_modify(|progress| progress.height = height);
     }
@@ -281,15 +288,6 @@ impl Ledger {
     #[must_use]
     pub fn arrived_at(&self) -> Option<u64> {
         Some(self.arrived.load(Ordering::Acquire)).filter(|height| *height > 0)
-    }
-
-    /// From which height on the engine can hand out blocks one by one; taken for all before it runs.
-    pub(crate) fn blocks_from(&self) -> u64 {
-        self.blocks_from.load(Ordering::Acquire)
-    }
-
-    pub(crate) fn has_blocks_from(&self, height: u64) {
-        self.blocks_from.store(height, Ordering::Release);
     }
 
     /// The ledger of another node has taken the place of this one's.

@@ -13,6 +13,7 @@
 mod apart;
 mod application;
 mod apply;
+mod archive;
 mod block;
 mod cosigning;
 mod epochs;

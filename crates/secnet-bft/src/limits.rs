@@ -30,6 +30,11 @@ pub const MAX_PENDING_BLOCKS: usize = 32;
 pub const MAX_APPLIED_AT_ONCE: usize = 16;
 /// Bytes of commands after which no more blocks become durable together.
 pub const MAX_APPLIED_BYTES: usize = 2 * 1024 * 1024;
+/// Final blocks above the last durable one that are kept in memory. A node that is far behind gets some of the highest before
+/// it needs them.
+pub const MAX_ABOVE: usize = 65_536;
+/// The same, in bytes of blocks, and in bytes of certificates. All that can be applied next have room.
+pub const MAX_ABOVE_BYTES: usize = 128 * 1024 * 1024;
 /// Blocks whose checked commands are kept until they are final or overtaken.
 pub const MAX_CHECKED_BLOCKS: usize = 64;
 /// A command of a client that has not been taken by so many blocks is looked at again: it may be refused by now.
@@ -49,6 +54,13 @@ pub const MAX_UNJUDGED: usize = 16_384;
 pub const MAX_DOUBTED: usize = 1024;
 /// How long they wait at most, in milliseconds, while blocks come: one whose clock is ahead sees none that tells for sure.
 pub const MAX_DOUBT_MS: u64 = 10_000;
+
+/// A client is told that nothing goes on when no block has become final for so long, in milliseconds.
+pub const MAX_SILENCE_MS: u64 = 30_000;
+/// The same after the start, when nodes may have to wait for each other.
+pub const MAX_FIRST_SILENCE_MS: u64 = 120_000;
+/// How often it is looked whether that is so.
+pub const SILENCE_LOOK: Duration = Duration::from_secs(1);
 
 /// Commands in one message to other validators, in bytes.
 pub const MAX_GOSSIP_BYTES: usize = 256 * 1024;

@@ -6,16 +6,20 @@ use std::sync::Arc;
 use commonware_broadcast::buffered;
 use commonware_codec::{Copying, Decode as _};
 use commonware_consensus::marshal::{
-    self, core::Actor, resolver::p2p as backfill, standard::Inline,
+    self,
+    core::Actor,
+    resolver::p2p as backfill,
+    standard::{Inline, Standard},
 };
 use commonware_consensus::simplex::{self, scheme::ed25519::Scheme, types::Finalization};
 use commonware_cryptography::certificate::Verifier as _;
 use commonware_cryptography::{ed25519::PublicKey, sha256};
 use commonware_p2p::{Blocker, Provider, Receiver, Sender, utils::mux};
+use commonware_parallel::Sequential;
 use commonware_runtime::{
     Clock, Handle, Metrics, Quota, Spawner, Storage, buffer::paged::CacheRef,
 };
-use commonware_storage::archive::{Archive, immutable};
+use commonware_utils::acknowledgement::Exact;
 use commonware_utils::{NZU16, NZUsize};
 use rand_core::CryptoRng;
 use secnet_crypto::SigningKey;
@@ -23,12 +27,14 @@ use secnet_types::limits::MAX_VALIDATORS;
 use tokio::sync::mpsc;
 
 use crate::application::LedgerApplication;
+use crate::apply::Marshal;
+use crate::archive::{KeptBlocks, KeptCertificates};
 use crate::block::{BlockLimits, NetworkBlock};
 use crate::epochs::KnownEpochs;
 use crate::ledger::Ledger;
 use crate::limits::{
     COSIGNATURES_PER_SECOND, MAX_REDELIVERED, MAX_SNAPSHOT_MESSAGE_BYTES, MESSAGES_PER_SECOND,
-    SNAPSHOTS_PER_SECOND,
+    SILENCE_LOOK, SNAPSHOTS_PER_SECOND,
 };
 use crate::questions::{self, Counter};
 use crate::snapshots::{self, Behind};
@@ -39,7 +45,9 @@ mod turns;
 
 pub(crate) use turns::Ahead;
 
-use config::{MAX_UNAPPLIED, archive, backfill_config, buffer_config, marshal_config};
+use config::{
+    MAX_UNAPPLIED, MarshalConfig, backfill_config, buffer_config, marshal_config, progress_of,
+};
 
 /// One channel of the network, both ways.
 pub type Channel<S, R> = (S, R);
@@ -93,9 +101,7 @@ pub fn quota(channel: usize) -> Quota {
 pub fn max_payload_bytes(blocks: &BlockLimits) -> usize {
     let validators = u32::try_from(MAX_VALIDATORS).unwrap_or(u32::MAX);
     mux::prefixed(simplex::max_payload_size::<Scheme, sha256::Digest>(validators))
-        .max(marshal::max_payload_size::<marshal::standard::Standard<NetworkBlock>, Scheme>(
-            validators, blocks,
-        ))
+        .max(marshal::max_payload_size::<Standard<NetworkBlock>, Scheme>(validators, blocks))
         .max(gossip::MAX_MESSAGE_BYTES)
         .max(questions::MAX_MESSAGE_BYTES)
         .max(handing::MAX_MESSAGE_BYTES)
@@ -103,12 +109,10 @@ pub fn max_payload_bytes(blocks: &BlockLimits) -> usize {
         .max(MAX_SNAPSHOT_MESSAGE_BYTES)
 }
 
-/// The engine's files cannot be read.
+/// The engine's files cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "the engine's files cannot be read: {0}; empty its folder and follow the network without voting"
-)]
-pub struct EngineFiles(#[from] commonware_storage::archive::Error);
+#[error("the engine's files cannot be used: {0}")]
+pub struct EngineFiles(#[from] commonware_runtime::Error);
 
 /// What a node is made of.
 #[derive(Debug)]
@@ -167,16 +171,9 @@ where
         backfill_config(me, peers, blocker.clone()),
         channels.backfill,
     );
-    let (finalizations, blocks) = archives(&runtime, &partition, &cache, &limits).await?;
-    // What follows on the genesis, or on the block that the engine began with.
-    let first = Archive::ranges_from(&blocks, 0).last().map_or(0, |(first, _)| first);
-    let (actor, marshal, floor) = Actor::init(
-        runtime.child("marshal"),
-        finalizations,
-        blocks,
-        marshal_config(epochs.clone(), genesis, (&cache, &partition), limits),
-    )
-    .await;
+    let config =
+        || marshal_config(epochs.clone(), genesis.clone(), (&cache, &partition), limits.clone());
+    let (actor, marshal, delivered) = delivery(&runtime, &ledger, &partition, config).await?;
     let (finals, to_check) = mpsc::unbounded_channel();
     let (checked, to_apply) = mpsc::channel(MAX_UNAPPLIED);
     let application = LedgerApplication::new(Arc::clone(&ledger), finals);
@@ -197,6 +194,13 @@ where
     runtime.child("hear").spawn(move |runtime| gossip::hear(runtime, hearing, hearers));
     questions::serve(&runtime, &ledger, counter, channels.questions);
     cosigning::serve(&runtime, (Arc::clone(&ledger), key), channels.cosignatures);
+    let waiting = Arc::clone(&ledger);
+    runtime.child("silence").spawn(move |runtime| async move {
+        loop {
+            runtime.sleep(SILENCE_LOOK).await;
+            waiting.look_at_silence();
+        }
+    });
     let checking = Arc::clone(&ledger);
     runtime
         .child("check")
@@ -204,14 +208,11 @@ where
         .spawn(move |_| apply::check_ahead(checking, to_check, checked));
     // Waits for the disk, so it has a thread of its own.
     let applying = (Arc::clone(&ledger), epochs.clone());
-    let delivered = floor.processed().map_or(0, |processed| processed.height().get());
-    let above = above(&ledger, delivered);
-    ledger.has_blocks_from(above.as_ref().map_or(first, |(height, _)| *height));
-    let floor = marshal.clone();
+    let (above, floor) = (above(&ledger, delivered), marshal.clone());
     runtime.child("apply").dedicated().spawn(move |_| apply::run(applying, to_apply, marshal));
     buffer.start(channels.blocks);
     actor.start(application, buffered, resolver);
-    if let Some((_, finalization)) = above {
+    if let Some(finalization) = above {
         floor.set_floor(finalization);
     }
     let turns = turns::Turns { ledger, epochs, wrapped, blocker, cache, partition, ahead };
@@ -221,7 +222,7 @@ where
 
 /// Where the engine is to go on if the ledger is far above what the engine has delivered: at the newest certified block that is
 /// durable. Its files were lost, or the ledger was another node's.
-fn above(ledger: &Ledger, delivered: u64) -> Option<(u64, Finalization<Scheme, sha256::Digest>)> {
+fn above(ledger: &Ledger, delivered: u64) -> Option<Finalization<Scheme, sha256::Digest>> {
     let newest = ledger.chain().newest_certificate().unwrap_or_else(|error| {
         tracing::error!(%error, "the newest certified block cannot be read");
         None
@@ -232,34 +233,48 @@ fn above(ledger: &Ledger, delivered: u64) -> Option<(u64, Finalization<Scheme, s
         return None;
     }
     let limit = Scheme::certificate_codec_config_unbounded();
-    Some((height, Finalization::decode_cfg(Copying(certificate.as_slice()), &limit).ok()?))
+    Finalization::decode_cfg(Copying(certificate.as_slice()), &limit).ok()
 }
 
-/// The engine's own copies of certificates and of blocks.
-type Archives<E> = (
-    immutable::Archive<E, sha256::Digest, Finalization<Scheme, sha256::Digest>>,
-    immutable::Archive<E, sha256::Digest, Arc<NetworkBlock>>,
-);
+/// The part of the engine that delivers final blocks.
+type Delivery<E> = Actor<
+    E,
+    Standard<NetworkBlock>,
+    KnownEpochs,
+    KeptCertificates,
+    KeptBlocks,
+    KnownEpochs,
+    Sequential,
+    Exact,
+>;
 
-async fn archives<E: Storage + Clock + Metrics>(
+/// What delivers final blocks, out of the ledger and above it.
+///
+/// It notes how far the ledger was when it acknowledged last. A ledger that is not as far was lost, or is an older copy: then
+/// that note goes, and all that is missing is delivered again. The number is how far the note says that it was.
+async fn delivery<E: Spawner + Clock + CryptoRng + Storage + Metrics>(
     runtime: &E,
+    ledger: &Arc<Ledger>,
     partition: &str,
-    cache: &CacheRef,
-    limits: &BlockLimits,
-) -> Result<Archives<E>, EngineFiles> {
-    let finalizations = archive::<E, Finalization<Scheme, sha256::Digest>>(
-        runtime.child("finalizations"),
-        &format!("{partition}-finalizations"),
-        cache,
-        Scheme::certificate_codec_config_unbounded(),
-    )
-    .await?;
-    let blocks = archive::<E, Arc<NetworkBlock>>(
-        runtime.child("blocks"),
-        &format!("{partition}-blocks"),
-        cache,
-        limits.clone(),
-    )
-    .await?;
-    Ok((finalizations, blocks))
+    config: impl Fn() -> MarshalConfig,
+) -> Result<(Delivery<E>, Marshal, u64), EngineFiles> {
+    let begin = |name| {
+        let (blocks, certificates) =
+            (KeptBlocks::of(Arc::clone(ledger)), KeptCertificates::of(Arc::clone(ledger)));
+        Actor::init(runtime.child(name), certificates, blocks, config())
+    };
+    let (actor, marshal, floor) = begin("marshal").await;
+    let acknowledged = floor.processed().map_or(0, |processed| processed.height().get());
+    if acknowledged <= ledger.durable() {
+        return Ok((actor, marshal, acknowledged));
+    }
+    tracing::warn!(
+        acknowledged,
+        durable = ledger.durable(),
+        "the ledger is older than the engine's files: what is missing is taken from other nodes"
+    );
+    drop((actor, marshal));
+    runtime.remove(&progress_of(partition), None).await?;
+    let (actor, marshal, _) = begin("marshal_again").await;
+    Ok((actor, marshal, 0))
 }

@@ -50,9 +50,9 @@ enum Question {
 
 #[derive(Debug, Encode, Decode)]
 enum Answer {
-    /// Height and events that are durable here, and the height from which on the engine has blocks.
+    /// Height and events that are durable here.
     #[n(0)]
-    Far(#[n(0)] u64, #[n(1)] u64, #[n(2)] u64),
+    Far(#[n(0)] u64, #[n(1)] u64),
     /// There is none yet: ask again.
     #[n(1)]
     Wait,
@@ -209,7 +209,7 @@ impl Shelf {
         Ok(match question {
             Question::Far => {
                 let executor = chain.executor();
-                Answer::Far(executor.height(), executor.log_size(), ledger.blocks_from())
+                Answer::Far(executor.height(), executor.log_size())
             }
             Question::Offer => self.offer(ledger)?.map_or(Answer::Wait, Answer::Offer),
             Question::Blocks(from, below) => Answer::Blocks(chain.hand_blocks(from, below)?),

@@ -3,9 +3,9 @@
 use std::sync::atomic::Ordering;
 
 use secnet_ledger::{Agreement, Candidate, ExecutedBlock, Executor, Outcome, Verified};
-use secnet_types::{Certificate, Digest, Genesis, GenesisError, Header};
+use secnet_types::{Block, Certificate, Digest, Genesis, GenesisError, Header};
 
-use crate::chain::{Chain, Processed};
+use crate::chain::{Chain, Processed, parse_block};
 use crate::chain_error::ChainError;
 use crate::check::Closed;
 use crate::store::{Store, StoreError};
@@ -34,8 +34,7 @@ impl Chain {
         if genesis.predecessor.is_some() {
             return Err(GenesisError::Inconsistent("it continues another network's state").into());
         }
-        let beginning = Executor::genesis(&genesis);
-        Self::begin(store, genesis, None, beginning)
+        Self::begin(store, genesis.clone(), None, Executor::genesis(&genesis))?.indexed()
     }
 
     /// Begin the network that continues a closed chain, in an empty store.
@@ -51,7 +50,7 @@ impl Chain {
             return Err(ChainError::NotAgreed);
         }
         let beginning = closed.into_executor().successor(&genesis)?;
-        Self::begin(store, genesis, None, beginning)
+        Self::begin(store, genesis, None, beginning)?.indexed()
     }
 
     /// Go on with the stored chain of a network.
@@ -63,7 +62,24 @@ impl Chain {
         if chain.genesis.validators.is_none() {
             return Err(ChainError::NotAgreed);
         }
-        Ok(chain)
+        chain.indexed()
+    }
+
+    /// The nodes of a network ask each other for blocks by the digest of their header.
+    fn indexed(self) -> Result<Self, ChainError> {
+        self.store.index_headers()?;
+        Ok(self)
+    }
+
+    /// The durable block of a network whose header has this digest, with its certificate if it has one of its own.
+    ///
+    /// # Errors
+    /// It is damaged.
+    pub fn block_with_header(
+        &self,
+        digest: &Digest,
+    ) -> Result<Option<(Block, Option<Certificate>)>, ChainError> {
+        self.store.block_with_header(&digest.0)?.map(|record| parse_block(&record)).transpose()
     }
 
     /// What a block would be on top of these, which follow the last durable one; no reader sees anything of it. Each is

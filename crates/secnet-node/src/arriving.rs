@@ -442,6 +442,8 @@ fn begin(dir: &Path, offer: &Offer) -> Result<Store, NotArrived> {
     }
     files::replace(&dir.join(OFFER), &encode(offer))?;
     files::sync_dir(dir)?;
+    // While it is empty: later it would be made of all blocks at once.
+    store.index_headers()?;
     Ok(store)
 }
 

@@ -463,6 +463,14 @@ impl Chain {
         })
     }
 
+    /// The heights of the last blocks that have a certificate of their own, newest first. It is not looked far back.
+    pub fn certified_heights(&self) -> impl Iterator<Item = u64> + '_ {
+        let height = self.executor().height();
+        (1..=height).rev().take(MAX_UNCERTIFIED).filter(
+            |height| matches!(self.recent(*height), Ok(Some(block)) if block.certificate.is_some()),
+        )
+    }
+
     /// The last block up to this height that has a certificate of its own, if it is not far below.
     pub(crate) fn certified(
         &self,

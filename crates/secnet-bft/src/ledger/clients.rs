@@ -6,10 +6,13 @@ use secnet_types::{Digest, Timestamp};
 use tokio::sync::oneshot;
 
 use super::{Answer, Client, Doubted, Ledger};
-use crate::limits::{MAX_DOUBT_MS, MAX_PASSED_OVER};
+use crate::limits::{MAX_DOUBT_MS, MAX_FIRST_SILENCE_MS, MAX_PASSED_OVER, MAX_SILENCE_MS};
 
 /// It may be refused in vain: nobody is told that it is.
 const BEHIND: &str = "this node has heard of no block since the command came: it is behind the others, or its clock is ahead";
+
+/// What it was told of it may have reached others.
+const SILENT: &str = "no block has become final for a while: too few validators can be reached; the command may still be ordered until it expires, and asking again with the same id finds out";
 
 impl Ledger {
     /// A block of this time tells for sure of what came before it. What has waited for such a block for long waits no longer:
@@ -42,7 +45,8 @@ impl Ledger {
         {
             let (since, expires) = (executor.height(), command.command().value.expires);
             let mut clients = self.clients.lock();
-            let new = || Client { replies: Vec::new(), since, expires };
+            let came = self.clock.now();
+            let new = || Client { replies: Vec::new(), since, came, expires };
             clients.entry(digest).or_insert_with(new).replies.push(reply);
         }
         let inserted = self.pool.lock().insert(command);
@@ -100,6 +104,28 @@ impl Ledger {
                     self.answer(&command.digest(), &Err(rejection.into()));
                 }
             }
+        }
+    }
+
+    /// Too few validators agree for blocks to become final: whoever has waited for long is told so. Its command stays and may be
+    /// ordered later, as one may whose node was killed.
+    pub(crate) fn look_at_silence(&self) {
+        let (now, heard) = (self.clock.now(), *self.heard.lock());
+        let limit = if heard == Timestamp(0) { MAX_FIRST_SILENCE_MS } else { MAX_SILENCE_MS };
+        let is_over = |came: &Timestamp| now.since_ms((*came).max(heard)) >= limit;
+        let answer = Err(SubmitError::Unavailable(SILENT.into()));
+        let waiting: Vec<Digest> = {
+            let clients = self.clients.lock();
+            let over = clients.iter().filter(|(_, client)| is_over(&client.came));
+            over.map(|(digest, _)| *digest).collect()
+        };
+        for digest in waiting {
+            self.answer(&digest, &answer);
+        }
+        let doubted: Vec<Doubted> =
+            self.doubted.lock().extract_if(.., |doubted| is_over(&doubted.came)).collect();
+        for doubted in doubted {
+            drop(doubted.reply.send(answer.clone()));
         }
     }
 

@@ -3,7 +3,6 @@
 use std::num::NonZeroUsize;
 
 use commonware_broadcast::buffered;
-use commonware_codec::CodecShared;
 use commonware_consensus::marshal::{self, resolver::p2p as backfill};
 use commonware_consensus::simplex::{
     self, ForwardPolicy, SkipBudget, SkipPolicy, elector::RoundRobin, scheme::ed25519::Scheme,
@@ -14,8 +13,7 @@ use commonware_consensus::{CertifiableAutomaton, Relay, Reporter};
 use commonware_cryptography::{Digested, Digestible as _, Sha256, ed25519::PublicKey, sha256};
 use commonware_p2p::{Blocker, Provider};
 use commonware_parallel::Sequential;
-use commonware_runtime::{Clock, Metrics, Storage, buffer::paged::CacheRef};
-use commonware_storage::archive::immutable;
+use commonware_runtime::buffer::paged::CacheRef;
 use commonware_utils::{NZU64, NonZeroDuration};
 
 use crate::application::EngineContext;
@@ -36,8 +34,6 @@ const MAX_REPAIR: usize = 20;
 pub(super) const MAX_UNAPPLIED: usize = 32;
 /// Bytes that are gathered before they are written or while they are read.
 const BUFFER_BYTES: usize = 1024 * 1024;
-/// Entries that an archive's table begins with; it grows.
-const TABLE_ENTRIES: u32 = 4096;
 
 pub(super) fn buffer_config<P: Provider<PublicKey = PublicKey>>(
     me: PublicKey,
@@ -76,7 +72,7 @@ where
     }
 }
 
-type MarshalConfig =
+pub(super) type MarshalConfig =
     marshal::Config<KnownEpochs, KnownEpochs, Sequential, NetworkBlock, Digested<NetworkBlock>>;
 
 pub(super) fn marshal_config(
@@ -90,7 +86,7 @@ pub(super) fn marshal_config(
         provider: epochs.clone(),
         epocher: epochs,
         start: marshal::Start::Genesis(Digested::precomputed(genesis, digest)),
-        partition_prefix: format!("{partition}-marshal"),
+        partition_prefix: delivery_of(partition),
         mailbox_size: size(MAILBOX),
         view_retention: ViewDelta::new(VIEW_RETENTION),
         prunable_items_per_section: NZU64!(4096),
@@ -103,6 +99,15 @@ pub(super) fn marshal_config(
         max_pending_acks: size(MAX_UNAPPLIED),
         strategy: Sequential,
     }
+}
+
+fn delivery_of(partition: &str) -> String {
+    format!("{partition}-marshal")
+}
+
+/// Where the engine notes how far the ledger was; it adds the name itself.
+pub(super) fn progress_of(partition: &str) -> String {
+    format!("{}-application-metadata", delivery_of(partition))
 }
 
 type EngineConfig<A, B> =
@@ -151,39 +156,6 @@ where
 /// Where the votes of an epoch are.
 pub(super) fn votes_of(partition: &str, epoch: u64) -> String {
     format!("{partition}-votes-{epoch}")
-}
-
-/// One of the engine's archives of final blocks. Our own store never depends on them.
-pub(super) async fn archive<E, V>(
-    runtime: E,
-    name: &str,
-    cache: &CacheRef,
-    codec_config: V::Cfg,
-) -> Result<immutable::Archive<E, sha256::Digest, V>, commonware_storage::archive::Error>
-where
-    E: Storage + Clock + Metrics,
-    V: CodecShared,
-{
-    let config = immutable::Config {
-        metadata_partition: format!("{name}-metadata"),
-        freezer_table_partition: format!("{name}-table"),
-        freezer_table_initial_size: TABLE_ENTRIES,
-        freezer_table_resize_frequency: 4,
-        freezer_table_resize_chunk_size: TABLE_ENTRIES,
-        freezer_key_partition: format!("{name}-keys"),
-        freezer_key_page_cache: cache.clone(),
-        freezer_value_partition: format!("{name}-values"),
-        freezer_value_target_size: 1024 * 1024 * 1024,
-        freezer_value_compression: None,
-        ordinal_partition: format!("{name}-ordinal"),
-        items_per_section: NZU64!(262_144),
-        codec_config,
-        replay_buffer: size(BUFFER_BYTES),
-        freezer_key_write_buffer: size(BUFFER_BYTES),
-        freezer_value_write_buffer: size(BUFFER_BYTES),
-        ordinal_write_buffer: size(BUFFER_BYTES),
-    };
-    immutable::Archive::init(runtime, config).await
 }
 
 /// INVARIANT: none of the limits is zero.

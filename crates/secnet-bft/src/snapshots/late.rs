@@ -71,7 +71,7 @@ pub(crate) async fn catch_up<E, S>(
     }
 }
 
-/// Those that are much further, the furthest first; or all that are, if nobody can hand out single blocks from the next one on.
+/// Those that are much further, the furthest first.
 async fn further<E, S>(
     (runtime, ledger): (&E, &Ledger),
     behind: Behind,
@@ -86,7 +86,6 @@ where
         (executor.height(), executor.log_size())
     };
     let (mut found, mut answered) = (Vec::new(), BTreeSet::new());
-    let mut has_blocks = false;
     let mut left = FAR_TIMEOUT.as_millis() / FAR_PAUSE.as_millis();
     // Connections are only being made: it is asked again until somebody has answered, and once more for the others.
     while left > 0 {
@@ -95,22 +94,19 @@ where
         let end = runtime.current() + FAR_PAUSE;
         while let Ok(rest) = end.duration_since(runtime.current()) {
             let Some((peer, answer)) = asked.within(runtime, rest).await else { break };
-            let Answer::Far(its_height, its_events, its_blocks) = answer else { continue };
+            let Answer::Far(its_height, its_events) = answer else { continue };
             let is_far = its_events.saturating_sub(events) >= behind.events
                 || its_height.saturating_sub(height) >= behind.blocks;
-            has_blocks |= its_blocks <= height.saturating_add(1);
-            if answered.insert(peer.clone()) && its_height > height {
-                found.push((is_far, its_height, peer));
+            if answered.insert(peer.clone()) && is_far {
+                found.push((its_height, peer));
             }
         }
         if !answered.is_empty() {
             left = left.min(1);
         }
     }
-    // Nobody's engine has the next block: those who have it in their ledgers hand it out with these.
-    found.retain(|(is_far, _, _)| *is_far || !has_blocks);
     found.sort_by(|a, b| b.cmp(a));
-    found.into_iter().map(|(_, _, peer)| peer).collect()
+    found.into_iter().map(|(_, peer)| peer).collect()
 }
 
 /// Getting the ledger of one peer.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use commonware_p2p::simulated::Link;
 use commonware_runtime::Clock as _;
 use futures::FutureExt as _;
-use secnet_app::ports::Committed;
+use secnet_app::ports::{Committed, SubmitError};
 use secnet_types::Amount;
 
 use crate::rogue::Rogue;
@@ -244,13 +244,20 @@ fn two_halves_of_a_network_order_nothing_until_they_meet_again() {
         };
         let before = height(&network);
         let live = network.live();
-        let mut left = live[0].submit(signer.pay(2, "ada", "bo", 1));
-        let mut right = live[3].submit(signer.pay(3, "bo", "ada", 1));
-        network.runtime.sleep(Duration::from_secs(30)).await;
+        let (to_left, to_right) = (signer.pay(2, "ada", "bo", 1), signer.pay(3, "bo", "ada", 1));
+        let (left, right) = (live[0].submit(to_left.clone()), live[3].submit(to_right.clone()));
+        network.runtime.sleep(Duration::from_secs(40)).await;
         assert_eq!(height(&network), before, "neither half is a quorum");
-        assert!((&mut left).now_or_never().is_none() && (&mut right).now_or_never().is_none());
+        for answer in [left, right] {
+            let answer = answer.now_or_never().expect("nobody waits for ever").unwrap();
+            assert!(matches!(answer, Err(SubmitError::Unavailable(_))), "{answer:?}");
+        }
+        // Asked again with the same id, the same is ordered once.
+        let (left, right) = (live[0].submit(to_left.clone()), live[3].submit(to_right));
         network.link_all(&near()).await;
         let (left, right) = (left.await.unwrap().unwrap(), right.await.unwrap().unwrap());
+        let again = network.live()[1].submit(to_left).await.unwrap().unwrap();
+        assert_eq!((again.event, again.repeated), (left.event, true));
         network.settle(left.height.max(right.height) + 3).await;
         network.check(&[first.event, left.event, right.event]);
         assert_eq!(network.kept_out().await, []);

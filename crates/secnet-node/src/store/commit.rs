@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use redb::WriteTransaction;
 
 use super::head::Head;
+use super::heights;
 use super::merge::{Merges, write_chunk};
 use super::record::{self, BlockRecord, Commit, EntryKey, Leaf};
 use super::row::{self, BLOCKS, EVENTS, Kind, META, META_HEAD, RESERVED, STATE, TAG_BYTES, TILES};
@@ -57,6 +58,9 @@ impl Store {
         let mut txn = self.database()?.begin_write()?;
         txn.set_quick_repair(self.options.quick_repair);
         write_blocks(&txn, &commit.blocks)?;
+        if self.indexed.load(Ordering::Acquire) {
+            heights::write(&txn, &commit.blocks)?;
+        }
         write_leaves(&txn, &commit.leaves, tree)?;
         head.log_size = tree.size();
         write_entries(&txn, &commit.entries, head, merges)?;

@@ -15,6 +15,7 @@ mod export;
 pub(crate) mod files;
 mod fsck;
 mod head;
+mod heights;
 mod merge;
 mod nodes;
 mod open;

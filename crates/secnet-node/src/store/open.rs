@@ -19,7 +19,7 @@ use super::row::{self, BLOCKS, EVENTS, Kind, META, META_FORMAT, META_HEAD, STATE
 use super::tree::Tree;
 use super::watched::{Failures, Watched};
 use super::{StoreError, files};
-use super::{nodes, read};
+use super::{heights, nodes, read};
 
 /// The database in a data folder.
 pub const STORE_FILE: &str = "ledger.redb";
@@ -80,6 +80,8 @@ pub struct Store {
     /// Locked for the length of a commit.
     pub(crate) writer: Mutex<Writer>,
     pub(crate) poisoned: AtomicBool,
+    /// There is an index of headers.
+    pub(crate) indexed: AtomicBool,
     note: Option<HeadFile>,
     /// The folder, if it is in one and can be written.
     dir: Option<PathBuf>,
@@ -195,6 +197,7 @@ impl Store {
         note: Option<HeadFile>,
     ) -> Result<Self, StoreError> {
         let (db, tree, writer) = contained(|| begin(opening(&options)?, note.as_ref()))?;
+        let indexed = AtomicBool::new(heights::is_indexed(&db)?);
         Ok(Self {
             db: RwLock::new(Some(Arc::new(db))),
             opening,
@@ -204,6 +207,7 @@ impl Store {
             tree: RwLock::new(Arc::new(tree)),
             writer: Mutex::new(writer),
             poisoned: AtomicBool::new(false),
+            indexed,
             note,
             dir: None,
         })
@@ -233,6 +237,7 @@ impl Store {
         files::sync_dir(dir)?;
         let (fresh, tree, head) =
             contained(|| begin((self.opening)(&self.options)?, self.note.as_ref()))?;
+        self.indexed.store(heights::is_indexed(&fresh)?, Ordering::Release);
         *self.tree.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(tree);
         *db = Some(Arc::new(fresh));
         *writer = head;

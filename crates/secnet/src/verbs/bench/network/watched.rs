@@ -79,7 +79,7 @@ fn rows(idle: &Idle) -> Vec<Row> {
         row("blocks", (idle.blocks, "/s"), Bar::AtMost(BAR_BLOCKS)),
         row("growth of a node's files", (idle.grown, "MB/day"), Bar::AtMost(BAR_MB))
             .detail(format!(
-                "{extrapolated}; the ledger's file and the engine's archive, which both hold every block"
+                "{extrapolated}; the ledger's file, and how far the engine knows it to be"
             ))
             .detail(format!(
                 "besides, votes and recent blocks, which the engine prunes: {} MB at the end",
