@@ -146,5 +146,10 @@ pub const MESSAGES_PER_SECOND: [u32; 8] = [1024, 1024, 512, 512, 2048, 512, 2048
 pub const COSIGNATURES_PER_SECOND: u32 = 16;
 /// The same on channel 10: questions for parts of a ledger, and answers.
 pub const SNAPSHOTS_PER_SECOND: u32 = 256;
+/// Of these so many at once. The engine keeps room for as many messages of each peer that it may have, in both directions, from
+/// the start.
+pub const MAX_BURST: u32 = 512;
+/// Peers that there is room for, if the network is smaller.
+pub const MIN_PEERS: usize = 32;
 /// Messages that wait inside of the node.
 pub const MAILBOX: usize = 1024;

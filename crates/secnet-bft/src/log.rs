@@ -38,7 +38,7 @@ use crate::apart::{self, Apart};
 use crate::block::BlockLimits;
 use crate::epochs::{KnownEpochs, named, public};
 use crate::ledger::Ledger;
-use crate::limits::MAILBOX;
+use crate::limits::{MAILBOX, MIN_PEERS};
 use crate::meet::Meeting;
 use crate::node::{self, Channels, Parts, quota};
 use crate::peers;
@@ -354,7 +354,8 @@ impl Engine {
             },
             cups::Version::V1,
         );
-        let (most, mailbox) = (at_least_one(MAX_NODES), at_least_one(MAILBOX));
+        let most = room(&epochs);
+        let mailbox = at_least_one(MAILBOX);
         let namespace = [engine_namespace(network).as_slice(), b"_P2P"].concat();
         // All nodes on one machine have one address, and need not be careful with each other.
         let config_for = if settings.listen.ip().is_loopback() {
@@ -371,8 +372,13 @@ impl Engine {
         let (mut net, oracle) = lookup::Network::new(runtime.child("network"), config);
         let known = settings.addresses;
         let told = apart::file(&settings.folder, known.values());
-        let meeting =
-            Meeting { epochs: epochs.clone(), known, oracle: oracle.clone(), apart: apart.clone() };
+        let meeting = Meeting {
+            epochs: epochs.clone(),
+            known,
+            oracle: oracle.clone(),
+            apart: apart.clone(),
+            most,
+        };
         runtime.child("meet").spawn(move |_| meeting.run());
         let channels = Channels {
             votes: apart.around(net.register(0, quota(0))),
@@ -414,6 +420,14 @@ impl Engine {
         };
         node::start(runtime.child("node"), parts, channels).await.map_err(|error| error.to_string())
     }
+}
+
+/// For how many peers there is room: so many, and as many again, as there are now. Room for the most that a network can have
+/// would take more than a gigabyte.
+fn room(epochs: &KnownEpochs) -> NonZeroUsize {
+    let (validators, followers) = epochs.nodes();
+    let now = validators.len().saturating_add(followers.len());
+    at_least_one(now.saturating_mul(2).clamp(MIN_PEERS, MAX_NODES))
 }
 
 fn at_least_one(count: usize) -> NonZeroUsize {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 
 use commonware_cryptography::ed25519::PublicKey;
 use commonware_p2p::{AddressableManager, AddressableTrackedPeers};
@@ -18,6 +19,8 @@ pub(crate) struct Meeting<O> {
     pub(crate) known: BTreeMap<ValidatorKey, SocketAddr>,
     pub(crate) oracle: O,
     pub(crate) apart: Apart<PublicKey>,
+    /// How many there is room for, this one included.
+    pub(crate) most: NonZeroUsize,
 }
 
 impl<O: AddressableManager<PublicKey = PublicKey>> Meeting<O> {
@@ -37,7 +40,18 @@ impl<O: AddressableManager<PublicKey = PublicKey>> Meeting<O> {
 
     fn meet(&mut self, number: u64) {
         let (validators, followers) = self.epochs.nodes();
-        let (primary, secondary) = (self.reached(&validators), self.reached(&followers));
+        let (mut primary, mut secondary) = (self.reached(&validators), self.reached(&followers));
+        let room = self.most.get().saturating_sub(1);
+        let others = primary.len().saturating_add(secondary.len());
+        if others > room {
+            tracing::warn!(
+                others,
+                room,
+                "the network has grown: some nodes are met after a restart"
+            );
+            primary.truncate(room);
+            secondary.truncate(room.saturating_sub(primary.len()));
+        }
         let mut all = primary.iter().chain(&secondary);
         // Only nodes of one machine can be kept apart.
         let here = all.all(|(_, address)| address.ip().is_loopback());
