@@ -48,6 +48,9 @@ fn unknown_to_author(view: &View<'_>, command: &SignedCommand) -> Option<Rejecti
         | Operation::OfferDataset { dataset: id, .. }
         | Operation::AcceptDataset { dataset: id, .. }
         | Operation::RecordErasure { dataset: id, .. } => (dataset(*id), Rejection::UnknownDataset),
+        Operation::MoveDataset { arrival } => {
+            (dataset(arrival.value.dataset), Rejection::UnknownDataset)
+        }
         Operation::OpenAsk { ask } => (dataset(ask.dataset), Rejection::UnknownDataset),
         Operation::Grant { grant } => (dataset(grant.dataset), Rejection::UnknownDataset),
         Operation::Deny { denial } => {

@@ -92,6 +92,11 @@ impl State {
         self.decisions.find(&(requester, request))
     }
 
+    /// What was decided on a dataset, while anything can still come of it. All that was decided is gone through.
+    pub fn decisions_on(&self, dataset: DatasetId) -> impl Iterator<Item = &DecisionState> {
+        self.decisions.iter().map(|(_, state)| state).filter(move |it| it.dataset == dataset)
+    }
+
     /// The request that a decision was on.
     #[must_use]
     pub fn decided_request(&self, id: DecisionId) -> Option<(MemberId, RequestId)> {

@@ -108,6 +108,8 @@ rejections! {
     BadNodes = 71 "bad-nodes" "the nodes do not fit" hint "list validators and followers by key in ascending order, each once, at least one validator",
     NodesChanging = 72 "nodes-changing" "the last change of the network's nodes has not begun yet" hint "try again in some seconds",
     OtherEpoch = 73 "other-epoch" "the nodes were changed since the change was proposed" hint "look at the nodes that there are now, and propose it again",
+    OtherPlace = 74 "other-place" "the dataset is at another data centre by now, or has other records than those that arrived" hint "let the data centre that it moves to take what has changed, and sign what it says then",
+    BadArrival = 75 "bad-arrival" "the data centre that the dataset moves to has not said so by its current key, lately" hint "ask it again whether it has everything: what it said an hour ago counts no more",
 }
 
 impl From<MoneyError> for Rejection {

@@ -111,6 +111,7 @@ fn signatures(command: &SignedCommand) -> impl Iterator<Item = ([u8; 32], Vec<u8
         Operation::RecordDecision { decision } => all.push(decision.request.to_check()),
         Operation::Vouch { card } => all.push(card.to_check()),
         Operation::RotateKey { rotation } => all.push(rotation.to_check()),
+        Operation::MoveDataset { arrival } => all.push(arrival.to_check()),
         Operation::Govern { proposal, approvals } => {
             if let secnet_types::Change::Admit(card) = &proposal.change {
                 all.push(card.to_check());

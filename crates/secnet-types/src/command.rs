@@ -7,7 +7,7 @@ use crate::{
     Amount, Answer, Ask, AskId, Bargain, Change, CommandId, DatasetId, Decision, DecisionId,
     Delegation, Denial, DenialId, DenialSummary, Digest, GovernorApproval, Grant, GrantId, GroupId,
     HoldAnswer, MemberId, Namespace, NetworkId, Proposal, Reason, RequestId, Review, RuleId,
-    RuleListing, Session, Signed, Terms, Timestamp, limits,
+    RuleListing, Session, Signed, SignedArrival, Terms, Timestamp, limits,
 };
 
 /// A command with its author's signature.
@@ -457,6 +457,13 @@ pub enum Operation {
         #[n(3)]
         whole: bool,
     },
+    /// The owner moves a dataset to another PDC, which has said that it has all of it.
+    #[n(37)]
+    MoveDataset {
+        /// What that PDC said.
+        #[n(0)]
+        arrival: SignedArrival,
+    },
 }
 
 impl Operation {
@@ -504,7 +511,8 @@ impl Operation {
             | Self::PublishRule { .. }
             | Self::BuyRule { .. }
             | Self::InstallRule { .. }
-            | Self::RemoveRule { .. } => false,
+            | Self::RemoveRule { .. }
+            | Self::MoveDataset { .. } => false,
         }
     }
 }

@@ -111,4 +111,5 @@ pub enum Effect {
     #[n(54)] HoldLapsed { #[n(0)] decision: DecisionId, #[n(1)] dataset: DatasetId },
     #[n(55)] ReviewAbandoned { #[n(0)] requester: MemberId, #[n(1)] request: RequestId },
     #[n(56)] NodesSet { #[n(0)] epoch: u64, #[n(1)] first: u64, #[n(2)] nodes: NodeSet },
+    #[n(57)] DatasetMoved { #[n(0)] dataset: DatasetId, #[n(1)] from: MemberId, #[n(2)] to: MemberId },
 }

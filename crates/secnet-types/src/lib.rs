@@ -6,6 +6,7 @@
 //!
 //! This crate is pure: no clock, no randomness, no input or output.
 
+mod arrival;
 mod block;
 mod codec;
 mod command;
@@ -29,6 +30,7 @@ mod scope;
 mod time;
 mod vocabulary;
 
+pub use arrival::{Arrival, MoveStatement, SignedArrival, SignedMove};
 pub use block::{Block, Certificate, Header, SealedHeader};
 pub use codec::{DecodeError, decode, encode};
 pub use command::{Command, MemberCard, MemberKind, Operation, Rotation, SignedCommand};

@@ -30,6 +30,10 @@ pub const MAX_PROPOSAL_LIFETIME_MS: u64 = 30 * 24 * 60 * 60 * 1000;
 pub const MAX_REQUEST_LIFETIME_MS: u64 = 60 * 60 * 1000;
 /// How long a granted decision may be collected, in milliseconds.
 pub const MAX_COLLECTION_MS: u64 = 24 * 60 * 60 * 1000;
+/// How long ago a data centre may have said that it has all of a dataset that moves there, in milliseconds (one hour).
+pub const MAX_ARRIVAL_AGE_MS: u64 = 60 * 60 * 1000;
+/// How long an owner's statement lets a data centre take a copy, in milliseconds (seven days).
+pub const MAX_MOVE_MS: u64 = 7 * 24 * 60 * 60 * 1000;
 /// Denials counted in one summary.
 pub const MAX_SUMMARISED: u32 = 1_000_000;
 /// How long a summary's window may be, and how long ago it may have ended, in milliseconds (24 hours).

@@ -23,6 +23,10 @@ pub enum Namespace {
     Door,
     /// What a hospital says of who looks after whom, for its own data centre.
     Relations,
+    /// An owner's word that another data centre takes a copy of a dataset.
+    Move,
+    /// A data centre's word that it has all of a dataset.
+    Arrival,
 }
 
 impl Namespace {
@@ -40,6 +44,8 @@ impl Namespace {
             Self::Node => b"secnet/node/v1",
             Self::Door => b"secnet/door/v1",
             Self::Relations => b"secnet/relations/v1",
+            Self::Move => b"secnet/move/v1",
+            Self::Arrival => b"secnet/arrival/v1",
         }
     }
 }

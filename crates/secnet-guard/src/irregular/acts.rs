@@ -22,6 +22,7 @@ pub(super) fn acted(effect: &Effect, cause: &Cause) -> Option<(MemberId, u64)> {
         Effect::DatasetUpdated { dataset: id }
         | Effect::DatasetWithdrawn { dataset: id }
         | Effect::DatasetOffered { dataset: id, .. }
+        | Effect::DatasetMoved { dataset: id, .. }
         | Effect::Erased { dataset: id, .. } => (author?, dataset(id)),
         Effect::DatasetTransferred { to, dataset: id, .. } => (*to, dataset(id)),
         Effect::GrantRevoked { by, grant: id, .. } => (*by, grant(id)),

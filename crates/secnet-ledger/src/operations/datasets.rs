@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use secnet_types::{
-    CommandId, DatasetId, Digest, Effect, HoldAnswer, MemberId, MemberKind, Power, Terms,
-    Timestamp, limits,
+    Arrival, CommandId, DatasetId, Digest, Effect, HoldAnswer, MemberId, MemberKind, Power,
+    SignedArrival, Terms, Timestamp, limits,
 };
 
-use super::Context;
+use super::{Context, same_network};
 use crate::entries::{Dataset, DatasetStatus, DecisionState};
 use crate::{Rejection, State};
 
@@ -61,6 +61,37 @@ impl State {
         self.check_statement(statement, context.time)?;
         self.datasets.put(id, Dataset { pdc, terms: terms.clone(), manifest, ..entry });
         context.tell(Effect::DatasetUpdated { dataset: id });
+        Ok(())
+    }
+
+    /// Only the place changes: grants, denials and terms are the owner's, and stay as they are. That the other PDC has everything
+    /// it has signed; that nothing has come in since, the commitment to the records shows.
+    pub(super) fn move_dataset(
+        &mut self,
+        author: MemberId,
+        arrival: &SignedArrival,
+        context: &mut Context,
+    ) -> Result<(), Rejection> {
+        let Arrival { network, dataset: id, from, to, manifest, said } = arrival.value;
+        let entry = self.usable_dataset(id)?.clone();
+        if entry.owner != author {
+            return Err(Rejection::NotEntitled);
+        }
+        same_network(self, network)?;
+        if entry.pdc != from || from == to || entry.manifest != manifest {
+            return Err(Rejection::OtherPlace);
+        }
+        let there = self.active_member(to)?;
+        if there.kind != MemberKind::Node {
+            return Err(Rejection::WrongKind);
+        }
+        let lately = said.since_ms(context.time) <= limits::MAX_CLOCK_AHEAD_MS
+            && context.time.since_ms(said) <= limits::MAX_ARRIVAL_AGE_MS;
+        if arrival.envelope.key != there.key || !lately {
+            return Err(Rejection::BadArrival);
+        }
+        self.datasets.put(id, Dataset { pdc: to, ..entry });
+        context.tell(Effect::DatasetMoved { dataset: id, from, to });
         Ok(())
     }
 

@@ -101,6 +101,7 @@ impl State {
             Operation::UpdateDataset { dataset, pdc, terms, manifest } => {
                 self.update_dataset(author, *dataset, (*pdc, terms, *manifest), context)
             }
+            Operation::MoveDataset { arrival } => self.move_dataset(author, arrival, context),
             Operation::WithdrawDataset { dataset } => {
                 self.withdraw_dataset(author, *dataset, context)
             }

@@ -47,6 +47,12 @@ pub(crate) fn forged_inner_signatures_never_become_verified_commands() {
     let mut rotation = Signed::sign(rotation, &key("ada2"));
     flip(&mut rotation.envelope);
     operations.push(Operation::RotateKey { rotation });
+    let (network, said) = (w.network(), w.now());
+    let (from, to, manifest) = (id("pdc"), id("pdc2"), digest(2));
+    let arrival = Arrival { network, dataset, from, to, manifest, said };
+    let mut arrival = SignedArrival::sign(arrival, &key("pdc2"));
+    flip(&mut arrival.envelope);
+    operations.push(Operation::MoveDataset { arrival });
     let proposal = w.proposal(Change::Admit(forged_card));
     let approvals = w.approvals(&proposal, &["gov1", "gov2"]);
     operations.push(Operation::Govern { proposal, approvals });

@@ -25,6 +25,7 @@ const CASES: &[fn()] = &[
     admission::the_suspended_neither_sign_nor_are_granted_nor_use_grants,
     consent::terms_must_hold_together,
     consent::a_dataset_is_its_owners,
+    moving::a_dataset_moves_by_its_owner_and_the_data_centre_that_has_it,
     consent::a_transfer_of_ownership_ends_every_grant,
     consent::a_grant_is_good_in_the_tenure_that_it_names_alone,
     consent::asks_and_holds_lapse_when_a_dataset_changes_hands_or_is_gone,

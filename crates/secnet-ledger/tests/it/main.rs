@@ -25,6 +25,7 @@ mod idempotency;
 mod limits;
 mod model;
 mod money;
+mod moving;
 mod promises;
 mod random;
 mod spec;

@@ -471,6 +471,13 @@ impl Model {
                 let d = self.data.iter_mut().find(|d| d.id == *dataset)?;
                 (d.pdc, d.terms) = (*pdc, terms.clone());
             }
+            Operation::MoveDataset { arrival } => {
+                let said = &arrival.value;
+                let before = self.active(said.dataset)?;
+                when(before.owner == author && before.pdc == said.from)?;
+                when(self.unsuspended(said.to).is_some())?;
+                self.data.iter_mut().find(|d| d.id == said.dataset)?.pdc = said.to;
+            }
             Operation::WithdrawDataset { dataset } => {
                 let before = self.active(*dataset)?;
                 when(self.may(author, before.owner, Some(*dataset), Power::Erase))?;

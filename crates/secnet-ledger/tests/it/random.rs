@@ -186,6 +186,14 @@ impl Player {
                     }
                     _ => (id(pdc), other),
                 };
+                if p[4] % 8 == 7 {
+                    let from = state.dataset(dataset).map_or(id("pdc"), |d| d.pdc);
+                    let to = if from == id("pdc") { "pdc2" } else { "pdc" };
+                    let (network, said) = (self.w.network(), self.w.now());
+                    let arrival = Arrival { network, dataset, from, to: id(to), manifest, said };
+                    let arrival = SignedArrival::sign(arrival, &key(to));
+                    return (owner, Operation::MoveDataset { arrival });
+                }
                 (owner, Operation::UpdateDataset { dataset, pdc, terms, manifest })
             }
             6 if p[1] % 3 == 0 => (owner, Operation::WithdrawDataset { dataset }),
@@ -540,6 +548,7 @@ fn kind(operation: &Operation) -> &'static str {
         Operation::Redeem { .. } => "redeem",
         Operation::ChangeGroup { .. } => "change group",
         Operation::UpdateDataset { .. } => "update dataset",
+        Operation::MoveDataset { .. } => "move dataset",
         Operation::WithdrawDataset { .. } => "withdraw dataset",
         Operation::OfferDataset { .. } => "offer dataset",
         Operation::AcceptDataset { .. } => "accept dataset",

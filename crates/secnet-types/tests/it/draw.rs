@@ -201,6 +201,8 @@ fields! {
     RuleListing { rule, price, evidence, expires }
     MemberCard { network, kind, sealing_key, voucher }
     Rotation { network, member, sealing_key }
+    Arrival { network, dataset, from, to, manifest, said }
+    MoveStatement { network, dataset, from, to, said, until }
     Proposal { network, id, expires, change }
     GovernorApproval { governor, key, signature }
     Parameters { fee, review_ms, hold_ms }
@@ -228,7 +230,7 @@ impl Drawn for Operation {
 }
 
 /// How many operations there are.
-pub(crate) const OPERATIONS: u64 = 37;
+pub(crate) const OPERATIONS: u64 = 38;
 
 /// The operation with this number, its parts drawn.
 #[rustfmt::skip]
@@ -271,6 +273,7 @@ pub(crate) fn operation(d: &mut Draw, number: u64) -> Operation {
         33 => BuyRule { rule: d.any(), price: d.any() },
         34 => InstallRule { rule: d.any(), until: d.any(), simulate: d.any() },
         35 => RemoveRule { rule: d.any() },
+        37 => MoveDataset { arrival: d.any() },
         _ => RecordErasure { dataset: d.any(), erased: d.any(), last_backup_dies: d.any(), whole: d.any() },
     }
 }
@@ -279,7 +282,7 @@ impl Drawn for Effect {
     #[rustfmt::skip]
     fn draw(d: &mut Draw) -> Self {
         use Effect::*;
-        match d.below(57) {
+        match d.below(58) {
             0 => MemberAdmitted { member: d.any(), kind: d.any(), voucher: d.any() },
             1 => MemberSuspended { member: d.any() },
             2 => MemberReinstated { member: d.any() },
@@ -340,6 +343,7 @@ impl Drawn for Effect {
             51 => Closed { successor: d.any() },
             52 => HoldExpired { decision: d.any() },
             53 => AskLapsed { ask: d.any(), dataset: d.any() },
+            57 => DatasetMoved { dataset: d.any(), from: d.any(), to: d.any() },
             56 => NodesSet { epoch: d.any(), first: d.any(), nodes: d.any() },
             55 => ReviewAbandoned { requester: d.any(), request: d.any() },
             _ => HoldLapsed { decision: d.any(), dataset: d.any() },
@@ -351,8 +355,8 @@ impl Drawn for Effect {
 macro_rules! every_type {
     ($call:ident) => {
         $call! {
-            AccessRequest, Answer, Ask, BasisPoints, Certificate, Command, Decision, Delegation, Denial,
-            DenialSummary, Event, Genesis, Grant, GrantDetail, Header, Labels, MemberCard, Operation, Parameters,
+            AccessRequest, Answer, Arrival, Ask, BasisPoints, Certificate, Command, Decision, Delegation, Denial,
+            DenialSummary, Event, Genesis, Grant, GrantDetail, Header, Labels, MemberCard, MoveStatement, Operation, Parameters,
             Powers, Proposal, Receipt, RecordMeta, RequestDetail, Review, Rotation, RuleListing, Scope, SealedHeader,
             Session, Terms, Verdict,
         }

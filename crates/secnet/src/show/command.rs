@@ -91,6 +91,7 @@ words! {
     InstallRule "install-rule",
     RemoveRule "remove-rule",
     RecordErasure "record-erasure",
+    MoveDataset "move-dataset",
 }
 
 #[expect(clippy::too_many_lines, reason = "a dispatcher: one arm for each operation")]
@@ -117,6 +118,14 @@ fn with(operation: &Operation) -> Value {
         Operation::UpdateDataset { dataset: id, pdc, terms, manifest }
         | Operation::AcceptDataset { dataset: id, pdc, terms, manifest } => {
             dataset(Some(*id), *pdc, terms, *manifest)
+        }
+        Operation::MoveDataset { arrival } => {
+            let said = &arrival.value;
+            json!({
+                "dataset": said.dataset.to_string(), "from": said.from.to_string(),
+                "to": said.to.to_string(), "manifest": said.manifest.to_string(),
+                "said": said.said.to_string(),
+            })
         }
         Operation::WithdrawDataset { dataset } => json!({ "dataset": dataset.to_string() }),
         Operation::OfferDataset { dataset, to } => json!({

@@ -62,6 +62,7 @@ effects! {
     DatasetWithdrawn { dataset } "dataset-withdrawn" "{dataset} was withdrawn",
     DatasetOffered { dataset, to } "dataset-offered" "{dataset} is offered to {to}",
     DatasetTransferred { dataset, from, to } "dataset-transferred" "{dataset} went over from {from} to {to}",
+    DatasetMoved { dataset, from, to } "dataset-moved" "{dataset} went from the data centre of {from} to that of {to}",
     AskOpened { ask, dataset, asker } "ask-opened" "{asker} asked for {dataset}: {ask}",
     AskCountered { ask, price } "ask-countered" "{ask} got a counter-offer of {price} a use",
     AskAgreed { ask } "ask-agreed" "the counter-offer to {ask} was accepted",
