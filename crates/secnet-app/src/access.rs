@@ -105,6 +105,11 @@ impl Pdc {
             Err(AccessError::Rejected(Rejection::AlreadyDecided)) => {
                 self.answer_again(&caller).await
             }
+            // It moved away while it was decided.
+            Err(AccessError::Rejected(Rejection::NotThePdc)) => {
+                self.requested_not_elsewhere(&caller)?;
+                Err(Rejection::NotThePdc.into())
+            }
             outcome => outcome,
         }
     }
@@ -116,6 +121,7 @@ impl Pdc {
         facts: &Facts,
         lifts: Option<DecisionId>,
     ) -> Result<Outcome, AccessError> {
+        self.served(caller.request.value.dataset).await?;
         let before = self.before(caller, lifts).await?;
         let asked = self.asked(caller, facts)?;
         let permitted = permit(facts, &asked); //                                   4  -> Permitted
@@ -428,13 +434,12 @@ impl Pdc {
     /// A retry gets what the first call got: the same decision, no second charge, the same records.
     async fn answer_again(&self, caller: &Authenticated) -> Result<Outcome, AccessError> {
         let before = self.decided_before(caller).ok_or(AccessError::Unauthenticated)?;
+        // Of a dataset that comes or has left the facts may be here. It is answered where the dataset is.
+        if !self.keeps(before.dataset) {
+            return self.decided_elsewhere(caller, &before).map_or(Ok(Outcome::NotVisible), Err);
+        }
         let bytes = self.archive.get(&facts_name(before.dataset, before.id)).await?;
         let Some(bytes) = bytes else {
-            if !self.keeps(before.dataset) {
-                return self
-                    .decided_elsewhere(caller, &before)
-                    .map_or(Ok(Outcome::NotVisible), Err);
-            }
             let active = self.view(|view| {
                 let dataset = view.state.dataset(before.dataset);
                 dataset.is_some_and(|dataset| dataset.status == DatasetStatus::Active)
@@ -461,7 +466,10 @@ impl Pdc {
             receipt: receipt.clone(),
         };
         match before.verdict {
-            Verdict::Allow { .. } => self.collect(caller, &record, receipt).await,
+            Verdict::Allow { .. } => {
+                self.served(before.dataset).await?;
+                self.collect(caller, &record, receipt).await
+            }
             // A hold that the owner refused, or that ran out, is a denial.
             Verdict::Hold { reason, .. } if before.answer.is_some() => {
                 Ok(Outcome::Denied(Box::new(refusal(reason))))

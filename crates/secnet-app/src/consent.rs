@@ -73,6 +73,7 @@ impl Pdc {
         enclosures: Enclosures,
     ) -> Result<Committed, AccessError> {
         enclosures.belong_to(command)?;
+        self.may_be_moved(command)?;
         self.fields_can_be_kept(command, &enclosures)?;
         let Enclosures { detail, wraps } = enclosures;
         let (kind, commitment, wraps_digest) = commitments(&command.value.operation);

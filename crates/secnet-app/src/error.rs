@@ -1,6 +1,7 @@
 //! Why an access ended without an answer of policy or guard.
 
 use secnet_ledger::Rejection;
+use secnet_types::DatasetId;
 
 use crate::place::Place;
 use crate::ports::{ArchiveError, LogError, SubmitError, Unaged, VaultError};
@@ -51,6 +52,9 @@ pub enum AccessError {
     /// The archive failed.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
+    /// The dataset has moved here, and what was erased before at the data centre where it was may be here still.
+    #[error("{0} has just moved here; what was erased of it meanwhile is destroyed first")]
+    Settling(DatasetId),
     /// What was asked about was erased.
     #[error("{0} was erased")]
     Erased(String),
@@ -134,7 +138,7 @@ impl AccessError {
                 rejection.code()
             }
             Self::Ledger(SubmitError::Invalid(_)) => "invalid-command",
-            Self::Ledger(SubmitError::Busy) => "busy",
+            Self::Ledger(SubmitError::Busy) | Self::Settling(_) => "busy",
             Self::Ledger(SubmitError::NoRoom)
             | Self::StaleLedger { unaged: Some(Unaged::NoRoom), .. }
             | Self::Vault(VaultError::NoRoom)
@@ -178,7 +182,7 @@ impl AccessError {
             Self::Rejected(rejection) | Self::Ledger(SubmitError::Rejected(rejection)) => {
                 rejection.hint()
             }
-            Self::Ledger(SubmitError::Busy) => "try again in a moment",
+            Self::Ledger(SubmitError::Busy) | Self::Settling(_) => "try again in a moment",
             Self::Ledger(SubmitError::NoRoom)
             | Self::Vault(VaultError::NoRoom)
             | Self::Archive(ArchiveError::NoRoom) => ROOM,
@@ -207,6 +211,7 @@ impl AccessError {
             Self::Ledger(SubmitError::Busy | SubmitError::NoRoom | SubmitError::Unavailable(_))
             | Self::StaleLedger { .. }
             | Self::TooOften
+            | Self::Settling(_)
             | Self::Release(_)
             | Self::Log(LogError::Unavailable(_))
             | Self::Vault(VaultError::NoRoom | VaultError::Storage(_))

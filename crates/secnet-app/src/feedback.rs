@@ -286,7 +286,7 @@ impl Pdc {
         author == self.member || self.may_act_for(author, owner, Power::Grant)
     }
 
-    fn signed_by_author(&self, statement: &Signed<Feedback>) -> Result<(), AccessError> {
+    pub(crate) fn signed_by_author(&self, statement: &Signed<Feedback>) -> Result<(), AccessError> {
         let key = statement.envelope.key;
         let current = self.view(|view| {
             let member = view.state.member(statement.value.author);

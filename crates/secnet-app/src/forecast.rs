@@ -19,6 +19,7 @@ impl Pdc {
         enclosures: &Enclosures,
     ) -> Result<Vec<Effect>, AccessError> {
         enclosures.belong_to(command)?;
+        self.may_be_moved(command)?;
         self.fields_can_be_kept(command, enclosures)?;
         let foreseen = self.forecast_command(command);
         // An ask is delivered to the owner, who sees who asks. To say beforehand whether there is one would be an answer

@@ -85,6 +85,8 @@ pub(crate) struct Timeline {
     holds: BTreeMap<DecisionId, (MemberId, MemberId, DatasetId)>,
     /// What was answered to holds.
     answers: BTreeMap<DecisionId, HoldAnswer>,
+    /// The last erasure of something in each dataset.
+    erasures: BTreeMap<DatasetId, u64>,
 }
 
 /// Where the attempts on what somebody owned are.
@@ -130,6 +132,9 @@ impl Timeline {
                         self.holds.insert(*decision, (owner, *requester, *dataset));
                     }
                 }
+                Effect::Erased { dataset, .. } => {
+                    self.erasures.insert(*dataset, index);
+                }
                 Effect::HoldReleased { decision } => {
                     self.answers.insert(*decision, HoldAnswer::Release);
                 }
@@ -154,6 +159,11 @@ impl Timeline {
         self.holds.get(&decision).copied()
     }
 
+    /// The event that stated the last erasure of something in the dataset.
+    pub(crate) fn last_erasure(&self, dataset: DatasetId) -> Option<u64> {
+        self.erasures.get(&dataset).copied()
+    }
+
     pub(crate) fn answer(&self, decision: DecisionId) -> Option<HoldAnswer> {
         self.answers.get(&decision).copied()
     }
@@ -174,6 +184,17 @@ impl Timeline {
         let Some(all) = self.attempts.get(&owner) else { return Vec::new() };
         let tagged = all.events.iter().zip(&all.tags);
         tagged.filter(|(_, tag)| wanted.contains(tag)).map(|(event, _)| *event).collect()
+    }
+
+    /// Those of these decisions that are on what the member owned at the time; others only where the first bytes are the same.
+    pub(crate) fn tried(
+        &self,
+        owner: MemberId,
+        decisions: &BTreeSet<DecisionId>,
+    ) -> BTreeSet<DecisionId> {
+        let Some(all) = self.attempts.get(&owner) else { return BTreeSet::new() };
+        let tags: BTreeSet<u32> = all.tags.iter().copied().collect();
+        decisions.iter().copied().filter(|decision| tags.contains(&tag(*decision))).collect()
     }
 
     /// The newest events before this one, oldest first; and whether there are earlier ones.

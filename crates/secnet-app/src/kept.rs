@@ -44,6 +44,16 @@ impl core::fmt::Display for Amiss {
 }
 
 impl Kept {
+    /// Where it is.
+    pub(crate) const fn name(&self) -> &EntryName {
+        &self.name
+    }
+
+    /// Are these bytes what the ledger commits to?
+    pub(crate) fn is(&self, bytes: &[u8]) -> bool {
+        commitment_to(self.name.kind, bytes) == Some(self.commitment)
+    }
+
     fn new(kind: EntryKind, commitment: Digest, what: String) -> Self {
         Self { name: EntryName::new(kind, &[], &commitment.0), commitment, what, records: None }
     }
@@ -77,6 +87,20 @@ pub fn must_be_kept(state: &State, pdc: MemberId) -> Vec<Kept> {
             let name = EntryName::new(EntryKind::RuleCard, &[], &rule.0);
             let what = format!("the evidence for rule {rule}");
             all.push(Kept { name, commitment, what, records: None });
+        }
+    }
+    all
+}
+
+/// What a data centre must keep of one dataset, wherever that is now.
+pub(crate) fn must_be_kept_of(state: &State, id: DatasetId) -> Vec<Kept> {
+    let mut all = Vec::new();
+    let Some(dataset) = state.dataset(id) else { return all };
+    of_dataset(state, id, dataset, &mut all);
+    for (denial, of) in state.denials_by(dataset.owner) {
+        if let Some(detail) = of.denial.detail.filter(|_| of.denial.dataset == Some(id)) {
+            let what = format!("the detail of denial {denial}");
+            all.push(Kept::new(EntryKind::ConsentDetail, detail, what));
         }
     }
     all

@@ -30,6 +30,7 @@ mod kept;
 mod learning;
 mod manifest;
 mod models;
+mod moving;
 mod notices;
 mod open;
 mod opening;
@@ -92,6 +93,10 @@ pub use incidents::{
 pub use kept::{Amiss, Kept, kept_of_decision, missing_of, must_be_kept, still_listed};
 pub use manifest::{DatasetManifest, MAX_UPLOADS_OF_DATASET};
 pub use models::{KeptModel, LearntRecord, Standing, Unreadable, listed_as};
+pub use moving::{
+    Former, FormerFailed, MAX_COPY_ANSWER_BYTES, MAX_COPY_CALL_BYTES, MAX_LACKING, MoveStage,
+    MoveStanding, reads_copy_talk,
+};
 pub use notices::{ASIDE_MS, Mark, Notice};
 pub use open::{OpenError, Reader};
 pub use past::{Judged, PastRequest, Source};

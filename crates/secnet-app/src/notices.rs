@@ -142,6 +142,15 @@ impl Pdc {
     ) -> Result<Vec<EntryName>, AccessError> {
         let owner = self.view(|view| view.state.dataset(dataset).map(|d| d.owner)).flatten();
         let Some(owner) = owner else { return Ok(Vec::new()) };
+        self.notices_to(owner, dataset).await
+    }
+
+    /// The notices about one dataset to somebody.
+    pub(crate) async fn notices_to(
+        &self,
+        owner: MemberId,
+        dataset: DatasetId,
+    ) -> Result<Vec<EntryName>, AccessError> {
         let (notices, _) = self.all_notices(owner).await?;
         let about = notices.into_iter().filter(|notice| notice.dataset == dataset);
         Ok(about

@@ -20,6 +20,7 @@ use crate::doors::Doors;
 use crate::history::Timeline;
 use crate::incidents::IncidentsHere;
 use crate::learning::Learning;
+use crate::moving::{Moves, moves_kept};
 use crate::opening::Openings;
 use crate::ports::{
     Archive, ArchiveError, Change, Clock, Committed, Entropy, EntryKind, EntryName, Log,
@@ -74,6 +75,13 @@ pub struct Pdc {
     /// How often something was destroyed since the start: what was read before may hold what is not to come back.
     pub(crate) destroyed: std::sync::atomic::AtomicU64,
     pub(crate) handed_over: Mutex<crate::handover::HandedOver>,
+    pub(crate) moves: Mutex<Moves>,
+    /// Held by whoever notes that a dataset comes or leaves, or removes what is left of one.
+    pub(crate) moving: futures::lock::Mutex<()>,
+    /// Held by whoever takes a copy.
+    pub(crate) taking_over: futures::lock::Mutex<()>,
+    /// Held from the statement of an erasure until it is carried out: no copy is listed in between.
+    pub(crate) erasing: futures::lock::Mutex<()>,
     /// Held by whoever brings records in.
     pub(crate) taking_in: futures::lock::Mutex<()>,
     /// Held by whoever hands in what a command commits to.
@@ -153,6 +161,7 @@ impl Pdc {
         let mut learning = Learning::load(archive.as_ref(), model, clock.now()).await?;
         learning.guard.set_relations(relations_kept(archive.as_ref()).await?);
         let learning = Mutex::new(learning);
+        let moves = Mutex::new(moves_kept(archive.as_ref()).await?);
         let archive: Arc<dyn Archive> = Arc::new(Sparing::new(archive, &log));
         let vault: Arc<dyn Vault> = Arc::new(Sparing::new(vault, &log));
         let pdc = Self {
@@ -177,6 +186,10 @@ impl Pdc {
             rewriting: futures::lock::Mutex::new(()),
             destroyed: std::sync::atomic::AtomicU64::new(0),
             handed_over: Mutex::default(),
+            moves,
+            moving: futures::lock::Mutex::new(()),
+            taking_over: futures::lock::Mutex::new(()),
+            erasing: futures::lock::Mutex::new(()),
             taking_in: futures::lock::Mutex::new(()),
             enclosing: futures::lock::Mutex::new(()),
             refusals: Refusals::default(),

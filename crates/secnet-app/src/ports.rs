@@ -169,6 +169,12 @@ pub trait Vault: Send + Sync {
         range: core::ops::Range<u64>,
     ) -> Result<Bytes, VaultError>;
 
+    /// How long a segment is, in bytes.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    async fn segment_length(&self, address: Address) -> Result<u64, VaultError>;
+
     /// Remove a segment. Its bytes are unreadable anyway once the keys are gone; this frees the space.
     ///
     /// # Errors
@@ -345,6 +351,10 @@ pub enum EntryKind {
     /// What a new release node has taken over of a former one, while not all have; group: upload, key: dealer, node's public key
     /// digest.
     TakenOver = 26,
+    /// A dataset that another data centre has, and that is to move here; key: dataset.
+    Coming = 30,
+    /// A dataset that was here, or is about to leave, and whoever may take a copy; key: dataset.
+    Leaving = 31,
 }
 
 /// Why the archive did not do as asked.

@@ -12,7 +12,7 @@ use crate::pdc::Pdc;
 use crate::ports::{Change, EntryKind, EntryName};
 use crate::upload::referenced_segments;
 
-fn owner_entry(segment: Address) -> EntryName {
+pub(crate) fn owner_entry(segment: Address) -> EntryName {
     EntryName::new(EntryKind::SegmentOwner, &[], segment.as_bytes())
 }
 
@@ -83,7 +83,10 @@ impl Pdc {
     }
 
     /// The dataset whose records are in a segment.
-    async fn dataset_of(&self, segment: Address) -> Result<Option<DatasetId>, AccessError> {
+    pub(crate) async fn dataset_of(
+        &self,
+        segment: Address,
+    ) -> Result<Option<DatasetId>, AccessError> {
         let Some(bytes) = self.archive.get(&owner_entry(segment)).await? else { return Ok(None) };
         let id = bytes
             .try_into()

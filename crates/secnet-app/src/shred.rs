@@ -104,8 +104,10 @@ impl Pdc {
             true => self.details_of(shredded.dataset),
             false => BTreeSet::new(),
         };
+        let erasing = self.erasing.lock().await;
         let committed = self.log.submit(command.to_bytes()).await?;
         self.destroy(shredded.dataset, &shredded.records, shredded.whole).await?;
+        drop(erasing);
         self.archive.write(behind.into_iter().map(gone).collect()).await?;
         Ok(committed)
     }
@@ -172,24 +174,8 @@ impl Pdc {
 
     /// Everything that is kept behind commitments about a dataset: with the salts gone, the ledger says nothing of it any
     /// more. What consent on another dataset commits to as well stays.
-    fn details_of(&self, dataset: DatasetId) -> BTreeSet<EntryName> {
-        let of = |dataset: DatasetId, view: &View<'_>| -> BTreeSet<EntryName> {
-            let state = view.state;
-            let Some(entry) = state.dataset(dataset) else { return BTreeSet::new() };
-            let name = |kind, digest: Digest| EntryName::new(kind, &[], &digest.0);
-            let grants = state.grants_on(dataset).flat_map(|(_, state)| {
-                let grant = &state.grant;
-                [name(EntryKind::ConsentDetail, grant.detail), name(EntryKind::Wraps, grant.wraps)]
-            });
-            let denials = state.denials_by(entry.owner).filter_map(|(_, state)| {
-                let own = state.denial.dataset == Some(dataset);
-                Some(name(EntryKind::ConsentDetail, state.denial.detail.filter(|_| own)?))
-            });
-            let asks = state.asks_to(entry.owner).filter(|(_, state)| state.ask.dataset == dataset);
-            let asks = asks.map(|(_, state)| name(EntryKind::AskDetail, state.ask.detail));
-            let terms = name(EntryKind::TermsDetail, entry.terms.detail);
-            grants.chain(denials).chain(asks).chain([terms]).collect()
-        };
+    pub(crate) fn details_of(&self, dataset: DatasetId) -> BTreeSet<EntryName> {
+        let of = details_about;
         let names = self.view(|view| {
             let owner = view.state.dataset(dataset).map(|entry| entry.owner);
             let others = owner.into_iter().flat_map(|owner| view.state.datasets_of(owner));
@@ -232,4 +218,23 @@ impl Pdc {
 
 fn gone(name: EntryName) -> Change {
     Change { name, value: None }
+}
+
+/// Where everything is that the ledger says of consent on a dataset, and commits to.
+pub(crate) fn details_about(dataset: DatasetId, view: &View<'_>) -> BTreeSet<EntryName> {
+    let state = view.state;
+    let Some(entry) = state.dataset(dataset) else { return BTreeSet::new() };
+    let name = |kind, digest: Digest| EntryName::new(kind, &[], &digest.0);
+    let grants = state.grants_on(dataset).flat_map(|(_, state)| {
+        let grant = &state.grant;
+        [name(EntryKind::ConsentDetail, grant.detail), name(EntryKind::Wraps, grant.wraps)]
+    });
+    let denials = state.denials_by(entry.owner).filter_map(|(_, state)| {
+        let own = state.denial.dataset == Some(dataset);
+        Some(name(EntryKind::ConsentDetail, state.denial.detail.filter(|_| own)?))
+    });
+    let asks = state.asks_to(entry.owner).filter(|(_, state)| state.ask.dataset == dataset);
+    let asks = asks.map(|(_, state)| name(EntryKind::AskDetail, state.ask.detail));
+    let terms = name(EntryKind::TermsDetail, entry.terms.detail);
+    grants.chain(denials).chain(asks).chain([terms]).collect()
 }

@@ -87,6 +87,10 @@ impl Vault for Sparing<dyn Vault> {
         self.inner.get_segment(address, range).await
     }
 
+    async fn segment_length(&self, address: Address) -> Result<u64, VaultError> {
+        self.inner.segment_length(address).await
+    }
+
     async fn remove_segment(&self, address: Address) -> Result<(), VaultError> {
         self.inner.remove_segment(address).await
     }

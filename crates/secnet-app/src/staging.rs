@@ -295,7 +295,7 @@ impl Pdc {
         Ok(former.map(|name| Change { name, value: None }).collect())
     }
 
-    async fn forget_packets(
+    pub(crate) async fn forget_packets(
         &self,
         upload: &[u8],
         changes: &mut Vec<Change>,
@@ -341,7 +341,7 @@ impl Pdc {
         Ok(())
     }
 
-    fn is_erased(&self, dataset: DatasetId) -> bool {
+    pub(crate) fn is_erased(&self, dataset: DatasetId) -> bool {
         let status = self.view(|view| view.state.dataset(dataset).map(|entry| entry.status));
         status.flatten() == Some(DatasetStatus::Erased)
     }

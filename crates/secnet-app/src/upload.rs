@@ -217,7 +217,10 @@ impl Pdc {
             {
                 Err(AccessError::Elsewhere(Box::new(self.place_at(dataset, *pdc))))
             }
-            Operation::UpdateDataset { .. } => self.not_elsewhere(command.value.author, dataset),
+            Operation::UpdateDataset { .. } => {
+                self.not_elsewhere(command.value.author, dataset)?;
+                self.may_be_moved(command)
+            }
             _ => Ok(()),
         }
     }

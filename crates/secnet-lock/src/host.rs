@@ -168,6 +168,21 @@ impl Host {
         Ok(HostedHalves { upload, table: packet.open(&self.pair.secret)? })
     }
 
+    /// The same halves for another data centre, to which the dataset moves.
+    ///
+    /// # Errors
+    /// [`HostError`].
+    pub fn hand_on(
+        &self,
+        packet: &HostingPacket,
+        to: &SealPublicKey,
+        rng: &mut (impl CryptoRng + ?Sized),
+    ) -> Result<HostingPacket, HostError> {
+        let held = self.open((packet.header.dataset, packet.header.upload), packet)?;
+        let header = HostingHeader { key: Digest(to.digest()), ..packet.header.clone() };
+        Ok(Packet::seal(header, to, &held.table, rng)?)
+    }
+
     /// The packet without the halves of `records`, sealed anew: what is kept after an erasure. `None` if nothing is left.
     ///
     /// # Errors

@@ -118,6 +118,10 @@ impl Vault for SimVault {
         self.at_the_gate(self.vault.get_segment(address, range)).await
     }
 
+    async fn segment_length(&self, address: Address) -> Result<u64, VaultError> {
+        self.at_the_gate(self.vault.segment_length(address)).await
+    }
+
     async fn remove_segment(&self, address: Address) -> Result<(), VaultError> {
         self.at_the_gate(self.vault.remove_segment(address)).await
     }

@@ -356,6 +356,10 @@ impl Vault for SegmentVault {
         }
     }
 
+    async fn segment_length(&self, address: Address) -> Result<u64, VaultError> {
+        Ok(self.outboard(address).await?.content_len())
+    }
+
     async fn remove_segment(&self, address: Address) -> Result<(), VaultError> {
         self.outboards.lock().forget(address);
         for path in [paths::segment(address), paths::outboard(address)] {

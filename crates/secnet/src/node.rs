@@ -627,6 +627,7 @@ pub(crate) fn access_failure(error: AccessError) -> Failure {
         | AccessError::Log(_)
         | AccessError::StaleLedger { .. }
         | AccessError::TooOften
+        | AccessError::Settling(_)
         | AccessError::Elsewhere(_)
         | AccessError::Release(_) => Exit::Unreachable,
     };

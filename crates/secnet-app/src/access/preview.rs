@@ -125,10 +125,10 @@ impl Pdc {
         caller: &Authenticated,
         before: &DecisionState,
     ) -> Result<Preview, AccessError> {
+        if !self.keeps(before.dataset) {
+            return self.decided_elsewhere(caller, before).map_or(Ok(Preview::NotVisible), Err);
+        }
         let Some(record) = self.facts_of(before).await? else {
-            if !self.keeps(before.dataset) {
-                return self.decided_elsewhere(caller, before).map_or(Ok(Preview::NotVisible), Err);
-            }
             return Err(AccessError::NotReleased("what was decided on was erased since"));
         };
         if !record.discoverable {

@@ -25,6 +25,8 @@ mod hosted;
 mod incidents;
 mod learnt;
 mod money;
+mod moving;
+mod moving_away;
 mod profiles;
 mod quorum;
 mod refusing;

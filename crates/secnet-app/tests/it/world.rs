@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use parking_lot::Mutex;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use secnet_app::ports::{Archive, Clock, Entropy};
+use secnet_app::ports::{Archive, Clock, Entropy, Vault};
 use secnet_app::*;
 use secnet_crypto::{SealKeyPair, SigningKey, StreamSuite};
 use secnet_lock::*;
@@ -415,6 +415,36 @@ impl World {
             ..self.parts()
         };
         Pdc::new(parts).await.unwrap()
+    }
+
+    /// The same in a network, whose release nodes answer both.
+    pub(crate) async fn pdc_beside(&self) -> Arc<Pdc> {
+        let archive = Arc::new(PrivateArchive::memory().unwrap());
+        self.beside_on(Arc::new(SegmentVault::memory()), archive).await
+    }
+
+    /// That data centre of another member dies, all but what is durable, and starts again.
+    pub(crate) async fn started_again(&self, pdc: &Pdc) -> Arc<Pdc> {
+        self.beside_on(Arc::clone(&pdc.vault), Arc::clone(&pdc.archive)).await
+    }
+
+    /// The data centre of another member, on these.
+    pub(crate) async fn beside_on(
+        &self,
+        vault: Arc<dyn Vault>,
+        archive: Arc<dyn Archive>,
+    ) -> Arc<Pdc> {
+        let other = &self.others[0];
+        let parts = Parts {
+            vault,
+            archive,
+            signer: Arc::clone(&other.key) as _,
+            member: other.id,
+            doors: Arc::default(),
+            sealing: Box::new(SealKeyPair::from_seed(*other.sealing.secret.seed())),
+            ..self.parts()
+        };
+        Arc::new(Pdc::new(parts).await.unwrap())
     }
 
     /// A block, so that the ledger sees what time it is.
