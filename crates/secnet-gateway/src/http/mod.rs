@@ -17,6 +17,7 @@ mod inbox;
 mod incidents;
 mod manifest;
 mod market;
+mod moves;
 mod network;
 mod place;
 mod previews;
@@ -91,6 +92,9 @@ pub(crate) fn for_members() -> OpenApiRouter<Arc<Gateway>> {
         .routes(routes!(datasets::dataset))
         .routes(routes!(datasets::records))
         .routes(routes!(place::place))
+        .routes(routes!(moves::begin))
+        .routes(routes!(moves::standing))
+        .routes(routes!(moves::copy))
         .routes(routes!(inbox::inbox))
         .routes(routes!(inbox::asks))
         .routes(routes!(inbox::put_aside, inbox::take_up))

@@ -23,6 +23,7 @@ mod hidden;
 #[allow(dead_code, reason = "shared with the flow's tests")]
 mod hosted;
 mod market;
+mod moves;
 mod own;
 mod published;
 mod serving;

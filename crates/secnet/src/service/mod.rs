@@ -8,6 +8,7 @@ mod expiry;
 mod handing;
 mod irregular;
 pub(crate) mod log;
+mod moving;
 mod standing;
 pub(crate) mod tls;
 pub(crate) mod watching;
@@ -132,6 +133,7 @@ impl Service {
                 house.keep_house(),
                 doors::follow(node),
                 handing::run(node, &alerts),
+                moving::run(node, &self.settings),
                 webhooks::run(node, &self.settings.webhooks, &alerts),
                 tls::follow(self.tls),
                 administrators::follow(&told, &self.reread),

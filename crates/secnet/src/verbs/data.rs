@@ -2,6 +2,7 @@
 
 mod elsewhere;
 mod ls;
+mod moving;
 mod told;
 
 pub(crate) use elsewhere::run as run_remote;
@@ -102,6 +103,18 @@ enum What {
         patient: Option<String>,
         #[command(flatten)]
         terms: TermsArgs,
+    },
+    /// Move a dataset to another data centre of the network: that one takes a copy of everything, which is checked, and then decides
+    /// in the place of the other one. What was granted stays granted. If it is cut off, the same command goes on.
+    Move {
+        /// Which.
+        dataset: DatasetId,
+        /// At whose data centre it is to be: a name, or an id.
+        #[arg(long, value_name = "MEMBER")]
+        to: String,
+        /// Whose.
+        #[arg(long = "as", value_name = "NAME")]
+        owner: String,
     },
     /// Say who can see a dataset, or one of its records, and by which grant.
     Who {
@@ -236,6 +249,7 @@ pub(crate) async fn run(
                 told::accepted(out, dataset, owner, (records.len(), left_out));
             }
         }
+        What::Move { .. } => return Err(moving::not_here()),
         What::Who { dataset, record, owner } => {
             see::who(node, out, &owner, (dataset, record)).await?;
         }

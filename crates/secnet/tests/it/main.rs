@@ -42,6 +42,8 @@ mod network_continues;
 mod network_faults;
 #[cfg(feature = "bft")]
 mod network_growth;
+#[cfg(feature = "bft")]
+mod network_moves;
 #[cfg(not(feature = "bft"))]
 mod networkless;
 mod operations;

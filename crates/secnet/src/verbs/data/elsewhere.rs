@@ -9,7 +9,7 @@ use secnet_app::{Enclosures, TermsDetail};
 use secnet_types::{DatasetId, Operation, Terms};
 use serde_json::{Value, json};
 
-use super::{DataArgs, What, records, told};
+use super::{DataArgs, What, moving, records, told};
 use crate::actions::{self, PlainRecord};
 use crate::cli::Globals;
 use crate::failure::{Exit, Failure};
@@ -62,6 +62,10 @@ pub(crate) async fn run(globals: &Globals, out: Output, args: DataArgs) -> Resul
                 told::accepted(out, dataset, owner, (records.len(), left_out));
             }
             Ok(())
+        }
+        What::Move { dataset, to, owner } => {
+            let (remote, owner, how) = on.open_as(&owner, globals, out)?;
+            moving::run(out, (&remote, &owner), (dataset, &to), how).await
         }
         What::Offer { dataset, owner, to } => {
             let (remote, owner, how) = on.open_as(&owner, globals, out)?;
