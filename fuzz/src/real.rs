@@ -10,7 +10,9 @@ use secnet_app::{
 };
 use secnet_crypto::{Checkpoint, Hash, SealKeyPair, SigningKey, StreamSuite, VerifyingKey};
 use secnet_lock::{CompartmentKeys, ReleaseContext, SealedUpload, UploadSpec, seal_upload};
-use secnet_types::{Genesis, MemberId, Purpose, RecordMeta, SignedCommand, ValidatorKey};
+use secnet_types::{
+    Genesis, MemberId, MoveStatement, Purpose, RecordMeta, SignedCommand, SignedMove, ValidatorKey,
+};
 
 use crate::world::{Ground, World, released, terms_of};
 
@@ -44,6 +46,8 @@ pub struct Real {
     /// What the archive holds.
     pub archive: Vec<(EntryKind, Vec<u8>)>,
     pub terms: TermsDetail,
+    /// The owner lets this member's data centre take a copy.
+    pub moving: SignedMove,
 }
 
 /// The one world, made when first asked for.
@@ -88,6 +92,7 @@ impl Real {
         let (entropy, clock) = (Arc::clone(&world.pdc.entropy), Arc::clone(&world.pdc.clock));
         let desk = ReleaseDesk::new(SealKeyPair::from_seed(SHARES), entropy, clock);
         let (who, key) = (&world.node, ValidatorKey([1; 32]));
+        let moving = moving(&world);
         let card = NodeCard::sign(world.genesis().network(), who.id, key, who.key.as_ref());
         Self {
             keys,
@@ -112,6 +117,7 @@ impl Real {
             receiving,
             delivery,
             terms,
+            moving,
             runtime,
         }
     }
@@ -121,10 +127,29 @@ impl Real {
         self.runtime.block_on(self.pdc.access(call))
     }
 
+    /// What another data centre would be told.
+    pub fn copied(&self, call: &[u8]) -> Vec<u8> {
+        let answer = self.pdc.answer_copy(self.moving.value.to, call);
+        self.runtime.block_on(answer).expect("archive and vault work")
+    }
+
     /// What the released shares are bound to.
     pub fn context(&self) -> ReleaseContext {
         self.delivery.shares[0].header.context
     }
+}
+
+fn moving(world: &World) -> SignedMove {
+    let said = world.clock_now();
+    let said = MoveStatement {
+        network: world.pdc.network(),
+        dataset: world.dataset,
+        from: world.node.id,
+        to: world.others[0].id,
+        said,
+        until: said.plus_ms(3_600_000),
+    };
+    SignedMove::sign(said, world.ada.key.as_ref())
 }
 
 fn release_node(ground: Ground<'_>) -> Arc<dyn Release> {

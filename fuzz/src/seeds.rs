@@ -41,6 +41,7 @@ pub const TARGETS: &[(&str, fn() -> Vec<Vec<u8>>)] = &[
     ("archive", archive),
     ("block", block),
     ("command", command),
+    ("copies", copies),
     ("envelope", envelope),
     ("fhir", fhir),
     ("genesis", || vec![encode(&REAL.genesis)]),
@@ -66,6 +67,27 @@ fn rng() -> ChaCha20Rng {
 fn access() -> Vec<Vec<u8>> {
     let call = &REAL.call;
     vec![join(&[&call.request, &call.detail, &call.receiving_key])]
+}
+
+/// Questions with the owner's word: which uploads, which packets, an entry, a segment, and that everything is there.
+fn copies() -> Vec<Vec<u8>> {
+    let upload = REAL.delivery.records[0].1.upload();
+    let segment = REAL.delivery.records[0].1.location().segment;
+    let question = |question: &[u8]| {
+        [&[0x83], encode(&REAL.moving).as_slice(), &[0x00], question].concat()
+    };
+    let text = |head: &[u8], id: &[u8], tail: &[u8]| [head, id, tail].concat();
+    let mut seeds = vec![
+        question(&[0x82, 0, 0x81, 4]),
+        question(&text(&[0x82, 0, 0x82, 6, 0x50], &upload.0, &[])),
+        question(&text(&[0x82, 1, 0x83, 4, 0xf6, 0x50], &upload.0, &[])),
+        question(&text(&[0x82, 2, 0x81, 0x58, 0x20], segment.as_bytes(), &[])),
+        question(&text(&[0x82, 3, 0x83, 0x58, 0x20], segment.as_bytes(), &[0, 8])),
+        question(&[0x82, 5, 0x80]),
+    ];
+    let answers: Vec<_> = seeds.iter().map(|call| REAL.copied(call)).collect();
+    seeds.extend(answers);
+    seeds
 }
 
 /// The kind of entry, then its value.

@@ -28,7 +28,7 @@ const CBOR: &str = "application/cbor";
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MoveBody {
-    /// The statement: a COSE_Sign1, as `docs/spec/network.md` says, section 10.
+    /// The statement: a COSE_Sign1, as `docs/spec/network.md` says, section 12.
     statement: Base64,
 }
 
@@ -115,7 +115,7 @@ pub(crate) async fn standing(
     Ok(JsonAnswer(Move::of(dataset, standing)))
 }
 
-/// A question of the data centre that a dataset is to move to, or has moved to, as `docs/spec/network.md` says, section 10. What is
+/// A question of the data centre that a dataset is to move to, or has moved to, as `docs/spec/network.md` says, section 12. What is
 /// refused is an answer too.
 #[utoipa::path(post, path = "/v1/copies", tag = "datasets",
     request_body(content = Vec<u8>, content_type = "application/cbor", description = "The question, with the owner's statement."),
