@@ -32,6 +32,7 @@ pub use late::{Late, LateRecipe, LateVerdict, MAX_TOLD};
 pub use learner::{MAX_IMAGINED, MAX_MEMBERS, Recipe, learn};
 pub use metrics::{
     Confusion, CurvePoint, Interval, MetricError, Ranked, Spread, Z95, Z95_ONE_SIDED, wilson,
+    z95_at_once,
 };
 pub use model::{MAX_MODEL_BYTES, Model, ModelError};
 pub use table::{

@@ -4,7 +4,7 @@ mod interval;
 mod ranked;
 mod spread;
 
-pub use interval::{Interval, Z95, Z95_ONE_SIDED, wilson};
+pub use interval::{Interval, Z95, Z95_ONE_SIDED, wilson, z95_at_once};
 pub use ranked::{CurvePoint, MetricError, Ranked};
 pub use spread::Spread;
 

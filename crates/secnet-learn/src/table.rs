@@ -9,7 +9,7 @@ use secnet_types::Digest;
 pub use column::{Column, Kind, MAX_NAME_BYTES, MAX_TEXT_BYTES, MAX_WORDS, Values};
 pub use error::TableError;
 pub use split::Split;
-pub(crate) use split::divide;
+pub(crate) use split::{divide, divide_unlike};
 
 /// Most rows of a table.
 pub const MAX_ROWS: usize = 4_000_000;
@@ -122,6 +122,15 @@ impl Table {
         let mut labels = self.labels;
         labels.extend_from_slice(&below.labels);
         Self::new(stacked?, labels)
+    }
+
+    /// A hash of each row's values, its label aside: rows that are alike have the same.
+    pub(crate) fn marks(&self) -> Vec<u64> {
+        let mut marks = vec![0; self.rows()];
+        for column in &self.columns {
+            column.mark(&mut marks);
+        }
+        marks
     }
 
     /// SHA-256 over names, kinds, values and labels: what a model card and an evidence card name.

@@ -146,6 +146,11 @@ pub(super) fn simplified(mut draft: Draft) -> Draft {
             (Some((_, Test::Among(a))), Test::Among(b)) => {
                 a.retain(|word| b.binary_search(word).is_ok());
             }
+            (Some((_, Test::Besides(a))), Test::Besides(b)) => {
+                a.extend(b);
+                a.sort_unstable();
+                a.dedup();
+            }
             (Some(_), _) => {}
             (None, test) => out.push((column, test)),
         }

@@ -18,6 +18,24 @@ pub enum Comparison {
     OneOf(Vec<String>),
     /// None of these words, ascending; a word never seen before is none of them.
     NoneOf(Vec<String>),
+    /// A text that contains this.
+    Contains(String),
+    /// A text that begins with this.
+    Begins(String),
+    /// A text that ends with this.
+    Ends(String),
+}
+
+impl Comparison {
+    /// Is it said of a text, and true of this one?
+    pub(super) fn holds_of(&self, text: &str) -> bool {
+        match self {
+            Self::Contains(part) => text.contains(part.as_str()),
+            Self::Begins(part) => text.starts_with(part.as_str()),
+            Self::Ends(part) => text.ends_with(part.as_str()),
+            _ => false,
+        }
+    }
 }
 
 /// A comparison with a named column.
@@ -54,6 +72,9 @@ impl Condition {
                     words.iter().map(|word| set.contains(word) == wanted).collect();
                 codes.iter().map(|code| of_word.get(long(*code)) == Some(&true)).collect()
             }
+            (Some(Values::Text(texts)), comparison) => {
+                texts.iter().map(|text| comparison.holds_of(text)).collect()
+            }
             _ => none(),
         }
     }
@@ -68,6 +89,9 @@ impl fmt::Display for Condition {
             Comparison::Missing => write!(f, "{name} is missing"),
             Comparison::OneOf(words) => write!(f, "{name} is {}", listed(words)),
             Comparison::NoneOf(words) => write!(f, "{name} is not {}", listed(words)),
+            Comparison::Contains(part) => write!(f, "{name} contains {part:?}"),
+            Comparison::Begins(part) => write!(f, "{name} begins with {part:?}"),
+            Comparison::Ends(part) => write!(f, "{name} ends with {part:?}"),
         }
     }
 }

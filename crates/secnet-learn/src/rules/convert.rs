@@ -64,6 +64,10 @@ fn condition(learnt: &Condition) -> Result<RuleCondition, ConvertError> {
         Comparison::Above(limit) => RuleCondition::above(feature, integer(name, *limit)?),
         Comparison::OneOf(words) => listed(feature, words, true),
         Comparison::NoneOf(words) => listed(feature, words, false),
+        // A feature of another kind refuses these.
+        Comparison::Contains(part) => RuleCondition::new(feature, Test::Contains(part.clone())),
+        Comparison::Begins(part) => RuleCondition::new(feature, Test::Prefix(part.clone())),
+        Comparison::Ends(part) => RuleCondition::new(feature, Test::Suffix(part.clone())),
     };
     Ok(said?)
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use secnet_types::Digest;
 
 use super::condition::Condition;
-use crate::metrics::{Confusion, Z95_ONE_SIDED, wilson};
+use crate::metrics::{Confusion, wilson, z95_at_once};
 use crate::table::Table;
 
 /// Where the evidence comes from.
@@ -28,7 +28,8 @@ pub struct RuleCard {
     pub conditions: Vec<Condition>,
     /// What it does to the held-back rows, by itself.
     pub counted: Confusion,
-    /// With 95 % confidence its precision is at least this, on data of this kind.
+    /// With 95 % confidence the precision of each rule that was tried on the evidence is at least its own bound, on data of
+    /// this kind, all of them at once: so it holds also of the rules that were picked by that evidence.
     pub precision_at_least: f64,
 }
 
@@ -42,11 +43,11 @@ pub struct RuleList {
 }
 
 impl RuleCard {
-    fn new(conditions: Vec<Condition>, table: &Table) -> Self {
+    fn new(conditions: Vec<Condition>, table: &Table, tried: usize) -> Self {
         let matches = matches(&conditions, table);
         let counted = Confusion::of(matches.into_iter().zip(table.labels().iter().copied()));
         let flagged = counted.hits + counted.false_alarms;
-        let precision_at_least = bound(counted.hits, flagged);
+        let precision_at_least = bound(counted.hits, flagged, tried);
         Self { conditions, counted, precision_at_least }
     }
 
@@ -92,9 +93,9 @@ impl fmt::Display for RuleCard {
     }
 }
 
-/// With 95 % confidence the precision is at least this.
-pub(super) fn bound(hits: usize, flagged: usize) -> f64 {
-    wilson(hits, flagged, Z95_ONE_SIDED).low
+/// With 95 % confidence the precision is at least this, and those of the others of so many rules at least theirs.
+pub(super) fn bound(hits: usize, flagged: usize, tried: usize) -> f64 {
+    wilson(hits, flagged, z95_at_once(tried)).low
 }
 
 fn matches(conditions: &[Condition], table: &Table) -> Vec<bool> {
@@ -114,7 +115,8 @@ pub(super) fn judge(
     evidence: Evidence,
     least_precision: f64,
 ) -> RuleList {
-    let judged = rules.into_iter().map(|conditions| RuleCard::new(conditions, held_back));
+    let tried = rules.len();
+    let judged = rules.into_iter().map(|conditions| RuleCard::new(conditions, held_back, tried));
     let mut cards: Vec<RuleCard> =
         judged.filter(|card| card.precision_at_least >= least_precision).collect();
     cards.sort_by(|a, b| b.precision_at_least.total_cmp(&a.precision_at_least));

@@ -8,7 +8,7 @@ use super::evidence::{Evidence, RuleList, bound, judge};
 use crate::LearnError;
 use crate::metrics::Confusion;
 use crate::num::{long, short, whole};
-use crate::table::{Table, divide};
+use crate::table::{Table, divide, divide_unlike};
 
 /// Most conditions of one rule.
 pub const MAX_CONDITIONS_PER_RULE: usize = 8;
@@ -40,6 +40,9 @@ pub struct RuleRecipe {
     pub newest: bool,
     /// May a rule say that a value is missing?
     pub missing: bool,
+    /// May a rule say that a word is none of the usual ones, so that it also matches words that training never showed? Asked are
+    /// columns in which ordinary rows hardly ever bring a new word.
+    pub unusual: bool,
 }
 
 impl Default for RuleRecipe {
@@ -54,6 +57,7 @@ impl Default for RuleRecipe {
             evidence: 0.2,
             newest: false,
             missing: true,
+            unusual: false,
         }
     }
 }
@@ -61,7 +65,7 @@ impl Default for RuleRecipe {
 /// Learn rules from training rows. `progress` is called [`RuleRecipe::STEPS`] times.
 ///
 /// # Errors
-/// [`LearnError`]: one class only, too few rows, no numeric or categorical column.
+/// [`LearnError`]: one class only, too few rows, no column that rules can use.
 pub fn learn_rules(
     table: &Table,
     recipe: RuleRecipe,
@@ -85,25 +89,34 @@ pub fn learn_rules(
             "rules, conditions or a share of the rule recipe is out of range",
         ));
     }
-    let columns = coded(table, recipe.missing);
-    if columns.is_empty() {
-        return Err(LearnError::Recipe(
-            "there is no numeric or small categorical column for rules",
-        ));
-    }
     let all: Vec<usize> = (0..table.rows()).collect();
-    let (rest, evidence) = if recipe.newest {
-        newest(table.labels(), recipe.evidence)
+    let (rest, (grow, choose), evidence) = if recipe.newest {
+        let (rest, evidence) = newest(table.labels(), recipe.evidence);
+        let parts = divide(&rest, table.labels(), 0.25, seed.wrapping_add(1));
+        (rest, parts, evidence)
+    } else if recipe.unusual {
+        // What occurs over and over is what is usual: each part has to show it.
+        let (rest, evidence) = divide(&all, table.labels(), recipe.evidence, seed);
+        let parts = divide(&rest, table.labels(), 0.25, seed.wrapping_add(1));
+        (rest, parts, evidence)
     } else {
-        divide(&all, table.labels(), recipe.evidence, seed)
+        // What occurs over and over would be its own evidence.
+        let (rest, evidence) = divide_unlike(table, &all, recipe.evidence, seed);
+        let parts = divide_unlike(table, &rest, 0.25, seed.wrapping_add(1));
+        (rest, parts, evidence)
     };
-    let (grow, choose) = divide(&rest, table.labels(), 0.25, seed.wrapping_add(1));
     let few = |rows: &[usize]| {
         let positives = rows.iter().filter(|row| table.labels().get(**row) == Some(&true)).count();
         positives == 0 || positives == rows.len()
     };
     if few(&grow) || few(&choose) || few(&evidence) {
         return Err(LearnError::TooFew { positives: table.positives(), rows: table.rows() });
+    }
+    let columns = coded(table, &recipe, &grow);
+    if columns.is_empty() {
+        return Err(LearnError::Recipe(
+            "there is no numeric or small categorical column for rules, and no text that tells",
+        ));
     }
     let maker = Maker { columns: &columns, labels: table.labels(), recipe };
     let mut best: Option<(bool, f64, f64)> = None;
@@ -145,7 +158,7 @@ impl RuleRecipe {
     pub fn least_positives(&self) -> Option<usize> {
         (1..=MAX_COUNTED).find(|positives| {
             let held_back = whole((*positives as f64 * self.evidence).round());
-            bound(held_back, held_back) >= self.least_precision
+            bound(held_back, held_back, 1) >= self.least_precision
         })
     }
 }

@@ -1,13 +1,15 @@
 //! The best next condition, over all columns at once, by counting.
 #![expect(clippy::indexing_slicing, reason = "hot; rows and codes come from one coded table")]
 
-use super::coded::{CodedColumn, CodedKind, Test};
+use super::coded::{CodedColumn, CodedKind, MAX_RULE_WORDS, Test};
 use crate::num::long;
 
 /// Fewest rows of a word before it may be listed in a rule.
 const LEAST_WORD_ROWS: u32 = 5;
 /// Most words a rule lists.
 const MAX_LISTED: usize = 12;
+/// Most usual words that a rule lists to say that it is another one; the network's form takes 64.
+const MAX_USUAL: usize = 64;
 
 /// A condition, and what the rows it leaves are worth.
 #[derive(Debug, Clone)]
@@ -30,9 +32,16 @@ pub(super) fn steps(columns: &[CodedColumn], rows: &[u32], worth: &[f64], least:
         }
         let mut offer = |test: Test, worth: f64| found.push(Step { column: number, test, worth });
         match &column.kind {
-            CodedKind::Words(_) => {
-                if let Some((test, worth)) = words(&cells, least) {
-                    offer(test, worth);
+            CodedKind::Words(known) => {
+                let listed =
+                    if known.len() <= MAX_RULE_WORDS { words(&cells, least) } else { None };
+                let unusual = if column.unusual { unusual(&cells, least) } else { None };
+                listed.into_iter().chain(unusual).for_each(|(test, worth)| offer(test, worth));
+            }
+            CodedKind::Part(_) => {
+                let part = cells[1];
+                if part.1 >= least && (part.1 as usize) < rows.len() {
+                    offer(Test::Among(vec![1]), part.0);
                 }
             }
             CodedKind::Numeric(_) => {
@@ -91,6 +100,26 @@ fn words(cells: &[(f64, u32)], least: u32) -> Found {
     let mut set: Vec<u16> = good.into_iter().map(|word| word.0).collect();
     set.sort_unstable();
     Some((Test::Among(set), worth))
+}
+
+/// Everything but the words that cost most. What was never seen is among what is left.
+fn unusual(cells: &[(f64, u32)], least: u32) -> Found {
+    let mut usual: Vec<(u16, f64, u32)> = (0_u16..)
+        .zip(cells)
+        .filter(|(_, cell)| cell.0 < 0.0)
+        .map(|(code, cell)| (code, cell.0, cell.1))
+        .collect();
+    usual.sort_by(|a, b| a.1.total_cmp(&b.1));
+    usual.truncate(MAX_USUAL);
+    let all = cells.iter().fold((0.0, 0), |sum, cell| (sum.0 + cell.0, sum.1 + cell.1));
+    let out = usual.iter().fold((0.0, 0), |sum, word| (sum.0 + word.1, sum.1 + word.2));
+    let (worth, rows): (f64, u32) = (all.0 - out.0, all.1 - out.1);
+    if usual.is_empty() || rows < least {
+        return None;
+    }
+    let mut set: Vec<u16> = usual.into_iter().map(|word| word.0).collect();
+    set.sort_unstable();
+    Some((Test::Besides(set), worth))
 }
 
 /// The rows that a test leaves.

@@ -198,6 +198,32 @@ impl Column {
         }
     }
 
+    /// Mix each row's value into its mark.
+    pub(super) fn mark(&self, marks: &mut [u64]) {
+        let mix = |mark: &mut u64, value: u64| {
+            *mark = (mark.rotate_left(23) ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            *mark ^= *mark >> 29;
+        };
+        match &self.values {
+            Values::Numeric(values) => {
+                for (mark, value) in marks.iter_mut().zip(values) {
+                    mix(mark, if value.is_nan() { f64::NAN } else { *value }.to_bits());
+                }
+            }
+            Values::Categorical { codes, .. } => {
+                for (mark, code) in marks.iter_mut().zip(codes) {
+                    mix(mark, u64::from(*code));
+                }
+            }
+            Values::Text(texts) => {
+                for (mark, text) in marks.iter_mut().zip(texts) {
+                    text.bytes().for_each(|byte| mix(mark, u64::from(byte)));
+                    mix(mark, text.len() as u64);
+                }
+            }
+        }
+    }
+
     pub(super) fn digest(&self) -> Digest {
         let mut bytes = Vec::new();
         match &self.values {

@@ -115,6 +115,101 @@ fn a_rule_does_not_say_missing_where_that_is_not_wanted() {
     assert!(learnt(false).is_empty());
 }
 
+/// Requests for items; a third of them hide something in the text.
+fn requests(rows: u64, seed: u64) -> Table {
+    let mut next = crate::common::numbers(seed);
+    let (mut texts, mut labels) = (Vec::new(), Vec::new());
+    for row in 0..rows {
+        let id = (next() * 1e6) as u64;
+        texts.push(match row % 9 {
+            0 => format!("/item?id={id}' or 1=1 --"),
+            1 => format!("/item?id=<script>{id}"),
+            2 => format!("/item{id}.bak"),
+            _ => format!("/item?id={id}"),
+        });
+        labels.push(row % 9 < 3);
+    }
+    Table::new(vec![Column::text("door", texts).unwrap()], labels).unwrap()
+}
+
+#[test]
+fn texts_give_conditions_on_what_they_contain_begin_or_end_with() {
+    let rules = learn_rules(&requests(3000, 1), RuleRecipe::default(), 1, &mut || ()).unwrap();
+    let counted = rules.confusion(&requests(3000, 2));
+    assert!(counted.recall() > 0.99 && counted.precision() > 0.99, "{counted:?} {rules:?}");
+    let part = |comparison: &Comparison| {
+        matches!(comparison, Comparison::Contains(_) | Comparison::Begins(_) | Comparison::Ends(_))
+    };
+    let conditions = rules.cards.iter().flat_map(|card| &card.conditions);
+    assert!(conditions.clone().all(|condition| part(&condition.comparison)), "{rules:?}");
+    // The network's form says the same of a text feature.
+    for card in &rules.cards {
+        let rule = to_rule(card, RuleAction::Flag, RuleScope::ALL, Timestamp(u64::MAX)).unwrap();
+        for text in ["/item?id=1", "/item?id=1' or 1=1 --", "/item?id=<script>3", "/item4.bak", ""]
+        {
+            let mut facts = FeatureVector::new();
+            facts.set(Feature::Door, FeatureValue::Text(text.into())).unwrap();
+            let column = Column::text("door", vec![text.into()]).unwrap();
+            let table = Table::new(vec![column], vec![true]).unwrap();
+            let context = RuleContext {
+                dataset: secnet_types::DatasetId([1; 16]),
+                parties: &[],
+                purpose: secnet_types::Purpose::Treatment,
+                now: Timestamp(0),
+            };
+            assert_eq!(rule.matches(&facts, &context), card.matches(&table)[0], "{text}: {card}");
+        }
+    }
+}
+
+#[test]
+fn what_is_none_of_the_usual_words_is_found_if_that_is_wanted() {
+    let usual = ["buy", "look", "pay", "leave"];
+    let table = |from: u32| {
+        let words: Vec<String> = (from..from + 600)
+            .map(|n| if n % 3 == 0 { format!("x{n}") } else { usual[n as usize % 4].to_owned() })
+            .collect();
+        let labels = (from..from + 600).map(|n| n % 3 == 0).collect();
+        Table::new(vec![Column::categorical("action", &words).unwrap()], labels).unwrap()
+    };
+    let learnt = |unusual| {
+        let recipe = RuleRecipe { unusual, ..RuleRecipe::default() };
+        learn_rules(&table(0), recipe, 1, &mut || ()).unwrap()
+    };
+    let rules = learnt(true);
+    assert_eq!(rules.cards.len(), 1, "{rules:?}");
+    assert_eq!(rules.cards[0].to_string(), "action is not buy or leave or look or pay");
+    // Of these words training showed none.
+    let counted = rules.confusion(&table(6000));
+    assert_eq!((counted.misses, counted.false_alarms), (0, 0));
+    assert!(learnt(false).cards.is_empty());
+}
+
+#[test]
+fn a_column_in_which_something_new_is_usual_is_not_asked_for_what_is_unusual() {
+    // Attacks have words that occur once; so have many others.
+    let words: Vec<String> = (0..900)
+        .map(|n| if n % 3 == 0 || n % 30 == 1 { format!("x{n}") } else { format!("u{}", n % 5) })
+        .collect();
+    let labels = (0..900).map(|n| n % 3 == 0).collect();
+    let table = Table::new(vec![Column::categorical("name", &words).unwrap()], labels).unwrap();
+    let recipe = RuleRecipe { unusual: true, least_precision: 0.5, ..RuleRecipe::default() };
+    let rules = learn_rules(&table, recipe, 1, &mut || ()).unwrap();
+    assert!(rules.cards.is_empty(), "{rules:?}");
+}
+
+#[test]
+fn bounds_of_rules_that_were_tried_together_are_wider() {
+    let rules = list(1);
+    let card = &rules.cards[0];
+    let alone = secnet_learn::wilson(
+        card.counted.hits,
+        card.counted.hits + card.counted.false_alarms,
+        secnet_learn::Z95_ONE_SIDED,
+    );
+    assert!(rules.cards.len() >= 2 && card.precision_at_least < alone.low, "{card:?}");
+}
+
 #[test]
 fn a_rule_recipe_that_cannot_be_followed_is_refused() {
     let table = traffic(500, 1);
@@ -167,6 +262,8 @@ fn a_rule_reads_as_a_sentence_also_with_strange_words() {
     let said = card("token", Comparison::OneOf(words)).to_string();
     assert_eq!(said, "token is \"\" or \"a b\" or tcp");
     assert_eq!(card("n", Comparison::AtMost(3.0)).to_string(), "n <= 3");
+    let ends = card("path", Comparison::Ends(".bak \"".into())).to_string();
+    assert_eq!(ends, r#"path ends with ".bak \"""#);
 }
 
 #[test]
@@ -176,6 +273,8 @@ fn what_the_network_cannot_say_is_named() {
     assert_eq!(unknown, ConvertError::NotAFeature("src_bytes".into()));
     let missing = convert(&card("price_micros", Comparison::Missing)).unwrap_err();
     assert_eq!(missing, ConvertError::Missing("price_micros".into()));
+    let text = convert(&card("price_micros", Comparison::Contains("x".into()))).unwrap_err();
+    assert!(matches!(text, ConvertError::Rule(_)), "{text}");
     let huge = convert(&card("price_micros", Comparison::Above(1e300))).unwrap_err();
     assert_eq!(huge, ConvertError::NotExact("price_micros".into()));
 }
