@@ -2,8 +2,10 @@
 //!
 //! A category becomes the smoothed share of positives among the training rows that have it, and their number. For a
 //! training row only the rows before it in a random order count (ordered target statistics, Prokhorenkova et al.,
-//! CatBoost, 2018), so that no row sees its own label. Combinations of two and three columns are treated like one.
+//! CatBoost, 2018), so that no row sees its own label. Combinations of two and three columns are treated like one. Where two
+//! columns have words in common, whether a row has the same word in both can be a feature too.
 
+mod same;
 mod statistic;
 
 use minicbor::{Decode, Encode};
@@ -11,12 +13,15 @@ use minicbor::{Decode, Encode};
 use crate::chance::Chance;
 use crate::num::short;
 use crate::table::{Kind, Table, TableError, Values};
-use statistic::Statistic;
+use same::same;
+use statistic::{Seen, Statistic};
 
 /// Purpose of the random stream.
 const STREAM: u64 = 0x4f52_4452;
 /// Most derived features: each is a column of numbers of every row.
 pub const MAX_FEATURES: usize = 4_096;
+/// Fewest words that two columns share before they are compared: one, such as the empty word, says nothing.
+const LEAST_SHARED: usize = 2;
 /// The code of a word that training never showed.
 const UNSEEN: u32 = (1 << 21) - 1;
 
@@ -29,11 +34,16 @@ pub struct CategoryUse {
     pub smoothing: f64,
     /// Also how often each category occurs.
     pub counts: bool,
+    /// With counts, also for each combination of two: which shares of the rows with the one word, and of those with the other, have
+    /// both; and with how many different words the one occurs, and the other.
+    pub ratios: bool,
+    /// Also whether two columns have the same word, for each two that have words in common.
+    pub same: bool,
 }
 
 impl Default for CategoryUse {
     fn default() -> Self {
-        Self { combine: 1, smoothing: 1.0, counts: false }
+        Self { combine: 1, smoothing: 1.0, counts: false, ratios: false, same: false }
     }
 }
 
@@ -58,6 +68,17 @@ pub(crate) struct Encoder {
     pub statistics: Vec<Statistic>,
     #[n(2)]
     pub counts: bool,
+    /// Which two categorical columns are compared, by their place among them; none if that was not wanted.
+    #[n(3)]
+    pub same: Option<Vec<(u32, u32)>>,
+    #[n(4)]
+    pub ratios: Option<bool>,
+}
+
+/// The categories of some rows by one statistic, and how often they occur.
+struct Found {
+    keys: Vec<u64>,
+    counts: Vec<f64>,
 }
 
 /// Columns of numbers, NaN where missing.
@@ -75,9 +96,11 @@ impl Matrix {
 }
 
 impl Encoder {
-    /// Learn the encoding from a training table, and give its rows encoded without their own labels.
+    /// Learn the encoding from a training table, and give its rows encoded without their own labels. Rows without a label
+    /// add to how often categories occur.
     pub(crate) fn fit(
         table: &Table,
+        unlabelled: Option<&Table>,
         uses: CategoryUse,
         seed: u64,
     ) -> Result<(Self, Matrix), TableError> {
@@ -97,26 +120,43 @@ impl Encoder {
         if sources.is_empty() {
             return Err(TableError::NoColumns);
         }
-        let mut encoder = Self { sources, statistics: Vec::new(), counts: uses.counts };
+        let mut encoder =
+            Self { sources, statistics: Vec::new(), counts: uses.counts, same: None, ratios: None };
+        encoder.same = uses.same.then(|| encoder.alike());
+        encoder.ratios = (uses.ratios && uses.counts).then_some(true);
         let coded = encoder.codes(table)?;
+        let others = unlabelled.filter(|_| uses.counts);
+        let others = match others {
+            Some(others) => Some((encoder.codes(others)?, others.rows())),
+            None => None,
+        };
         let groups = combinations(coded.len(), uses.combine);
         let per_group = 1 + usize::from(uses.counts);
         crate::table::limit(
             "derived features",
-            encoder.sources.len() - coded.len() + groups.len() * per_group,
+            encoder.sources.len() - coded.len()
+                + groups.len() * per_group
+                + encoder.ratios.map_or(0, |_| 4 * groups.iter().filter(|g| g.len() == 2).count())
+                + encoder.same.as_ref().map_or(0, Vec::len),
             MAX_FEATURES,
         )?;
         let mut order: Vec<usize> = (0..table.rows()).collect();
         Chance::new(seed, STREAM).shuffle(&mut order);
         let mut columns = numbers(table, &encoder.sources)?;
+        let mut found: Vec<Found> = Vec::new();
         for group in groups {
             let keys = keys(&coded, &group, table.rows());
-            let (statistic, shares, counts) =
-                Statistic::fit(group, &keys, table.labels(), &order, uses.smoothing);
+            let unlabelled = others.as_ref().map(|(coded, rows)| self::keys(coded, &group, *rows));
+            let unlabelled = unlabelled.as_deref();
+            let seen = Seen { keys: &keys, labels: table.labels(), order: &order, unlabelled };
+            let (statistic, shares, counts) = Statistic::fit(group, &seen, uses.smoothing);
             columns.push(shares);
-            columns.extend(uses.counts.then_some(counts));
+            columns.extend(uses.counts.then(|| counts.clone()));
             encoder.statistics.push(statistic);
+            found.push(Found { keys, counts });
         }
+        columns.extend(encoder.related(&found));
+        columns.extend(encoder.compared(table)?);
         Ok((encoder, Matrix { columns, rows: table.rows() }))
     }
 
@@ -124,12 +164,16 @@ impl Encoder {
     pub(crate) fn encode(&self, table: &Table) -> Result<Matrix, TableError> {
         let coded = self.codes(table)?;
         let mut columns = numbers(table, &self.sources)?;
+        let mut found: Vec<Found> = Vec::new();
         for statistic in &self.statistics {
             let keys = keys(&coded, &statistic.columns, table.rows());
             let (shares, counts) = statistic.look_up(&keys);
             columns.push(shares);
-            columns.extend(self.counts.then_some(counts));
+            columns.extend(self.counts.then(|| counts.clone()));
+            found.push(Found { keys, counts });
         }
+        columns.extend(self.related(&found));
+        columns.extend(self.compared(table)?);
         Ok(Matrix { columns, rows: table.rows() })
     }
 
@@ -153,6 +197,22 @@ impl Encoder {
             names.push(format!("share of {name}"));
             names.extend(self.counts.then(|| format!("count of {name}")));
         }
+        if self.ratios == Some(true) {
+            for statistic in &self.statistics {
+                if let [one, other] = statistic.columns.as_slice() {
+                    let word = |place: &u32| words.get(crate::num::long(*place)).copied();
+                    let (one, other) =
+                        (word(one).unwrap_or_default(), word(other).unwrap_or_default());
+                    names.push(format!("share of {other} in {one}"));
+                    names.push(format!("share of {one} in {other}"));
+                    names.push(format!("different {other} of {one}"));
+                    names.push(format!("different {one} of {other}"));
+                }
+            }
+        }
+        let word = |place: u32| words.get(crate::num::long(place)).copied().unwrap_or_default();
+        let pairs = self.same.iter().flatten();
+        names.extend(pairs.map(|(one, other)| format!("{} = {}", word(*one), word(*other))));
         names
     }
 
@@ -161,6 +221,71 @@ impl Encoder {
         let categorical = self.sources.iter().filter(|source| source.categorical).count();
         self.sources.iter().all(|source| source.words.is_sorted())
             && self.statistics.iter().all(|statistic| statistic.is_whole(categorical))
+            && self
+                .same
+                .iter()
+                .flatten()
+                .all(|(one, other)| one < other && crate::num::long(*other) < categorical)
+    }
+
+    /// For each combination of two, four columns, if they are wanted: see [`CategoryUse::ratios`].
+    fn related(&self, found: &[Found]) -> Vec<Vec<f64>> {
+        let mut columns = Vec::new();
+        if self.ratios != Some(true) {
+            return columns;
+        }
+        let of = |column: u32| {
+            let place = self.statistics.iter().position(|own| own.columns == [column]);
+            place
+                .and_then(|place| found.get(place))
+                .map_or(&[][..], |found| found.counts.as_slice())
+        };
+        for (statistic, both) in self.statistics.iter().zip(found) {
+            let [one, other] = statistic.columns.as_slice() else { continue };
+            let share = |all: &[f64]| -> Vec<f64> {
+                both.counts.iter().zip(all).map(|(both, all)| both / all.max(1.0)).collect()
+            };
+            columns.push(share(of(*one)));
+            columns.push(share(of(*other)));
+            let different = statistic.different();
+            let looked_up = |side: usize| -> Vec<f64> {
+                let key = |key: &u64| different.get(&(side, Statistic::side(*key, side)));
+                both.keys.iter().map(|own| f64::from(key(own).copied().unwrap_or(0))).collect()
+            };
+            columns.push(looked_up(0));
+            columns.push(looked_up(1));
+        }
+        columns
+    }
+
+    /// Each two categorical columns that have at least two words in common.
+    fn alike(&self) -> Vec<(u32, u32)> {
+        let own: Vec<&Source> = self.sources.iter().filter(|source| source.categorical).collect();
+        let mut pairs = Vec::new();
+        for (at, one) in own.iter().enumerate() {
+            for (beyond, other) in own.iter().enumerate().skip(at + 1) {
+                let shared =
+                    one.words.iter().filter(|word| other.words.binary_search(word).is_ok());
+                if shared.take(LEAST_SHARED).count() == LEAST_SHARED {
+                    pairs.push((short(at), short(beyond)));
+                }
+            }
+        }
+        pairs
+    }
+
+    /// Whether they are the same, for each pair.
+    fn compared(&self, table: &Table) -> Result<Vec<Vec<f64>>, TableError> {
+        let own: Vec<&Source> = self.sources.iter().filter(|source| source.categorical).collect();
+        let values = |place: u32| {
+            let source = own.get(crate::num::long(place)).ok_or(TableError::NoColumns)?;
+            table
+                .column(&source.name)
+                .map(crate::table::Column::values)
+                .ok_or_else(|| wrong(source))
+        };
+        let pairs = self.same.iter().flatten();
+        pairs.map(|(one, other)| Ok(same(values(*one)?, values(*other)?))).collect()
     }
 
     /// For each categorical column, the training dictionary's code of each row.
@@ -220,7 +345,7 @@ fn keys(coded: &[Vec<u32>], group: &[u32], rows: usize) -> Vec<u64> {
     let mut keys = vec![0_u64; rows];
     for column in group.iter().filter_map(|column| coded.get(crate::num::long(*column))) {
         for (key, code) in keys.iter_mut().zip(column) {
-            *key = (*key << 21) | u64::from(*code);
+            *key = (*key << statistic::CODE_BITS) | u64::from(*code);
         }
     }
     keys

@@ -13,11 +13,13 @@ mod chance;
 mod drift;
 mod features;
 mod imagine;
+mod isolate;
 mod late;
 mod learner;
 mod metrics;
 mod model;
 mod num;
+mod parts;
 pub mod rules;
 pub mod stream;
 mod table;
@@ -29,12 +31,13 @@ pub use drift::{Drift, drift};
 pub use features::{CategoryUse, MAX_FEATURES};
 pub use imagine::Imagined;
 pub use late::{Late, LateRecipe, LateVerdict, MAX_TOLD};
-pub use learner::{MAX_IMAGINED, MAX_MEMBERS, Recipe, learn};
+pub use learner::{MAX_IMAGINED, MAX_MEMBERS, Recipe, Strange, learn, learn_beside};
 pub use metrics::{
     Confusion, CurvePoint, Interval, MetricError, Ranked, Spread, Z95, Z95_ONE_SIDED, wilson,
     z95_at_once,
 };
 pub use model::{MAX_MODEL_BYTES, Model, ModelError};
+pub use parts::{MAX_PARAMETERS, RequestParts, url_columns};
 pub use table::{
     Column, Kind, MAX_COLUMNS, MAX_NAME_BYTES, MAX_ROWS, MAX_TEXT_BYTES, MAX_WORDS, Split, Table,
     TableError, Values,

@@ -7,6 +7,7 @@ use crate::LearnError;
 use crate::boost::{Boosted, MAX_TREES};
 use crate::calibrate::Platt;
 use crate::features::Encoder;
+use crate::isolate::Isolation;
 use crate::table::Table;
 use crate::text::LinearModel;
 
@@ -32,6 +33,37 @@ pub(crate) enum Member {
     Trees(#[n(0)] Box<(Encoder, Boosted)>),
     #[n(1)]
     Linear(#[n(0)] Box<LinearModel>),
+    #[n(2)]
+    Isolation(#[n(0)] Box<Isolation>),
+}
+
+/// Scores of held-out negative rows, ascending: how rare a score is among them.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+pub(crate) struct Rarity(#[n(0)] Vec<f64>);
+
+/// Scores that are kept at most.
+const MAX_KEPT: usize = 65_536;
+/// A score itself counts so little that it only orders what is equally rare.
+const TIE: f64 = 1e-3;
+
+impl Rarity {
+    pub(crate) fn of(scores: impl Iterator<Item = f64>) -> Self {
+        let mut scores: Vec<f64> = scores.collect();
+        scores.sort_by(f64::total_cmp);
+        let step = scores.len().div_ceil(MAX_KEPT).max(1);
+        Self(scores.into_iter().step_by(step).collect())
+    }
+
+    /// The logarithm of one divided by the share of ordinary rows with at least this score.
+    pub(crate) fn value(&self, score: f64) -> f64 {
+        let below = self.0.partition_point(|own| *own < score);
+        let share = (1 + self.0.len() - below) as f64 / (1 + self.0.len()) as f64;
+        TIE.mul_add(score.clamp(-1e3, 1e3), -share.ln())
+    }
+
+    fn is_whole(&self) -> bool {
+        self.0.len() <= MAX_KEPT && self.0.is_sorted() && self.0.iter().all(|own| own.is_finite())
+    }
 }
 
 /// A model that gives each row a calibrated chance of being positive.
@@ -50,6 +82,9 @@ pub struct Model {
     #[n(4)]
     #[cbor(with = "minicbor::bytes")]
     pub(crate) training: [u8; 32],
+    /// One for each part, if parts are averaged by how rare their scores are among ordinary rows.
+    #[n(5)]
+    pub(crate) rarities: Option<Vec<Rarity>>,
 }
 
 /// Why bytes are not a model.
@@ -154,10 +189,14 @@ impl Model {
         if self.parts.is_empty() || !calibrated || self.threshold.is_nan() {
             return Err("no parts, or a calibration that is none");
         }
+        let rarities = self.rarities.as_ref().is_none_or(|rarities| {
+            rarities.len() == self.parts.len() && rarities.iter().all(Rarity::is_whole)
+        });
         let whole = self.parts.iter().all(|part| {
             part.weight.is_finite()
                 && match &part.member {
                     Member::Linear(model) => model.is_whole(),
+                    Member::Isolation(forest) => forest.is_whole(),
                     Member::Trees(both) => {
                         let (encoder, boosted) = both.as_ref();
                         let features = encoder.names().len();
@@ -168,6 +207,10 @@ impl Model {
                     }
                 }
         });
-        if whole { Ok(()) } else { Err("a tree or a table points to what is not there") }
+        if whole && rarities {
+            Ok(())
+        } else {
+            Err("a tree or a table points to what is not there")
+        }
     }
 }

@@ -119,11 +119,13 @@ impl Ranked {
         self.confusion(self.threshold_at(false_positive_rate)).recall()
     }
 
-    /// The threshold with the highest F1 on these rows. Fix it on training rows; on test rows it would flatter.
+    /// The threshold with the highest F1 on these rows among those that flag at most this share of the negatives. Fix it on
+    /// training rows; on test rows it would flatter.
     #[must_use]
-    pub fn best_f1_threshold(&self) -> f64 {
+    pub fn best_f1_threshold(&self, false_positive_rate: f64) -> f64 {
+        let lowest = self.threshold_at(false_positive_rate);
         let mut best = (f64::INFINITY, -1.0);
-        for (threshold, ..) in &self.steps {
+        for (threshold, ..) in self.steps.iter().take_while(|step| step.0 >= lowest) {
             let f1 = self.confusion(*threshold).f1();
             if f1 > best.1 {
                 best = (*threshold, f1);

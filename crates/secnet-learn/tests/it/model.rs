@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use secnet_learn::{
-    CategoryUse, Column, Imagined, Linear, Model, ModelError, Ranked, Recipe, Table, learn,
+    CategoryUse, Column, Imagined, Linear, Model, ModelError, Ranked, Recipe, Strange, Table, learn,
 };
 
 use crate::common::{numbers, quick, traffic};
@@ -97,6 +97,133 @@ fn the_linear_model_tells_texts_apart() {
     assert_eq!(Model::from_bytes(&model.to_bytes()).unwrap(), model);
 }
 
+/// Attacks are requests of whom nothing ties to what they ask for: owner and holder differ.
+fn owned(rows: usize, seed: u64) -> Table {
+    let mut next = numbers(seed);
+    let mut word = || format!("d{}", (next() * 40.0) as u64);
+    let owners: Vec<String> = (0..rows).map(|_| word()).collect();
+    let mut holders: Vec<String> = (0..rows).map(|_| word()).collect();
+    for row in (0..rows).step_by(2) {
+        holders[row].clone_from(&owners[row]);
+    }
+    let labels = owners.iter().zip(&holders).map(|(owner, holder)| owner == holder).collect();
+    let columns = vec![
+        Column::categorical("owner", &owners).unwrap(),
+        Column::categorical("holder", &holders).unwrap(),
+    ];
+    Table::new(columns, labels).unwrap()
+}
+
+#[test]
+fn whether_two_columns_are_the_same_is_a_feature_if_that_is_wanted() {
+    let with = |same| {
+        let categories = CategoryUse { same, ..CategoryUse::default() };
+        learn(&owned(1500, 1), &Recipe { categories, ..quick() }, 1, &mut || ()).unwrap()
+    };
+    let test = owned(1000, 2);
+    assert!(auc(&with(true), &test) > 0.999, "{}", auc(&with(true), &test));
+    assert!(auc(&with(false), &test) < 0.8, "{}", auc(&with(false), &test));
+    assert_eq!(Model::from_bytes(&with(true).to_bytes()).unwrap(), with(true));
+}
+
+/// Whose ids occur once are the attackers, which few labelled rows show and many unlabelled ones.
+/// Every word is as common as any other; attackers are those who use what few others of their unit use.
+#[test]
+fn how_usual_something_is_for_somebody_is_a_feature_if_that_is_wanted() {
+    let rows = |seed: u64| {
+        let mut next = numbers(seed);
+        let (mut units, mut things, mut labels) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..4000 {
+            let unit = (next() * 40.0) as u64;
+            let own = next() < 0.8;
+            let thing =
+                if own { unit * 3 + (next() * 3.0) as u64 } else { (next() * 120.0) as u64 };
+            units.push(format!("u{unit}"));
+            things.push(format!("t{thing}"));
+            labels.push(thing / 3 != unit);
+        }
+        let columns = vec![
+            Column::categorical("unit", &units).unwrap(),
+            Column::categorical("thing", &things).unwrap(),
+        ];
+        Table::new(columns, labels).unwrap()
+    };
+    let categories = CategoryUse { counts: true, ratios: true, ..CategoryUse::default() };
+    let recipe = Recipe { categories: CategoryUse { combine: 2, ..categories }, ..quick() };
+    let model = learn(&rows(1), &recipe, 1, &mut || ()).unwrap();
+    assert!(auc(&model, &rows(2)) > 0.99, "{}", auc(&model, &rows(2)));
+    assert_eq!(Model::from_bytes(&model.to_bytes()).unwrap(), model);
+}
+
+#[test]
+fn rows_without_a_label_tell_how_often_something_occurs() {
+    let mut next = numbers(3);
+    let (mut ids, mut labels) = (Vec::new(), Vec::new());
+    for row in 0..6000_u32 {
+        let rare = next() < 0.3;
+        ids.push(if rare { format!("r{row}") } else { format!("u{}", (next() * 600.0) as u64) });
+        labels.push(rare);
+    }
+    let whole = Table::new(vec![Column::categorical("id", &ids).unwrap()], labels).unwrap();
+    let rows = |from: usize, to: usize| whole.part(&(from..to).collect::<Vec<usize>>());
+    let (train, test, unlabelled) = (rows(0, 600), rows(600, 1200), rows(1200, 6000));
+    let categories = CategoryUse { counts: true, ..CategoryUse::default() };
+    let recipe = Recipe { categories, ..quick() };
+    let alone = learn(&train, &recipe, 1, &mut || ()).unwrap();
+    let beside =
+        secnet_learn::learn_beside(&train, Some(&unlabelled), &recipe, 1, &mut || ()).unwrap();
+    assert!(auc(&beside, &test) > 0.9, "{}", auc(&beside, &test));
+    assert!(auc(&alone, &test) < 0.85, "{}", auc(&alone, &test));
+    assert_eq!(Model::from_bytes(&beside.to_bytes()).unwrap(), beside);
+}
+
+#[test]
+fn what_no_attack_looked_like_in_training_is_strange_all_the_same() {
+    // One kind of attack is known, sends much; another sends to a port that nobody uses.
+    let rows = |seed: u64, unknown: bool| {
+        let mut next = numbers(seed);
+        let (mut bytes, mut ports, mut labels) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..2000 {
+            let attack = next() < 0.2;
+            let strange = attack && unknown;
+            bytes.push(if attack && !strange { 5000.0 } else { 0.0 } + next() * 1000.0);
+            let usual = [80.0, 443.0][(next() * 2.0) as usize];
+            ports.push(if strange {
+                60_000.0
+            } else if next() < 0.01 {
+                8080.0
+            } else {
+                usual
+            });
+            labels.push(attack);
+        }
+        let columns =
+            vec![Column::numeric("bytes", bytes).unwrap(), Column::numeric("port", ports).unwrap()];
+        Table::new(columns, labels).unwrap()
+    };
+    let learnt =
+        |strange| learn(&rows(1, false), &Recipe { strange, ..quick() }, 1, &mut || ()).unwrap();
+    let (with, without) = (learnt(Some(Strange { trees: 50, share: 0.5 })), learnt(None));
+    assert!(auc(&with, &rows(2, false)) > 0.97 && auc(&without, &rows(2, false)) > 0.97);
+    assert!(auc(&with, &rows(3, true)) > 0.9, "{}", auc(&with, &rows(3, true)));
+    assert!(auc(&without, &rows(3, true)) < 0.7, "{}", auc(&without, &rows(3, true)));
+    assert_eq!(Model::from_bytes(&with.to_bytes()).unwrap(), with);
+}
+
+#[test]
+fn the_threshold_keeps_to_the_false_positive_rate_that_is_wanted() {
+    let test = traffic(6000, 2);
+    let rate = |false_positive_rate| {
+        let model = model(&Recipe { false_positive_rate, ..quick() });
+        let chances = model.chances(&test).unwrap();
+        Ranked::new(&chances, test.labels()).unwrap().confusion(model.threshold())
+    };
+    let (free, kept) = (rate(1.0), rate(0.002));
+    assert!(kept.false_positive_rate() < 0.005, "{kept:?}");
+    assert!(free.false_positive_rate() > kept.false_positive_rate(), "{free:?}");
+    assert!(free.recall() > kept.recall() && kept.recall() > 0.1, "{free:?} {kept:?}");
+}
+
 #[test]
 fn a_table_without_the_models_columns_is_refused_by_name() {
     let other = Table::new(vec![Column::numeric("bytes", vec![1.0]).unwrap()], vec![true]).unwrap();
@@ -137,6 +264,9 @@ fn a_recipe_that_cannot_be_followed_is_refused() {
         Recipe { held_out: 0.0, ..quick() },
         Recipe { held_out: f64::NAN, ..quick() },
         Recipe { members: 0, ..quick() },
+        Recipe { false_positive_rate: f64::NAN, ..quick() },
+        Recipe { strange: Some(Strange { trees: 0, share: 0.5 }), ..quick() },
+        Recipe { strange: Some(Strange { trees: 9, share: -0.1 }), ..quick() },
         Recipe { categories: CategoryUse { smoothing: 0.0, ..CategoryUse::default() }, ..quick() },
         Recipe {
             imagined: Some(Imagined { amount: 1e9, exchanged: 0.1, evenly: 0.5, weight: 1.0 }),
