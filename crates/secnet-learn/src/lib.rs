@@ -30,7 +30,7 @@ pub use boost::{Growth, MAX_LEAVES, MAX_TREES};
 pub use drift::{Drift, drift};
 pub use features::{CategoryUse, MAX_FEATURES};
 pub use imagine::Imagined;
-pub use late::{Late, LateRecipe, LateVerdict, MAX_TOLD};
+pub use late::{Late, LateRecipe, LateVerdict, MAX_TOLD, MAX_WAITING};
 pub use learner::{MAX_IMAGINED, MAX_MEMBERS, Recipe, Strange, learn, learn_beside};
 pub use metrics::{
     Confusion, CurvePoint, Interval, MetricError, Ranked, Spread, Z95, Z95_ONE_SIDED, wilson,
