@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use secnet_learn::rules::{RuleList, RuleRecipe, learn_rules};
-use secnet_learn::{CurvePoint, Kind, LearnError, Model, Ranked, Recipe, Spread, Table, learn};
+use secnet_learn::{
+    CurvePoint, Kind, LearnError, Model, Ranked, Recipe, Spread, Table, learn_beside,
+};
 
 use super::load::LoadError;
 use super::sets::Loaded;
@@ -22,9 +24,21 @@ pub(crate) struct Run {
     /// Learnt rules whose declared precision holds on the test rows.
     pub bounds_held: usize,
     pub curve: Vec<CurvePoint>,
+    pub scores: Vec<Score>,
     pub seconds: f64,
     pub train_rows: usize,
     pub test_rows: usize,
+}
+
+/// What one test row was taken for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Score {
+    /// Its place in the table, from 0; in a file that is one table the line below the header.
+    pub row: usize,
+    pub label: bool,
+    pub chance: f64,
+    /// Does a rule match it?
+    pub flagged: bool,
 }
 
 /// The folder of a task: its own in the data folder, or the data folder itself.
@@ -61,13 +75,26 @@ pub(crate) fn run(
     let test = loaded.table.part(loaded.split.test());
     test.require_both_classes()?;
     let begun = std::time::Instant::now();
-    let model = learn(&train, &fitting(task.recipe, &train), seed, progress)?;
+    let unlabelled = (!loaded.unlabelled.is_empty()).then(|| loaded.table.part(&loaded.unlabelled));
+    let recipe = fitting(task.recipe, &train);
+    let model = learn_beside(&train, unlabelled.as_ref(), &recipe, seed, progress)?;
     let seconds = begun.elapsed().as_secs_f64();
     let rules = learnt_rules(task, &train, seed, progress)?;
     let chances = model.chances(&test)?;
     let ranked = Ranked::new(&chances, test.labels()).map_err(LearnError::from)?;
+    let flags = rules.as_ref().map_or_else(|| vec![false; test.rows()], |own| own.flags(&test));
+    let judged = loaded.split.test().iter().zip(test.labels()).zip(&chances).zip(flags);
+    let scores = judged
+        .map(|(((row, label), chance), flagged)| Score {
+            row: *row,
+            label: *label,
+            chance: *chance,
+            flagged,
+        })
+        .collect();
     let mut run = Run {
         seed,
+        scores,
         figures: BTreeMap::new(),
         intervals: BTreeMap::new(),
         rules,

@@ -311,10 +311,24 @@ fn text(task: &Task, runs: &[Run], lines: &[Line]) -> String {
     text.join("\n")
 }
 
+/// What every seed took each test row for.
+fn scores(runs: &[Run]) -> String {
+    let mut text = String::from("seed,row,label,chance,rules\n");
+    for run in runs {
+        for score in &run.scores {
+            let (label, flagged) = (u8::from(score.label), u8::from(score.flagged));
+            let line = format!("{},{},{label},{},{flagged}\n", run.seed, score.row, score.chance);
+            text.push_str(&line);
+        }
+    }
+    text
+}
+
 fn write(dir: &Path, task: &Task, runs: &[Run], value: &Value) -> Result<(), Failure> {
     let curves: Vec<plot::Curve<'_>> =
         runs.iter().map(|run| (run.seed, run.curve.as_slice())).collect();
     let mut files = told::files(task.name, &curves, value);
+    files.push((format!("{}-scores.csv", task.name), scores(runs).into_bytes()));
     if let Some(run) = runs.first() {
         files.push((format!("{}.snmodel", task.name), run.model.to_bytes()));
     }

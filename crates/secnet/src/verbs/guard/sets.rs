@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use secnet_learn::{Kind, Split, Table};
+use secnet_learn::{Column, Kind, RequestParts, Split, Table, url_columns};
 
 use super::load::{LoadError, Sheet};
 use super::tasks::Figure;
@@ -21,11 +21,20 @@ pub(crate) struct Loaded {
     pub kinds: Vec<(Figure, Vec<bool>)>,
     /// Test rows that are looked at whatever a model says, and how many of them are positive.
     pub reviewed: (usize, usize),
+    /// Rows whose label nobody knows.
+    pub unlabelled: Vec<usize>,
 }
 
 impl Loaded {
     pub(super) fn new(table: Table, split: Split) -> Self {
-        Self { table, split, groups: Vec::new(), kinds: Vec::new(), reviewed: (0, 0) }
+        Self {
+            table,
+            split,
+            groups: Vec::new(),
+            kinds: Vec::new(),
+            reviewed: (0, 0),
+            unlabelled: Vec::new(),
+        }
     }
 }
 
@@ -55,7 +64,7 @@ pub(crate) fn nsl_kdd(dir: &Path, _seed: u64) -> Result<Loaded, LoadError> {
     };
     let groups = vec![("known types", attack(true)), ("unseen types", attack(false))];
     let split = Split::new(all, (0..above).collect(), (above..all).collect())?;
-    Ok(Loaded { table, split, groups, kinds: Vec::new(), reviewed: (0, 0) })
+    Ok(Loaded { groups, ..Loaded::new(table, split) })
 }
 
 pub(crate) fn unsw_nb15(dir: &Path, _seed: u64) -> Result<Loaded, LoadError> {
@@ -71,7 +80,19 @@ pub(crate) fn amazon_access(dir: &Path, _seed: u64) -> Result<Loaded, LoadError>
     let sheet = Sheet::read(dir, "train.csv")?;
     // A denial is what is to be found.
     let table = sheet.table(("ACTION", "0"), &["split"], |_| Some(Kind::Categorical))?;
-    with_column(&sheet, table)
+    // Requests of the same company that nobody labelled, if they are at hand.
+    let more = match Sheet::read(dir, "kaggle-test-unlabelled.csv") {
+        Ok(more) => more,
+        Err(LoadError::Missing(_)) => return with_column(&sheet, table),
+        Err(error) => return Err(error),
+    };
+    let names: Vec<String> = table.columns().iter().map(|column| column.name().into()).collect();
+    let columns: Result<Vec<Column>, LoadError> =
+        names.iter().map(|name| Ok(Column::categorical(name, more.column(name)?)?)).collect();
+    let labelled = table.rows();
+    let table = table.stacked(&Table::new(columns?, vec![false; more.rows()])?)?;
+    let unlabelled = (labelled..table.rows()).collect();
+    Ok(Loaded { unlabelled, ..with_column(&sheet, table)? })
 }
 
 /// One set and one of its four operations.
@@ -109,11 +130,16 @@ pub(crate) fn ethereum_whole(dir: &Path, seed: u64) -> Result<Loaded, LoadError>
 pub(crate) fn csic2010(dir: &Path, _seed: u64) -> Result<Loaded, LoadError> {
     let sheet = Sheet::read(dir, "requests.csv")?;
     let kind = |name: &str| Some(if name == "method" { Kind::Categorical } else { Kind::Text });
-    let table = sheet.table(("label", "1"), &["seq", "split", "seen_in_train"], kind)?;
+    let mut columns = sheet.columns(&["seq", "label", "split", "seen_in_train"], kind)?;
+    let requests = sheet.column("request")?;
+    // Which parameters there are is learnt from the training rows alone.
+    let parts = sheet.column("split")?.iter().zip(requests).filter(|(part, _)| *part == "train");
+    let parts = RequestParts::learnt(parts.map(|(_, request)| request.as_str()));
+    columns.extend(parts.columns(requests)?);
+    let table = Table::new(columns, sheet.labels("label", "1")?)?;
     let mut loaded = with_column(&sheet, table)?;
     // What the bar is about: test requests that training does not have, each once.
     let seen = sheet.column("seen_in_train")?;
-    let requests = sheet.column("request")?;
     let mut met = std::collections::BTreeSet::new();
     let test: Vec<usize> = loaded.split.test().to_vec();
     let unseen: Vec<usize> = test
@@ -127,8 +153,9 @@ pub(crate) fn csic2010(dir: &Path, _seed: u64) -> Result<Loaded, LoadError> {
 
 pub(crate) fn phishing(dir: &Path, _seed: u64) -> Result<Loaded, LoadError> {
     let sheet = Sheet::read(dir, "urls.csv")?;
-    let table = sheet.table(("label", "1"), &["split"], |_| Some(Kind::Text))?;
-    with_column(&sheet, table)
+    let mut columns = sheet.columns(&["label", "split"], |_| Some(Kind::Text))?;
+    columns.extend(url_columns(sheet.column("url")?)?);
+    with_column(&sheet, Table::new(columns, sheet.labels("label", "1")?)?)
 }
 
 /// Anybody's: `train.csv` and `test.csv`, or `table.csv` with or without a column `split`.
