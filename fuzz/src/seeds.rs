@@ -74,7 +74,7 @@ fn copies() -> Vec<Vec<u8>> {
     let upload = REAL.delivery.records[0].1.upload();
     let segment = REAL.delivery.records[0].1.location().segment;
     let question = |question: &[u8]| {
-        [&[0x83], encode(&REAL.moving).as_slice(), &[0x00], question].concat()
+        [&[0x83][..], encode(&REAL.moving).as_slice(), &[0x00][..], question].concat()
     };
     let text = |head: &[u8], id: &[u8], tail: &[u8]| [head, id, tail].concat();
     let mut seeds = vec![

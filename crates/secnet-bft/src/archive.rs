@@ -43,12 +43,12 @@ impl KeptBlocks {
         Self { ledger, above: Above::default() }
     }
 
-    fn durable(&self, id: Identifier<'_, sha256::Digest>) -> Option<Arc<NetworkBlock>> {
+    fn durable(&self, id: &Identifier<'_, sha256::Digest>) -> Option<Arc<NetworkBlock>> {
         let chain = self.ledger.chain();
         let genesis = NetworkBlock::genesis(chain.genesis().network());
         let is_genesis = match id {
-            Identifier::Index(height) => height == 0,
-            Identifier::Key(digest) => *digest == genesis.digest(),
+            Identifier::Index(height) => *height == 0,
+            Identifier::Key(digest) => **digest == genesis.digest(),
         };
         if is_genesis {
             return Some(Arc::new(genesis));
@@ -63,7 +63,7 @@ impl KeptCertificates {
         Self { ledger, above: Above::default() }
     }
 
-    fn durable(&self, id: Identifier<'_, sha256::Digest>) -> Option<Finalized> {
+    fn durable(&self, id: &Identifier<'_, sha256::Digest>) -> Option<Finalized> {
         let (_, certificate) = stored(self.ledger.chain(), id)?;
         finalization_in(&certificate?)
     }
@@ -72,10 +72,10 @@ impl KeptCertificates {
 /// What cannot be read is not there for the engine: it waits, or asks others. The disk may have been full, and have room again.
 fn stored(
     chain: &Chain,
-    id: Identifier<'_, sha256::Digest>,
+    id: &Identifier<'_, sha256::Digest>,
 ) -> Option<(Block, Option<Certificate>)> {
     let found = match id {
-        Identifier::Index(height) => chain.block(height),
+        Identifier::Index(height) => chain.block(*height),
         Identifier::Key(digest) => chain.block_with_header(&Digest(digest.0)),
     };
     found.unwrap_or_else(|error| {
@@ -112,7 +112,7 @@ impl Blocks for KeptBlocks {
         &self,
         id: Identifier<'_, sha256::Digest>,
     ) -> Result<Option<Arc<NetworkBlock>>, Infallible> {
-        Ok(self.above.get(&id).cloned().or_else(|| self.durable(id)))
+        Ok(self.above.get(&id).cloned().or_else(|| self.durable(&id)))
     }
 
     async fn prune(self, _: Height) -> Result<Self, Infallible> {
@@ -159,12 +159,12 @@ impl Certificates for KeptCertificates {
         &self,
         id: Identifier<'_, sha256::Digest>,
     ) -> Result<Option<Finalized>, Infallible> {
-        Ok(self.above.get(&id).cloned().or_else(|| self.durable(id)))
+        Ok(self.above.get(&id).cloned().or_else(|| self.durable(&id)))
     }
 
     async fn has(&self, height: Height) -> Result<bool, Infallible> {
         let id = Identifier::Index(height.get());
-        Ok(self.above.get(&id).is_some() || self.durable(id).is_some())
+        Ok(self.above.get(&id).is_some() || self.durable(&id).is_some())
     }
 
     async fn prune(self, _: Height) -> Result<Self, Infallible> {

@@ -345,17 +345,8 @@ impl Engine {
         let Self { ledger, peers, apart, untold, counter, key, settings, folder: _, epochs } = self;
         let network = ledger.chain().genesis().network();
         let size = node::max_payload_bytes(&BlockLimits { network });
-        let handshake = Cups::<_, ChaCha20Poly1305>::new(
-            Sake {
-                signer: key.clone(),
-                synchrony_bound: HANDSHAKE_CLOCK,
-                max_handshake_age: HANDSHAKE_AGE,
-                version: sake::Version::V1,
-            },
-            cups::Version::V1,
-        );
-        let most = room(&epochs);
-        let mailbox = at_least_one(MAILBOX);
+        let handshake = handshake(key.clone());
+        let (most, mailbox) = (room(&epochs), at_least_one(MAILBOX));
         let namespace = [engine_namespace(network).as_slice(), b"_P2P"].concat();
         // All nodes on one machine have one address, and need not be careful with each other.
         let config_for = if settings.listen.ip().is_loopback() {
@@ -397,15 +388,7 @@ impl Engine {
             let told = (file, apart.clone());
             runtime.child("apart").spawn(move |context| apart::follow(context, told, named));
         }
-        runtime.child("peers").spawn(move |context| async move {
-            loop {
-                let metrics = context.encode();
-                let mut connected = peers::connected(&metrics);
-                connected.retain(|peer| public(peer).is_none_or(|peer| !apart.is_from(&peer)));
-                *peers.lock() = (connected, peers::sent_bytes(&metrics));
-                context.sleep(LOOK_FOR_PEERS).await;
-            }
-        });
+        runtime.child("peers").spawn(move |context| look_for_peers(context, peers, apart));
         let parts = Parts {
             ledger,
             untold,
@@ -419,6 +402,26 @@ impl Engine {
             partition: "engine".into(),
         };
         node::start(runtime.child("node"), parts, channels).await.map_err(|error| error.to_string())
+    }
+}
+
+fn handshake(signer: PrivateKey) -> Cups<Sake<PrivateKey>, ChaCha20Poly1305> {
+    let sake = Sake {
+        signer,
+        synchrony_bound: HANDSHAKE_CLOCK,
+        max_handshake_age: HANDSHAKE_AGE,
+        version: sake::Version::V1,
+    };
+    Cups::new(sake, cups::Version::V1)
+}
+
+async fn look_for_peers(context: engine_runtime::Context, peers: Peers, apart: Apart<PublicKey>) {
+    loop {
+        let metrics = context.encode();
+        let mut connected = peers::connected(&metrics);
+        connected.retain(|peer| public(peer).is_none_or(|peer| !apart.is_from(&peer)));
+        *peers.lock() = (connected, peers::sent_bytes(&metrics));
+        context.sleep(LOOK_FOR_PEERS).await;
     }
 }
 

@@ -57,7 +57,7 @@ enum Answer {
     #[n(1)]
     Wait,
     #[n(2)]
-    Offer(#[n(0)] Offer),
+    Offer(#[n(0)] Box<Offer>),
     #[n(3)]
     Blocks(#[n(0)] Vec<HandedBlock>),
     #[n(4)]
@@ -211,7 +211,9 @@ impl Shelf {
                 let executor = chain.executor();
                 Answer::Far(executor.height(), executor.log_size())
             }
-            Question::Offer => self.offer(ledger)?.map_or(Answer::Wait, Answer::Offer),
+            Question::Offer => {
+                self.offer(ledger)?.map_or(Answer::Wait, |offer| Answer::Offer(Box::new(offer)))
+            }
             Question::Blocks(from, below) => Answer::Blocks(chain.hand_blocks(from, below)?),
             Question::Events(from, end) => {
                 let events = chain.hand_events(from, end)?;

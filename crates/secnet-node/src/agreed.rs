@@ -34,7 +34,8 @@ impl Chain {
         if genesis.predecessor.is_some() {
             return Err(GenesisError::Inconsistent("it continues another network's state").into());
         }
-        Self::begin(store, genesis.clone(), None, Executor::genesis(&genesis))?.indexed()
+        let beginning = Executor::genesis(&genesis);
+        Self::begin(store, genesis, None, beginning)?.indexed()
     }
 
     /// Begin the network that continues a closed chain, in an empty store.

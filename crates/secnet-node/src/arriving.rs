@@ -324,9 +324,8 @@ impl Arriving {
     pub fn wants_chunks(&self) -> Result<Vec<Digest>, NotArrived> {
         let mut wanted = Vec::new();
         for digest in &self.offer.chunks {
-            if !files::read_if_present(&self.chunk(digest))?
-                .is_some_and(|it| Digest::of(&it) == *digest)
-            {
+            let there = files::read_if_present(&self.chunk(digest))?;
+            if there.is_none_or(|it| Digest::of(&it) != *digest) {
                 wanted.push(*digest);
             }
         }

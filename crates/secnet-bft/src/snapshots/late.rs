@@ -147,7 +147,7 @@ impl<E: Clock, S: Sender<PublicKey = PublicKey>> Late<'_, E, S> {
         for _ in 0..MAX_WAITS {
             match self.ask(&Question::Offer).await? {
                 Answer::Offer(offer) if self.is_old(&offer) => return Err(Why::Nothing),
-                Answer::Offer(offer) => return Ok(offer),
+                Answer::Offer(offer) => return Ok(*offer),
                 Answer::Wait => self.runtime.sleep(OFFER_PAUSE).await,
                 _ => return Err(Why::Nothing),
             }

@@ -6,13 +6,16 @@ use crate::table::{Column, TableError};
 /// Longest word that is told apart, in characters.
 const LONGEST: usize = 32;
 
+/// A column's name, and what it says of a URL.
+type Part<T> = (&'static str, fn(&Url<'_>) -> T);
+
 /// `scheme`, `top domain`, `domain`, `host is address`, `first folder`, `extension`, and numbers of host, path and query.
 ///
 /// # Errors
 /// [`TableError`]: the limits of columns.
 pub fn url_columns(urls: &[String]) -> Result<Vec<Column>, TableError> {
     let urls: Vec<Url<'_>> = urls.iter().map(|url| Url::of(url)).collect();
-    let words: [(&str, fn(&Url<'_>) -> String); 6] = [
+    let words: [Part<String>; 6] = [
         ("scheme", |url| shortened(url.scheme)),
         ("top domain", |url| shortened(url.label(0))),
         ("domain", |url| shortened(url.label(1))),
@@ -20,7 +23,7 @@ pub fn url_columns(urls: &[String]) -> Result<Vec<Column>, TableError> {
         ("first folder", |url| shortened(url.path.split('/').nth(1).unwrap_or_default())),
         ("extension", |url| shortened(url.extension())),
     ];
-    let numbers: [(&str, fn(&Url<'_>) -> f64); 24] = [
+    let numbers: [Part<f64>; 24] = [
         ("length", |url| length(url.whole)),
         ("host length", |url| length(url.host)),
         ("path length", |url| length(url.path)),

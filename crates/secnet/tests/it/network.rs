@@ -176,19 +176,7 @@ fn four_validators_tell_one_story_while_they_come_and_go() {
     net.contract.check("witness", &seen).unwrap();
     let events = seen["places"][0]["events"].as_u64().unwrap();
     assert!(events > event.parse().unwrap(), "{seen}");
-    // And whoever knows C2SP notes alone, by the validators' own lines.
-    let begun = Instant::now();
-    loop {
-        let note = std::fs::read_to_string(net.path("n/node-1/log/checkpoint")).unwrap();
-        let lines =
-            note.lines().filter(|line| line.starts_with("\u{2014} secnet.example/")).count();
-        if lines >= 4 {
-            break;
-        }
-        // It was published before they had signed: the next one has them.
-        assert!(begun.elapsed() < PATIENCE, "{note}");
-        get(&net, &first, "dr-bo", &dataset, &[]).ok();
-    }
+    validators_sign_the_checkpoint(&net, &first, &dataset);
     front.stop();
     let status = net.status();
     assert!(status["nodes"].as_array().unwrap().iter().all(|node| node["process"].is_null()));
@@ -206,6 +194,22 @@ fn four_validators_tell_one_story_while_they_come_and_go() {
     for node in ["n/node-1", "n/node-4"] {
         let checked = net.run(&["--dir", node, "fsck"]);
         assert_eq!(checked.code, 0, "{checked:?}");
+    }
+}
+
+/// Whoever knows C2SP notes alone has the validators' own lines.
+fn validators_sign_the_checkpoint(net: &Net, url: &str, dataset: &str) {
+    let begun = Instant::now();
+    loop {
+        let note = std::fs::read_to_string(net.path("n/node-1/log/checkpoint")).unwrap();
+        let lines =
+            note.lines().filter(|line| line.starts_with("\u{2014} secnet.example/")).count();
+        if lines >= 4 {
+            return;
+        }
+        // It was published before they had signed: the next one has them.
+        assert!(begun.elapsed() < PATIENCE, "{note}");
+        get(net, url, "dr-bo", dataset, &[]).ok();
     }
 }
 
