@@ -136,7 +136,7 @@ impl Pdc {
         };
         let due = {
             let mut learning = self.learning.lock();
-            learning.guard.conclude(&judgement.event, observed);
+            learning.guard.conclude(&judgement.event, &judgement.features, observed);
             learning.is_due(self.clock.now())
         };
         // While somebody keeps it, the next request will do.

@@ -195,6 +195,9 @@ impl Pdc {
         let (judgement, verdict) = judged(&learning.guard, event, facts, permitted, self.member);
         let (guard, event) = (&mut learning.guard, &judgement.event);
         guard.arrive(event);
+        if permitted.is_some_and(|use_| !use_.emergency) {
+            guard.judged_strange(event, &judgement.features);
+        }
         // What goes ahead in an emergency, or on the owner's word, has not waited.
         let ordinary = permitted.is_some_and(|use_| !use_.emergency && !use_.released_by_owner);
         match verdict.as_ref().map(|verdict| &verdict.outcome) {

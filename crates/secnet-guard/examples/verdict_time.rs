@@ -49,7 +49,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         };
         stopped += u64::from(observed != Observed::Allowed);
         let start = Instant::now();
-        guard.observe(&event, observed);
+        guard.arrive(&event);
+        guard.judged_strange(&event, &facts);
+        guard.conclude(&event, &facts, observed);
         observe_ns.push(start.elapsed().as_nanos());
     }
     let mut out = std::io::stdout().lock();

@@ -114,6 +114,12 @@ fn candidates(
                 add(habit.feature(), reason.baseline.clone());
                 add(Feature::OwnKey, Some(BY_OWN_KEY));
             }
+            Cause::Strange => {
+                add(Feature::Strangeness, reason.baseline.clone());
+                add(Feature::OwnKey, Some(BY_OWN_KEY));
+            }
+            // What is said of these was tried out when the request was made: the strangeness would be another.
+            Cause::Unlike(_) => {}
             Cause::Rule(_) | Cause::Learnt { .. } | Cause::Share { .. } => {}
         }
     }

@@ -27,6 +27,7 @@ impl Guard {
             profile.tell(&mut facts, event);
         }
         self.related(&mut facts, event);
+        self.strangeness_of(&mut facts, event);
         facts
     }
 

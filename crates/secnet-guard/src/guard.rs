@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use minicbor::{Decode, Encode};
-use secnet_types::{DatasetId, MemberId, Purpose, Timestamp};
+use secnet_types::{DatasetId, FeatureVector, MemberId, Purpose, Timestamp};
 
 use crate::profile::Profile;
 use crate::relations::{Looks, Relations};
+use crate::strange::Strange;
 use crate::throttle::{MAX_THROTTLED, Throttled};
 use crate::tracked::Tracked;
 use crate::window::{HOUR_MS, MINUTE_MS, Sliding, Usual};
@@ -75,6 +76,7 @@ pub struct Guard {
     /// What the hospital says; it comes from outside at each start.
     pub(crate) relations: Arc<Relations>,
     pub(crate) looks: Looks,
+    pub(crate) strange: Strange,
 }
 
 impl Guard {
@@ -91,6 +93,7 @@ impl Guard {
             throttled: Tracked::new(MAX_THROTTLED),
             relations: Arc::default(),
             looks: Looks::new(limits),
+            strange: Strange::default(),
             model,
         }
     }
@@ -126,8 +129,9 @@ impl Guard {
 
     /// Take a request and what became of it into account, both at once.
     pub fn observe(&mut self, event: &Event, observed: Observed) {
+        let facts = self.features(event);
         self.arrive(event);
-        self.conclude(event, observed);
+        self.conclude(event, &facts, observed);
     }
 
     /// A request has come in. It counts towards pace from now on, whatever becomes of it, so that requests that are
@@ -140,9 +144,9 @@ impl Guard {
         self.related_arrives(event);
     }
 
-    /// What became of a request that has come in. Habits are learnt only from what was allowed, so that being refused
-    /// again and again makes nothing usual.
-    pub fn conclude(&mut self, event: &Event, observed: Observed) {
+    /// What became of a request that has come in, with its features of before. Habits are learnt only from what was allowed, so
+    /// that being refused again and again makes nothing usual.
+    pub fn conclude(&mut self, event: &Event, facts: &FeatureVector, observed: Observed) {
         self.tick = self.tick.saturating_add(1);
         let tick = self.tick;
         self.requesters.update(event.requester, tick, |r| r.conclude(event, observed));
@@ -150,6 +154,7 @@ impl Guard {
             let key = (event.requester, event.dataset);
             self.pairs.update(key, tick, |pair| pair.learn(event));
             self.related_allowed(event);
+            self.strange_allowed(facts, tick);
         }
     }
 

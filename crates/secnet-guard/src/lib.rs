@@ -31,6 +31,7 @@ mod profile;
 pub mod relations;
 mod signal;
 mod snapshot;
+mod strange;
 mod throttle;
 mod tracked;
 mod verdict;

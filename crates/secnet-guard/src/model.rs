@@ -4,7 +4,7 @@ use minicbor::{Decode, Encode};
 use secnet_types::Digest;
 
 /// Changes whenever the same parameters would give another verdict.
-const CODE_VERSION: &[u8] = b"additive-4";
+const CODE_VERSION: &[u8] = b"additive-5";
 
 /// Why parameters are refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -133,6 +133,10 @@ pub struct Parameters {
     /// How much is remembered.
     #[n(14)]
     pub limits: Limits,
+    /// Basis points of the strange requests for which a proof is asked that may be ordinary: 5000. A proof costs
+    /// little, and of a tenth nothing would ever be found where little is misuse. 0 asks for none.
+    #[n(15)]
+    pub false_findings: u16,
 }
 
 impl Default for Parameters {
@@ -157,6 +161,7 @@ impl Default for Parameters {
                 pairs: MAX_TRACKED_PAIRS,
                 datasets: MAX_TRACKED_DATASETS,
             },
+            false_findings: 5000,
         }
     }
 }
@@ -190,7 +195,12 @@ impl Model {
             ("crowd", p.crowd),
         ];
         let weights = ramps.iter().map(|(name, ramp)| (*name, ramp.weight));
-        let others = [("hold_at", p.hold_at), ("deny_at", p.deny_at), ("labels", p.labels)];
+        let others = [
+            ("hold_at", p.hold_at),
+            ("deny_at", p.deny_at),
+            ("labels", p.labels),
+            ("false_findings", p.false_findings),
+        ];
         let novelty = p.novelty.iter().map(|weight| ("novelty", *weight));
         let beyond = weights.chain(others).chain(novelty).find(|(_, given)| *given > 10_000);
         if let Some((name, given)) = beyond {

@@ -6,6 +6,7 @@ use secnet_types::{DatasetId, DecodeError, MemberId, decode, encode};
 use crate::guard::{Dataset, MAX_RECENT_DATASETS, Pair, Requester};
 use crate::profile::Profile;
 use crate::relations::{Pairing, Visits, Work};
+use crate::strange::StrangeKept;
 use crate::throttle::Throttled;
 use crate::tracked::Tracked;
 use crate::{Guard, Model};
@@ -51,6 +52,9 @@ struct Snapshot {
     /// Absent while nobody is to slow down.
     #[n(6)]
     throttled: Option<Vec<Entry<(MemberId, DatasetId), Throttled>>>,
+    /// Absent until something was allowed.
+    #[n(7)]
+    strange: Option<StrangeKept>,
 }
 
 #[derive(Encode, Decode)]
@@ -107,6 +111,7 @@ impl Guard {
                 patients: list(&looks.patients, since),
             }),
             throttled: (self.throttled.len() > 0).then(|| list(&self.throttled, since)),
+            strange: self.strange.since(since),
         }
     }
 
@@ -155,6 +160,11 @@ impl Guard {
         fill(&mut self.pairs, snapshot.pairs, snapshot.tick)?;
         fill(&mut self.datasets, snapshot.datasets, snapshot.tick)?;
         fill(&mut self.throttled, snapshot.throttled.unwrap_or_default(), snapshot.tick)?;
+        if let Some(kept) = snapshot.strange
+            && !self.strange.take_in(kept, snapshot.tick)
+        {
+            return Err(SnapshotError::Damaged("what is usual does not fit"));
+        }
         if let Some(kept) = snapshot.looks {
             if !kept.staff.iter().all(|(_, _, work)| work.is_bounded())
                 || !kept.patients.iter().all(|(_, _, visits)| visits.is_bounded())

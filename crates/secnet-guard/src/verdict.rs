@@ -13,6 +13,7 @@ use self::reason::reasons;
 pub use self::reason::{Cause, GuardReason};
 use crate::learnt::Opinion;
 use crate::profile::far;
+use crate::strange::finding;
 use crate::throttle::{has_waited, wait_from};
 use crate::{Contribution, Model, Signal};
 
@@ -155,7 +156,7 @@ pub struct GuardVerdict {
     /// cannot be asked.
     pub alarm: bool,
     /// Why, heaviest first: rules by severity, then learnt models with the features that count most, then signals by
-    /// weight, then broken habits.
+    /// weight, then broken habits, then what makes it strange.
     pub reasons: Vec<GuardReason>,
     /// The model that judged.
     pub model: Digest,
@@ -212,10 +213,9 @@ impl Model {
         let holds = learnt.iter().any(|opinion| opinion.holds);
         let by_learnt = if holds { severity::HOLD } else { severity::PASS };
         let unasked = learnt.iter().any(|opinion| opinion.score.is_none());
-        let by_profile = match far(facts).next() {
-            Some(_) if !permitted.proved_anew => severity::STEP_UP,
-            _ => severity::PASS,
-        };
+        let unlike = far(facts).next().is_some() || finding(facts).is_some();
+        let by_profile =
+            if unlike && !permitted.proved_anew { severity::STEP_UP } else { severity::PASS };
         let by_rules = by_rules.max(Some(by_profile));
         let wanted = by_score.max(by_rules.unwrap_or(severity::PASS)).max(by_learnt);
         let flagged = wanted > severity::PASS || unasked || !matched.is_empty();

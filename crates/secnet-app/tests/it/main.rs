@@ -37,4 +37,5 @@ mod slowing_down;
 mod stepping_up;
 mod storing;
 mod switches;
+mod unlike;
 mod world;

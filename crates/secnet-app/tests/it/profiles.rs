@@ -29,7 +29,7 @@ async fn fortnight(seed: u64) -> World {
 }
 
 /// Bo opens a session, whose key is soon in other hands.
-async fn with_session(world: &World) -> SigningKey {
+pub(crate) async fn with_session(world: &World) -> SigningKey {
     let session = SigningKey::from_seed([77; 32]);
     let key = *session.verifying_key().as_bytes();
     let until = world.clock_now().plus_ms(20 * HOUR);
@@ -38,13 +38,13 @@ async fn with_session(world: &World) -> SigningKey {
     session
 }
 
-fn by_session(world: &mut World, session: &SigningKey) -> AccessCall {
+pub(crate) fn by_session(world: &mut World, session: &SigningKey) -> AccessCall {
     let (call, _) = world.call(&World::copy(&world.bo), Purpose::Treatment, None);
     let request = Signed::<AccessRequest>::parse(&call.request).unwrap().value;
     AccessCall { request: Signed::sign(request, session).to_bytes(), ..call }
 }
 
-async fn all_replay(world: &World) {
+pub(crate) async fn all_replay(world: &World) {
     for repeated in world.pdc.repeat_since(Timestamp(0)).await.unwrap() {
         assert_eq!(repeated.again, Again::Equal, "{}", repeated.decision);
     }

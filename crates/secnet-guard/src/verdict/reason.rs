@@ -6,6 +6,7 @@ use secnet_types::{Digest, Feature, FeatureValue, FeatureVector, RuleMatch};
 
 use crate::learnt::{Opinion, SCORE_UNIT};
 use crate::profile::{Habit, far};
+use crate::strange::finding;
 use crate::{Contribution, Signal};
 
 /// Features that are named as reasons of a learnt model, at most.
@@ -20,6 +21,10 @@ pub enum Cause {
     Rule(RuleMatch),
     /// A habit of the member's that a session breaks.
     Habit(Habit),
+    /// A session's request is unlike those that went ahead here.
+    Strange,
+    /// What makes it strange.
+    Unlike(Feature),
     /// A learnt model has the request held, or, if it has no score, cannot be asked.
     Learnt {
         /// Which.
@@ -76,6 +81,23 @@ impl fmt::Display for GuardReason {
                 )
             }
             (Cause::Habit(habit), ..) => write!(f, "a session asks {}", habit.phrase()),
+            (Cause::Strange, Some(value), Some(most)) => write!(
+                f,
+                "a session asks unlike what went ahead here: as strange as one request in {}, ordinary is up to {}",
+                value.describe(Feature::Strangeness),
+                most.describe(Feature::Strangeness)
+            ),
+            (Cause::Strange, ..) => write!(f, "a session asks unlike what went ahead here"),
+            (Cause::Unlike(feature), value, usual) => {
+                let said = |value: &Option<FeatureValue>| {
+                    value.as_ref().map_or_else(|| "not known".to_owned(), |v| v.describe(feature))
+                };
+                let (value, usual, phrase) = (said(value), said(usual), feature.phrase());
+                write!(
+                    f,
+                    "what makes it strange: {phrase} is {value}, beside the rest usual is {usual}"
+                )
+            }
             (Cause::Rule(matched), ..) => {
                 write!(f, "rule {} says {}", matched.rule, matched.action.as_str())
             }
@@ -133,7 +155,22 @@ pub(super) fn reasons(
         baseline: Some(c.baseline),
         contribution: Some(c.points),
     });
-    rules.chain(learnt.iter().flat_map(of_learnt)).chain(signals).chain(of_profile(facts)).collect()
+    let own = rules.chain(learnt.iter().flat_map(of_learnt)).chain(signals);
+    own.chain(of_profile(facts)).chain(of_strange(facts)).collect()
+}
+
+/// That it is strange, and what makes it so.
+fn of_strange(facts: &FeatureVector) -> Vec<GuardReason> {
+    let Some(found) = finding(facts) else { return Vec::new() };
+    let reason =
+        |cause, value, baseline| GuardReason { cause, value, baseline, contribution: None };
+    let (strangeness, most) = (found.strangeness, found.limit.saturating_sub(1));
+    let (strangeness, most) = (FeatureValue::Number(strangeness), FeatureValue::Number(most));
+    let named = found.named.into_iter().map(|(feature, usual)| {
+        reason(Cause::Unlike(feature), facts.value(feature).cloned(), Some(usual))
+    });
+    let found = reason(Cause::Strange, Some(strangeness), Some(most));
+    core::iter::once(found).chain(named).collect()
 }
 
 /// The habits that a session breaks.

@@ -15,4 +15,5 @@ mod learnt;
 mod profile;
 mod promises;
 mod state;
+mod strange;
 mod throttling;

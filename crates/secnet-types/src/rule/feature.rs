@@ -47,6 +47,8 @@ pub enum WordList {
     Tie,
     /// [`Place`].
     Place,
+    /// [`Feature::COMPARED`].
+    Compared,
 }
 
 impl WordList {
@@ -63,6 +65,7 @@ impl WordList {
             Self::StaffRole => StaffRole::ALL.get(index).map(|w| w.as_str()),
             Self::Tie => Tie::ALL.get(index).map(|w| w.as_str()),
             Self::Place => Place::ALL.get(index).map(|w| w.as_str()),
+            Self::Compared => Feature::COMPARED.get(index).map(|w| w.name()),
         }
     }
 
@@ -210,6 +213,51 @@ features! {
     ProfileHourShare = 60 "profile_hour_share", up_to(10_000), "basis points", "share of the profile at this hour", "How much of it fell on this hour of day or its neighbours.";
     ProfilePaceShare = 61 "profile_pace_share", up_to(10_000), "basis points", "share of the profile with as much in an hour", "Of its hours those with at least half as many uses as this one has with this request, in powers of two.";
     OwnData = 62 "own_data", FeatureKind::Word(WordList::YesNo), "", "own data", "Whether the requester owns the dataset.";
+    Strangeness = 63 "strangeness", COUNT, "requests", "strangeness", "One in so many requests that went ahead here is as unlike the others as this one; absent until enough are known.";
+    StrangenessLimit = 64 "strangeness_limit", COUNT, "requests", "strangeness from which on a proof is asked for", "From which strangeness on a session's request is to be proved at this moment; absent with it.";
+    StrangeFeatures = 65 "strange_features", FeatureKind::Words(WordList::Compared), "", "features that make it strange", "What is furthest off, if a session's request is so strange: with usual values of these it would not be.";
+    UsualOfFirst = 66 "usual_of_first", COUNT, "", "usual value of the first of them", "A usual value of the first of these features; absent without it.";
+    UsualOfSecond = 67 "usual_of_second", COUNT, "", "usual value of the second of them", "The same of the second.";
+    UsualOfThird = 68 "usual_of_third", COUNT, "", "usual value of the third of them", "The same of the third.";
+    UsualOfFourth = 69 "usual_of_fourth", COUNT, "", "usual value of the fourth of them", "The same of the fourth.";
+}
+
+impl Feature {
+    /// The numbers of a request that are compared with those of other requests, to see how strange it is.
+    pub const COMPARED: [Self; 29] = [
+        Self::RequestsLastMinute,
+        Self::RequestsLastHour,
+        Self::DenialsLastHour,
+        Self::DistinctDatasetsLastHour,
+        Self::RecordsRequested,
+        Self::Novelty,
+        Self::PercentOfUsualRecords,
+        Self::DatasetRequestsLastMinute,
+        Self::MinutesSinceDuty,
+        Self::MinutesToDuty,
+        Self::MinutesSinceAdmission,
+        Self::HoursSinceDischarge,
+        Self::HoursSinceOwnUnit,
+        Self::HoursSinceTie,
+        Self::OthersTwoDays,
+        Self::StrangersTwoDays,
+        Self::ColleaguesLastDay,
+        Self::UntiedLastHour,
+        Self::UntiedLastHalfDay,
+        Self::UntiedLastWeek,
+        Self::StrangeShare,
+        Self::UnitShare,
+        Self::OwnUses,
+        Self::TiedUses,
+        Self::UsesHalfDay,
+        Self::ProfileDoorShare,
+        Self::ProfilePurposeShare,
+        Self::ProfileHourShare,
+        Self::ProfilePaceShare,
+    ];
+    /// What would have been usual, of at most so many of them.
+    pub const USUAL: [Self; 4] =
+        [Self::UsualOfFirst, Self::UsualOfSecond, Self::UsualOfThird, Self::UsualOfFourth];
 }
 
 impl fmt::Display for Feature {

@@ -161,6 +161,7 @@ fn ordinary(feature: Feature) -> Vec<FeatureValue> {
         Feature::PriceMicros => vec![number(0), number(1_000_000)],
         Feature::PercentOfUsualRecords => vec![number(100)],
         Feature::HourShare => vec![number(1000), number(10_000)],
+        Feature::StrangenessLimit => vec![number(100), number(1_000_000)],
         Feature::Purpose => (0..8)
             .filter(|n| *n != Purpose::Emergency.number())
             .map(|n| FeatureValue::Words(1 << n))

@@ -5,11 +5,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
-use secnet_guard::{Event, Guard, Model, Observed, Outcome, PermittedUse};
+use secnet_guard::{
+    Cause, Event, Guard, GuardVerdict, Model, Observed, Outcome, PermittedUse, Relations,
+};
 use secnet_learn::Confusion;
-use secnet_types::{MemberId, Timestamp};
+use secnet_types::{Feature, FeatureValue, FeatureVector, MemberId, Timestamp};
 
 use super::hospital::{Hospital, Look};
 use super::load::LoadError;
@@ -26,8 +29,11 @@ const READS: u64 = 30;
 const READ_EVERY_MS: u64 = 60_000;
 /// The part of the hospital's dice that says who is robbed, and when.
 const DICE: u64 = 100;
-/// As the made-up log calls it.
+/// The strangeness from which on a rule asks.
+const RARE_FROM: i64 = 1_000;
+/// As the made-up log calls them.
 const LENT_KEY: &str = "lent-key";
+const HARVEST: &str = "harvest";
 
 #[cfg(test)]
 mod tests;
@@ -42,8 +48,10 @@ struct Counted {
     there: BTreeSet<MemberId>,
     from_ms: u64,
     until_ms: u64,
-    /// Looks with a lent key.
+    /// Looks with a lent key, looks at many patients in a row, and all misuse.
     lent: Vec<bool>,
+    harvest: Vec<bool>,
+    misuse: Vec<bool>,
     /// Thefts: was the first read stopped, was any?
     first: Vec<bool>,
     any: Vec<bool>,
@@ -57,12 +65,63 @@ pub(super) fn run(
     progress: &mut dyn FnMut(),
 ) -> Result<StreamRun, LoadError> {
     let looks = Hospital::read(dir, seed)?.looks()?;
-    Ok(measured(&looks, seed, THEFTS, progress))
+    let guard = Guard::new(Model::default());
+    Ok(measured(&looks, (guard, is_stepped_up), (seed, THEFTS), progress))
 }
 
-fn measured(looks: &[Look], seed: u64, thefts: u64, progress: &mut dyn FnMut()) -> StreamRun {
-    let begun = Instant::now();
+/// The same with what the hospital says of who looks after whom, and of the proofs those alone for which a request was strange.
+pub(super) fn strange(
+    dir: &Path,
+    seed: u64,
+    progress: &mut dyn FnMut(),
+) -> Result<StreamRun, LoadError> {
+    let hospital = Hospital::read(dir, seed)?;
+    let looks = hospital.looks()?;
+    Ok(measured(&looks, (related(&hospital)?, is_strange), (seed, THEFTS), progress))
+}
+
+fn related(hospital: &Hospital) -> Result<Guard, LoadError> {
+    let relations = Relations::new(hospital.numbered_facts()?)
+        .map_err(|error| LoadError::Stream(error.to_string()))?;
     let mut guard = Guard::new(Model::default());
+    guard.set_relations(Arc::new(relations));
+    Ok(guard)
+}
+
+/// The same if a rule asked for a proof from a strangeness on.
+pub(super) fn strange_by_rule(
+    dir: &Path,
+    seed: u64,
+    progress: &mut dyn FnMut(),
+) -> Result<StreamRun, LoadError> {
+    let hospital = Hospital::read(dir, seed)?;
+    let looks = hospital.looks()?;
+    Ok(measured(&looks, (related(&hospital)?, is_rare), (seed, THEFTS), progress))
+}
+
+/// Which proofs are counted.
+type Asked = fn(&GuardVerdict, &FeatureVector) -> bool;
+
+fn is_stepped_up(verdict: &GuardVerdict, _: &FeatureVector) -> bool {
+    verdict.outcome == Outcome::StepUp
+}
+
+fn is_strange(verdict: &GuardVerdict, _: &FeatureVector) -> bool {
+    verdict.reasons.iter().any(|reason| reason.cause == Cause::Strange)
+}
+
+fn is_rare(_: &GuardVerdict, facts: &FeatureVector) -> bool {
+    let emergency = facts.value(Feature::Emergency) == Some(&FeatureValue::Words(2));
+    !emergency && facts.number(Feature::Strangeness) >= Some(RARE_FROM)
+}
+
+fn measured(
+    looks: &[Look],
+    (mut guard, asks): (Guard, Asked),
+    (seed, thefts): (u64, u64),
+    progress: &mut dyn FnMut(),
+) -> StreamRun {
+    let begun = Instant::now();
     let mut dice = Dice::new(seed, DICE);
     let mut counted = Counted::default();
     let measured = looks.iter().filter(|look| look.measures);
@@ -71,10 +130,10 @@ fn measured(looks: &[Look], seed: u64, thefts: u64, progress: &mut dyn FnMut()) 
     counted.until_ms = measured.map(|look| look.event.at.0).max().unwrap_or_default();
     let mut last = BTreeMap::new();
     for (place, look) in looks.iter().enumerate() {
-        counted.look(&mut guard, look);
+        counted.look(&mut guard, asks, look);
         last.insert(look.event.requester, look.event.clone());
         if look.measures && dice.below(thefts_in.max(1)) == 0 {
-            counted.theft(guard.clone(), &last, look.event.at.0, &mut dice);
+            counted.theft((guard.clone(), asks), &last, look.event.at.0, &mut dice);
         }
         tell(place, looks.len(), progress);
     }
@@ -86,22 +145,30 @@ fn measured(looks: &[Look], seed: u64, thefts: u64, progress: &mut dyn FnMut()) 
     run
 }
 
-/// Is a proof asked for? Nothing else of the guard is looked at.
-fn is_asked(guard: &Guard, event: &Event) -> bool {
+/// A request comes in: its features, and is a proof asked for? Nothing else of the guard is looked at.
+fn arrives(guard: &mut Guard, asks: Asked, event: &Event) -> (FeatureVector, bool) {
     let permitted = PermittedUse { emergency: event.emergency, ..PermittedUse::default() };
     let facts = guard.features(event);
-    guard.model().vet(&permitted, &facts, &[]).outcome == Outcome::StepUp
+    let asked = asks(&guard.model().vet(&permitted, &facts, &[]), &facts);
+    guard.arrive(event);
+    guard.judged_strange(event, &facts);
+    (facts, asked)
 }
 
 impl Counted {
     /// A look of the log. Whoever looks by its own session can prove it; who has lent one cannot.
-    fn look(&mut self, guard: &mut Guard, look: &Look) {
+    fn look(&mut self, guard: &mut Guard, asks: Asked, look: &Look) {
         let event = &look.event;
-        let asked = is_asked(guard, event);
+        let (facts, asked) = arrives(guard, asks, event);
         let lent = look.cause == LENT_KEY;
         if look.measures {
+            if look.misuse {
+                self.misuse.push(asked);
+            }
             if lent {
                 self.lent.push(asked);
+            } else if look.cause == HARVEST {
+                self.harvest.push(asked);
             } else if !look.misuse {
                 self.honest.push(asked);
                 self.there.insert(event.requester);
@@ -110,13 +177,9 @@ impl Counted {
                 }
             }
         }
-        match asked {
-            true if lent => guard.observe(event, Observed::Held),
-            true => {
-                guard.observe(event, Observed::Held);
-                guard.observe(&Event { own_key: true, ..event.clone() }, Observed::Allowed);
-            }
-            false => guard.observe(event, Observed::Allowed),
+        guard.conclude(event, &facts, if asked { Observed::Held } else { Observed::Allowed });
+        if asked && !lent {
+            guard.observe(&Event { own_key: true, ..event.clone() }, Observed::Allowed);
         }
     }
 
@@ -124,7 +187,7 @@ impl Counted {
     /// forgotten afterwards.
     fn theft(
         &mut self,
-        mut guard: Guard,
+        (mut guard, asks): (Guard, Asked),
         last: &BTreeMap<MemberId, Event>,
         now_ms: u64,
         dice: &mut Dice,
@@ -136,8 +199,8 @@ impl Counted {
         for read in 0..READS {
             let at = Timestamp(from_ms + read * READ_EVERY_MS);
             let event = Event { at, ..own.clone() };
-            let asked = is_asked(&guard, &event);
-            guard.observe(&event, if asked { Observed::Held } else { Observed::Allowed });
+            let (facts, asked) = arrives(&mut guard, asks, &event);
+            guard.conclude(&event, &facts, if asked { Observed::Held } else { Observed::Allowed });
             if read == 0 {
                 self.first.push(asked);
             }
@@ -157,6 +220,8 @@ impl Counted {
         for (figure, asked) in [
             (Figure::HonestAsked, &self.honest),
             (Figure::LentKeyAsked, &self.lent),
+            (Figure::HarvestAsked, &self.harvest),
+            (Figure::MisuseAsked, &self.misuse),
             (Figure::TheftFirstAsked, &self.first),
             (Figure::TheftAsked, &self.any),
             (Figure::TheftReadsAsked, &self.reads),

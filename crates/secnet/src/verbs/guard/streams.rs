@@ -71,7 +71,7 @@ impl StreamTask {
 }
 
 /// Every evaluation of this kind.
-pub(crate) fn all() -> [StreamTask; 7] {
+pub(crate) fn all() -> [StreamTask; 9] {
     [
         StreamTask {
             name: "smtp",
@@ -120,6 +120,20 @@ pub(crate) fn all() -> [StreamTask; 7] {
             folder: "ward",
             about: "how often a hospital's staff, and who has somebody's session, is asked for a proof; made up by seed",
             run: proofs::run,
+            bars: &[],
+        },
+        StreamTask {
+            name: "ward-strange",
+            folder: "ward",
+            about: "the same of requests that are unlike all before, with what the hospital says of who looks after whom",
+            run: proofs::strange,
+            bars: &[],
+        },
+        StreamTask {
+            name: "ward-strange-by-rule",
+            folder: "ward",
+            about: "the same if a rule asked for a proof from a strangeness of 1,000 on",
+            run: proofs::strange_by_rule,
             bars: &[],
         },
     ]

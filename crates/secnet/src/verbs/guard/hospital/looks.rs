@@ -1,6 +1,6 @@
 //! A hospital's log as the guard would have met it, by session.
 
-use secnet_guard::Event;
+use secnet_guard::{Event, RelationFacts};
 
 use super::{
     Hospital, LOOKED_AT, Lines, LoadError, Names, event, numbered_dataset, numbered_member,
@@ -33,5 +33,12 @@ impl Hospital {
                 measures: said(parts) == "test",
             })
         })
+    }
+}
+
+impl Hospital {
+    /// What the files say of relations, members and data by their numbers.
+    pub(in crate::verbs::guard) fn numbered_facts(&self) -> Result<RelationFacts, LoadError> {
+        self.facts(&Names { member: &numbered_member, dataset: &numbered_dataset })
     }
 }
