@@ -17,7 +17,7 @@ async fn settled(seed: u64) -> World {
     let begun = world.clock_now().0 - 45 * 24 * HOUR;
     granted_without_count(&mut world, 0).await;
     let mut guard = Guard::new(Model::default());
-    for n in 0..3_000_u64 {
+    for n in 0..6_000_u64 {
         let who = u8::try_from(n % 100).unwrap();
         let event = Event {
             requester: MemberId([100 + who; 32]),
@@ -28,7 +28,7 @@ async fn settled(seed: u64) -> World {
             categories: BTreeSet::from([Category::Laboratory]),
             labels: Labels::NONE,
             emergency: false,
-            at: Timestamp(begun + n * 20 * 60_000),
+            at: Timestamp(begun + n * 10 * 60_000),
             door: "fhir".to_owned(),
             source: None,
             price: None,

@@ -43,7 +43,7 @@ fn a_fixed_seed_gives_the_recorded_verdicts() {
         (
             [2161, 464, 375],
             "sndigest15rp9jdygunmejkthwuz40sfpmxlldmxe7zy8r9knfnwgha5q42dsxj2jyc".to_owned(),
-            "sndigest1n9zrppn7ndyzxm9etj72z2ae47sa50uyqfh0wafs9yd3cxrk7srsdmpj8a".to_owned(),
+            "sndigest16vlyryvw90rr2eg2jsj2cge2d59ndx5weam2ytjmu5vlj9v97p5sv42er8".to_owned(),
         )
     );
 }

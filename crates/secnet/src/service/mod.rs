@@ -196,7 +196,14 @@ async fn show_enforced(node: &Node, has_door: bool) -> Result<(), Failure> {
         return Ok(());
     }
     loop {
-        while node.part.is_some() && !is_fresh(node) {
+        let mut told = false;
+        while node.part.is_some() && !(is_fresh(node) && is_known(node)) {
+            if !told && is_fresh(node) {
+                tracing::warn!(
+                    "the ledger as far as it is here does not know this data centre's member yet"
+                );
+                told = true;
+            }
             tokio::time::sleep(LOOK_FOR_QUORUM).await;
         }
         match node.pdc.canary().await {
@@ -222,6 +229,13 @@ fn is_for_now(error: &AccessError) -> bool {
 
 fn is_fresh(node: &Node) -> bool {
     node.pdc.view(|view| view.age_ms <= MAX_VIEW_AGE_MS) == Some(true)
+}
+
+/// A node that has just come may still get the blocks from before its member was admitted, and in a young network those are no
+/// older than a fresh view may be.
+fn is_known(node: &Node) -> bool {
+    let member = node.pdc.member;
+    node.pdc.view(|view| view.state.member(member).is_some()) == Some(true)
 }
 
 async fn bind(listen: SocketAddr) -> Result<TcpListener, Failure> {
