@@ -199,7 +199,8 @@ fn fill<K: Ord + Copy, V: Default>(
         return Err(SnapshotError::Damaged("entries out of order"));
     }
     for (key, tick, value) in entries {
-        if tick > newest || !tracked.restore(key, tick, value) {
+        // Nothing is touched at tick 0, and nothing of it would be kept again.
+        if tick == 0 || tick > newest || !tracked.restore(key, tick, value) {
             return Err(SnapshotError::Damaged("wrong ticks"));
         }
     }

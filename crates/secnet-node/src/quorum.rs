@@ -96,6 +96,16 @@ impl QuorumRelease {
         self.book.peer(node)
     }
 
+    /// The same, as soon as it has been met: after a start connections are only being made.
+    async fn met(&self, node: Digest) -> ValidatorKey {
+        loop {
+            if let Some(peer) = self.peer(node).await {
+                return peer;
+            }
+            sleep(KEYS_PAUSE).await;
+        }
+    }
+
     /// One node's shares.
     async fn shares_of(
         &self,
@@ -109,8 +119,8 @@ impl QuorumRelease {
             return desk.release(granted.permit(), &parts, &look);
         }
         let end = Instant::now() + PATIENCE;
-        let peer = timeout_at(end, self.peer(node)).await.ok().flatten();
-        let peer = peer.ok_or_else(|| ReleaseFailed("it has not been reached".into()))?;
+        let peer = timeout_at(end, self.met(node)).await;
+        let peer = peer.map_err(|_| ReleaseFailed("it has not been reached".into()))?;
         let mut height = 0;
         self.log.read(&mut |view| height = view.height);
         Asked { link: &*self.link, peer, node, granted, parts, height }.shares(end).await

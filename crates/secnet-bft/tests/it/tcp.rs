@@ -118,6 +118,7 @@ fn four_nodes_do_what_every_ledger_does_and_one_may_be_away() {
     // Each has what a quorum signed of the log, for programs that do not know the engine.
     let event = wait(nodes[2].submit(network.signer().pay(900, "ada", "cy", 1))).unwrap().event;
     for node in &nodes {
+        until("it is here", || node.chain().executor().log_size() > event);
         let receipts = wait(node.cose_receipt(event)).unwrap();
         // An array of three or four, each in a byte string with the tag of COSE_Sign1.
         assert!([0x83, 0x84].contains(&receipts[0]), "{:x}", receipts[0]);
