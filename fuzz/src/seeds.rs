@@ -85,7 +85,7 @@ fn copies() -> Vec<Vec<u8>> {
         question(&text(&[0x82, 3, 0x83, 0x58, 0x20], segment.as_bytes(), &[0, 8])),
         question(&[0x82, 5, 0x80]),
     ];
-    let answers: Vec<_> = seeds.iter().map(|call| REAL.copied(call)).collect();
+    let answers: Vec<_> = seeds.iter().filter_map(|call| REAL.copied(call)).collect();
     seeds.extend(answers);
     seeds
 }

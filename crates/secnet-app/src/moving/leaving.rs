@@ -79,10 +79,10 @@ impl Pdc {
     /// Answer the data centre that a dataset is to move to, or has moved to. `caller` has shown who it is.
     ///
     /// # Errors
-    /// Archive or vault fail. What is refused is an answer.
+    /// [`AccessError::Malformed`] if it is no question; archive or vault fail. What is refused is an answer.
     pub async fn answer_copy(&self, caller: MemberId, call: &[u8]) -> Result<Vec<u8>, AccessError> {
         let Ok(call) = CopyCall::from_bytes(call) else {
-            return Ok(CopyAnswer::Refused { why: NotCopied::Malformed }.to_bytes());
+            return Err(AccessError::Malformed("it is no question about a copy".into()));
         };
         let height = self.view(|view| view.height).unwrap_or_default();
         if height < call.height {

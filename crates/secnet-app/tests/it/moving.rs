@@ -272,8 +272,8 @@ async fn nobody_but_the_named_data_centre_gets_a_copy_and_only_by_the_owners_wor
     world.tick().await;
     assert!(is_refused(&world, world.others[0].id, &by(&ada, &said)).await);
     // Nor what is no question at all.
-    let answer = world.pdc.answer_copy(other, &[0x83, 0, 0, 0]).await.unwrap();
-    assert_eq!(answer, [0x82, 6, 0x81, 2]);
+    let refused = world.pdc.answer_copy(other, &[0x83, 0, 0, 0]).await.unwrap_err();
+    assert_eq!(refused.code(), "malformed");
 }
 
 /// Is the question which uploads there are refused?

@@ -16,8 +16,9 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 ROUNDS = [("nobody", "nothing"), ("bo", "signature"), ("ada", "session")]
-# No command that the sample could hand in registers a dataset, and what it could store has no address in Python's library.
-NEVER_GOOD = {"POST /v1/datasets", "PUT /v1/segments/{address}"}
+# No command that the sample could hand in registers a dataset, and what it could store has no address in Python's library; nothing
+# moves where there is one node.
+NEVER_GOOD = {"POST /v1/datasets", "PUT /v1/segments/{address}", "POST /v1/moves", "POST /v1/copies"}
 
 
 def main() -> int:
