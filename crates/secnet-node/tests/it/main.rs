@@ -19,6 +19,7 @@ mod crash;
 mod export;
 mod flip;
 mod folder;
+mod heights;
 mod makers;
 mod model;
 mod room;
